@@ -1,0 +1,20 @@
+import type { AgentRecord } from '../../identity/agent-record.ts';
+
+/** What may change about an agent once it is registered. */
+export type AgentPatch = Partial<Pick<AgentRecord, 'state' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>>;
+
+/** The registered agents. Every promise resolves when the change is durable. */
+export interface AgentRecords {
+  /** Fault `conflict` when the name is taken, in whatever state its agent is. */
+  add(record: AgentRecord): Promise<void>;
+  find(name: string): Promise<AgentRecord | null>;
+  /** All agents in name order. */
+  list(): Promise<readonly AgentRecord[]>;
+  /**
+   * Returns the record after the change. Fault `agent_unknown`, or `conflict` when a retired agent would become
+   * active or suspended again: its name was given up.
+   */
+  change(name: string, patch: AgentPatch): Promise<AgentRecord>;
+  /** Notes that the agent was heard at a time (epoch ms); never moves backwards. An unknown name is ignored. */
+  seen(name: string, at: number): Promise<void>;
+}

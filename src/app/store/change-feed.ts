@@ -1,0 +1,40 @@
+import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { ServerDefinition } from '../../upstream/server-definition.ts';
+
+/** What the deciding side needs to know of a certificate. */
+export type CertificateStanding = Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter'>;
+
+interface Changed<Kind extends string, Value> {
+  /** Grows with every change and is never used twice; gaps are possible. */
+  readonly sequence: number;
+  readonly kind: Kind;
+  /** Serial or name. */
+  readonly key: string;
+  /** The value after the change; null when there is none to rely on: removed, or a certificate not issued. */
+  readonly value: Value | null;
+}
+
+/** One committed change. */
+export type Change =
+  | Changed<'certificate', CertificateStanding>
+  | Changed<'agent', AgentRecord>
+  | Changed<'server', ServerDefinition>;
+
+/** Everything that decisions rest on, as of one sequence number. */
+export interface StoreSnapshot {
+  readonly sequence: number;
+  /** Issued or revoked, and not past their end. */
+  readonly certificates: readonly CertificateStanding[];
+  readonly agents: readonly AgentRecord[];
+  readonly servers: readonly ServerDefinition[];
+}
+
+/** The order in which the store changed. A change is in here exactly when it is in its table: one transaction. */
+export interface ChangeFeed {
+  snapshot(): Promise<StoreSnapshot>;
+  /** All changes after a sequence number, oldest first. Fault `not_found` when they are no longer kept: take a snapshot. */
+  since(sequence: number): Promise<readonly Change[]>;
+  /** Calls the listener right after each commit, in order. It must not throw. Returns how to stop. */
+  subscribe(listener: (change: Change) => void): () => void;
+}

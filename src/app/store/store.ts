@@ -1,0 +1,23 @@
+import type { CertificateRecords } from '../../ca/certificate-records.ts';
+import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
+import type { AgentRecords } from './agent-records.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import type { ServerRecords } from './server-records.ts';
+
+/** Small facts about the whole state, by name. */
+export interface StoreMeta {
+  get(name: string): Promise<string | null>;
+  set(name: string, value: string): Promise<void>;
+}
+
+/** Everything the authority remembers. Closing it ends every use. */
+export interface Store extends AsyncDisposable {
+  readonly certificates: CertificateRecords;
+  readonly joinTokens: JoinTokenRecords;
+  readonly agents: AgentRecords;
+  readonly servers: ServerRecords;
+  readonly changes: ChangeFeed;
+  readonly meta: StoreMeta;
+  /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */
+  copyTo(file: string): Promise<void>;
+}
