@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
+import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { Json } from '../../kernel/canonical-json.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { suggest } from '../../kernel/suggest.ts';
+import { readServerDefinition } from '../../upstream/server-definition.ts';
+import { namePattern } from '../../x509/leaf-profile.ts';
+import type { Authority } from '../authority/authority.ts';
+import { type Operation, operation } from './operation.ts';
+
+const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
+const text = z.string().trim().min(1).max(500);
+const kind = z.enum(['agent', 'ephemeral', 'server', 'gateway', 'admin']);
+const dnsNames = z.array(z.string().max(253)).max(20).default([]);
+const ipAddresses = z.array(z.string().max(45)).max(20).default([]);
+const nothing = z.strictObject({});
+
+/** Every administrative act, by name. The command line and the admin listener both go through this table. */
+export const operations: readonly Operation[] = [
+  operation(
+    'agent.add',
+    true,
+    z.strictObject({
+      name,
+      owner: text,
+      purpose: text,
+      roles: z.array(name).max(50).default([]),
+      buildDigest: z.string().regex(/^sha256:[0-9a-f]{64}$/).nullable().default(null),
+    }),
+    async (authority, input) => plain(await authority.addAgent(input)),
+  ),
+  operation('agent.list', false, nothing, async ({ store }) => plain(await store.agents.list())),
+  operation('agent.show', false, z.strictObject({ name }), async ({ store }, input) => {
+    const agent = await store.agents.find(input.name);
+    if (!agent) throw unknownAgent(input.name, (await store.agents.list()).map((other) => other.name));
+    const certificates = await store.certificates.list({ name: input.name });
+    const own = certificates.filter((record) => record.kind === 'agent' || record.kind === 'ephemeral');
+    return plain({ ...agent, certificates: own.map(summary) });
+  }),
+  operation('agent.suspend', true, z.strictObject({ name, reason: text }), async (authority, input) =>
+    plain(await authority.changeAgentState(input.name, 'suspended', input.reason)),
+  ),
+  operation('agent.resume', true, z.strictObject({ name, reason: text }), async (authority, input) =>
+    plain(await authority.changeAgentState(input.name, 'active', input.reason)),
+  ),
+  operation('agent.retire', true, z.strictObject({ name, reason: text }), async (authority, input) =>
+    plain(await authority.changeAgentState(input.name, 'retired', input.reason)),
+  ),
+  operation('agent.roles', true, z.strictObject({ name, roles: z.array(name).max(50) }), async (authority, input) =>
+    plain(await authority.changeAgentRoles(input.name, input.roles)),
+  ),
+  operation(
+    'server.add',
+    true,
+    z.strictObject({ definition: z.unknown(), replace: z.boolean().default(false) }),
+    async (authority, input) => plain(await authority.putServer(readServerDefinition(input.definition), input.replace)),
+  ),
+  operation('server.list', false, nothing, async ({ store }) => plain(await store.servers.list())),
+  operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {
+    const server = await store.servers.find(input.name);
+    if (!server) throw new Fault('not_found', `No MCP server named ${input.name} is registered.`);
+    return plain(server);
+  }),
+  operation('server.remove', true, z.strictObject({ name }), async (authority, input) => {
+    await authority.removeServer(input.name);
+    return { removed: input.name };
+  }),
+  operation(
+    'certificate.issue',
+    true,
+    z.strictObject({ name, kind, csr: z.string().max(65_536), dnsNames, ipAddresses, minutes: z.number().int().positive().optional() }),
+    async (authority, input, actor) => plain(await authority.issueFor(input, actor.name)),
+  ),
+  operation(
+    'certificate.list',
+    false,
+    z.strictObject({
+      name: name.optional(),
+      kind: kind.optional(),
+      state: z.enum(['reserved', 'issued', 'revoked', 'abandoned']).optional(),
+      expiresBefore: z.number().int().optional(),
+    }),
+    async ({ store }, input) => plain((await store.certificates.list(defined(input))).map(summary)),
+  ),
+  operation('certificate.show', false, z.strictObject({ serial: z.string() }), async ({ store }, input) => {
+    const record = await store.certificates.find(input.serial.toLowerCase());
+    if (!record) throw new Fault('not_found', `No certificate has the serial ${input.serial}.`);
+    return plain({ ...summary(record), certificate: record.der ? pemOfCertificate(record.der) : null });
+  }),
+  operation(
+    'certificate.revoke',
+    true,
+    z.strictObject({ serial: z.string().optional(), name: name.optional(), reason: text }),
+    async (authority, input, actor) => plain(await authority.revoke(input, actor.name)),
+  ),
+  operation(
+    'join-token.create',
+    true,
+    z.strictObject({ name, kind: kind.default('agent'), minutes: z.number().int().min(1).max(1_440).default(10), dnsNames, ipAddresses }),
+    async (authority, input, actor) => plain(await authority.createJoinToken(input, actor.name)),
+  ),
+  operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
+];
+
+/** The operation of that name. Throws Fault `not_found` with the nearest name. */
+export function findOperation(wanted: string): Operation {
+  const found = operations.find((candidate) => candidate.name === wanted);
+  if (found) return found;
+  const nearest = suggest(wanted, operations.map((candidate) => candidate.name));
+  throw new Fault('not_found', `There is no operation ${wanted}.${nearest ? ` Did you mean ${nearest}?` : ''}`);
+}
+
+function unknownAgent(wanted: string, names: readonly string[]): Fault {
+  const nearest = suggest(wanted, names);
+  return new Fault('not_found', `No agent named ${wanted}.${nearest ? ` Did you mean ${nearest}?` : ''}`);
+}
+
+/** A certificate record without its octets. */
+function summary(record: CertificateRecord): Omit<CertificateRecord, 'der' | 'tbsHash'> {
+  const { der: _der, tbsHash: _tbsHash, ...rest } = record;
+  return rest;
+}
+
+function plain(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
+
+/** The members that are not undefined, as exact optional properties need them. */
+function defined<Value extends object>(value: Value): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Value]: Exclude<Value[Name], undefined> };
+}

@@ -1,0 +1,82 @@
+import type { AuditLog } from '../../audit/log.ts';
+import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { Issuer } from '../../ca/issuer.ts';
+import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { ServerDefinition } from '../../upstream/server-definition.ts';
+import type { LeafKind } from '../../x509/leaf-profile.ts';
+import type { Feed } from '../feed/feed-message.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a certificate is asked for by an administrator. */
+export interface IssueOrder {
+  readonly name: string;
+  readonly kind: LeafKind;
+  /** PKCS #10 in PEM: the key is made where the certificate will live. */
+  readonly csr: string;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly minutes?: number | undefined;
+}
+
+/** An issued certificate as it is delivered. Times in epoch milliseconds. */
+export interface Delivery {
+  readonly serial: string;
+  readonly spiffeId: string;
+  /** Leaf, then intermediate, in PEM. */
+  readonly certificate: string;
+  /** The roots to trust, in PEM. */
+  readonly roots: string;
+  readonly notAfter: number;
+  /** When to renew. */
+  readonly renewAt: number;
+}
+
+/** What a revocation names: one certificate, or every certificate of a name. */
+export interface RevocationOrder {
+  readonly serial?: string | undefined;
+  readonly name?: string | undefined;
+  readonly reason: string;
+}
+
+/** A join token and what it was made for; the text is shown once and never stored. */
+export interface JoinToken {
+  readonly token: string;
+  readonly name: string;
+  readonly kind: LeafKind;
+  readonly expiresAt: number;
+  /** SHA-256 of the root certificate, `sha256:<hex>`, for the one who joins to check. */
+  readonly rootFingerprint: string;
+}
+
+/** The certificate authority at work: its state, and what can be asked of it. */
+export interface Authority extends AsyncDisposable {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly issuer: Issuer;
+  readonly feed: Feed;
+  describe(): AuthorityDescription;
+  addAgent(agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>): Promise<AgentRecord>;
+  changeAgentState(name: string, state: AgentRecord['state'], reason: string): Promise<AgentRecord>;
+  changeAgentRoles(name: string, roles: readonly string[]): Promise<AgentRecord>;
+  putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
+  removeServer(name: string): Promise<void>;
+  issueFor(order: IssueOrder, actor: string): Promise<Delivery>;
+  redeem(token: string, csr: string, address: string): Promise<Delivery>;
+  renew(current: CertificateRecord, csr: string): Promise<Delivery>;
+  revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
+  createJoinToken(
+    order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & { readonly minutes: number },
+    actor: string,
+  ): Promise<JoinToken>;
+}
+
+/** What anybody may know of an authority. */
+export interface AuthorityDescription {
+  readonly trustDomain: string;
+  readonly rootFingerprint: string;
+  readonly roots: string;
+  readonly rootNotAfter: number;
+  readonly intermediateNotAfter: number;
+}

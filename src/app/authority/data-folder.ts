@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+
+/** Where everything of an authority lies on disk. All of it is 0600 in a 0700 folder. */
+export interface DataFolder {
+  readonly folder: string;
+  /** Written last by `init`; its presence says the folder is whole. */
+  readonly marker: string;
+  readonly rootCertificate: string;
+  /** The sealed root key, or absent when the root is kept offline. */
+  readonly rootKey: string;
+  readonly intermediateCertificate: string;
+  readonly intermediateKey: string;
+  readonly auditKey: string;
+  readonly database: string;
+  readonly authorityLog: string;
+  readonly gatewayLog: string;
+  readonly policies: string;
+  /** The first administrator's certificate and key. */
+  readonly admin: string;
+  readonly lock: string;
+}
+
+export function dataFolder(folder: string): DataFolder {
+  const at = (name: string): string => join(folder, name);
+  return {
+    folder,
+    marker: at('authority.json'),
+    rootCertificate: at('root.pem'),
+    rootKey: at('root-key.json'),
+    intermediateCertificate: at('intermediate.pem'),
+    intermediateKey: at('intermediate-key.json'),
+    auditKey: at('audit-key.json'),
+    database: at('state.db'),
+    authorityLog: at('authority-log'),
+    gatewayLog: at('gateway-log'),
+    policies: at('policies'),
+    admin: at('admin'),
+    lock: at('lock.json'),
+  };
+}

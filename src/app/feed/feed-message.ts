@@ -1,0 +1,23 @@
+import type { Change, StoreSnapshot } from '../store/change-feed.ts';
+
+/** One file of Cedar policies, by its name without the folder. */
+export interface PolicyFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** One line of the feed from the authority to a gateway. The first is a snapshot; a heartbeat says "still here". */
+export type FeedMessage =
+  | { readonly type: 'snapshot'; readonly registry: StoreSnapshot; readonly policies: readonly PolicyFile[] }
+  | { readonly type: 'change'; readonly change: Change }
+  | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
+  | { readonly type: 'heartbeat' };
+
+/** Where a gateway hears of the registry. */
+export interface Feed {
+  /**
+   * Calls the listener with a snapshot first, then with every change, and with heartbeats while nothing changes.
+   * Returns how to stop.
+   */
+  subscribe(listener: (message: FeedMessage) => void): Promise<() => void>;
+}

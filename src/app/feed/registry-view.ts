@@ -1,0 +1,144 @@
+import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { compilePolicies, type PolicySet } from '../../policy/compile-policies.ts';
+import type { ServerDefinition } from '../../upstream/server-definition.ts';
+import type { CertificateStanding, Change } from '../store/change-feed.ts';
+import type { FeedMessage, PolicyFile } from './feed-message.ts';
+
+/** What a gateway knows of the registry: a copy kept current by the feed, and too old to use when the feed falls silent. */
+export interface RegistryView {
+  readonly identity: IdentityView;
+  policies(): PolicySet;
+  servers(): ReadonlyMap<string, ServerDefinition>;
+  /** Takes one message of the feed. Returns what it touched. */
+  apply(message: FeedMessage): void;
+  /** Waits until the serial is known, at most the given milliseconds. */
+  settle(serial: string, milliseconds: number): Promise<void>;
+  /** Calls the listener after every message that changed something. Returns how to stop. */
+  onChange(listener: () => void): () => void;
+  /** The last sequence number heard, 0 before the first snapshot. */
+  sequence(): number;
+}
+
+/** `staleness` in milliseconds: how long the view may be used without a word from the authority. */
+export function createRegistryView(options: {
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  readonly staleness: number;
+}): RegistryView {
+  const agents = new Map<string, AgentRecord>();
+  const certificates = new Map<string, CertificateStanding>();
+  const servers = new Map<string, ServerDefinition>();
+  const listeners = new Set<() => void>();
+  let policies = compilePolicies([]);
+  let sequence = 0;
+  let heardAt: number | null = null;
+
+  const takePolicies = (files: readonly PolicyFile[]): void => {
+    // The authority publishes only policies that compile; should this copy not, nothing is permitted.
+    const next = compilePolicies(files);
+    if (next.version !== policies.version) policies = next;
+  };
+  const takeChange = (change: Change): void => {
+    switch (change.kind) {
+      case 'agent':
+        put(agents, change.key, change.value);
+        break;
+      case 'certificate':
+        put(certificates, change.key, change.value);
+        forgetExpired(certificates, options.clock.now());
+        break;
+      case 'server':
+        put(servers, change.key, change.value);
+        break;
+    }
+    sequence = change.sequence;
+  };
+  const apply = (message: FeedMessage): void => {
+    switch (message.type) {
+      case 'snapshot':
+        agents.clear();
+        certificates.clear();
+        servers.clear();
+        for (const agent of message.registry.agents) agents.set(agent.name, agent);
+        for (const certificate of message.registry.certificates) certificates.set(certificate.serial, certificate);
+        for (const server of message.registry.servers) servers.set(server.name, server);
+        sequence = message.registry.sequence;
+        takePolicies(message.policies);
+        break;
+      case 'change':
+        takeChange(message.change);
+        break;
+      case 'policies':
+        takePolicies(message.policies);
+        break;
+      case 'heartbeat':
+        break;
+    }
+    heardAt = options.clock.monotonic();
+    if (message.type !== 'heartbeat') for (const listener of listeners) listener();
+  };
+  return {
+    identity: {
+      trustDomain: options.trustDomain,
+      agent: (name) => agents.get(name) ?? null,
+      serialStatus: (serial) => statusOf(certificates.get(serial)),
+      fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
+    },
+    policies: () => policies,
+    servers: () => servers,
+    apply,
+    async settle(serial, milliseconds) {
+      if (certificates.has(serial)) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, milliseconds);
+        const listener = (): void => {
+          if (certificates.has(serial)) done();
+        };
+        function done(): void {
+          clearTimeout(timer);
+          listeners.delete(listener);
+          resolve();
+        }
+        listeners.add(listener);
+      });
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    sequence: () => sequence,
+  };
+}
+
+function put<Value>(map: Map<string, Value>, key: string, value: Value | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
+/** How long an ended certificate is remembered, in milliseconds: past every clock difference. */
+const memory = 10 * 60_000;
+
+/** Certificates that ended long ago cannot pass the check on validity; renewals would pile them up. */
+function forgetExpired(certificates: Map<string, CertificateStanding>, now: number): void {
+  // Insertion order is nearly the order of ending, so a few looks per change keep the map small.
+  let looks = 0;
+  for (const [serial, certificate] of certificates) {
+    if (certificate.notAfter < now - memory) certificates.delete(serial);
+    looks += 1;
+    if (looks >= 8) return;
+  }
+}
+
+function statusOf(certificate: CertificateStanding | undefined): SerialStatus {
+  if (!certificate) return 'unknown';
+  switch (certificate.state) {
+    case 'issued':
+      return 'good';
+    case 'revoked':
+      return 'revoked';
+    default:
+      return 'unknown';
+  }
+}

@@ -1,0 +1,132 @@
+import type { Standing } from '../identity/standing.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Inbound, Message, Target } from '../mcp/message.ts';
+import type { PolicySet } from '../policy/compile-policies.ts';
+import type { Question } from '../policy/question.ts';
+
+/** Proof that policy permits every message of one inbound body, as it stands. Only `authorize` makes one. */
+export class Permit {
+  readonly standing: Standing;
+  readonly server: string;
+  readonly inbound: Inbound | null;
+  readonly policies: readonly string[];
+  readonly policyVersion: string;
+
+  constructor(key: typeof permitKey, fields: Omit<Permit, 'never'>) {
+    if (key !== permitKey) throw new TypeError('a Permit is made by authorize() only');
+    this.standing = fields.standing;
+    this.server = fields.server;
+    this.inbound = fields.inbound;
+    this.policies = fields.policies;
+    this.policyVersion = fields.policyVersion;
+    Object.freeze(this);
+  }
+}
+
+const permitKey = Symbol('permit');
+
+/** What is asked of policy, besides the message. */
+export interface Circumstances {
+  readonly server: string;
+  readonly address: string;
+  /** Epoch milliseconds. */
+  readonly time: number;
+}
+
+/**
+ * Asks policy about every message of the body, or about the session itself when there is none (GET, DELETE).
+ * Throws Fault `denied` or `policy_error` for the first message that is not permitted: a batch is permitted whole
+ * or not at all, because what is forwarded is the body.
+ */
+export function authorize(
+  policies: PolicySet,
+  standing: Standing,
+  inbound: Inbound | null,
+  circumstances: Circumstances,
+): Permit {
+  const deciding = new Set<string>();
+  for (const question of questions(standing, inbound, circumstances)) {
+    const decision = policies.decide(question);
+    if (decision.outcome === 'deny') throw refusal(question, decision);
+    for (const policy of decision.policies) deciding.add(policy);
+  }
+  return new Permit(permitKey, {
+    standing,
+    server: circumstances.server,
+    inbound,
+    policies: [...deciding],
+    policyVersion: policies.version,
+  });
+}
+
+/** Whether an item of a list would be permitted; arguments are not known yet, so a condition on them may hide nothing. */
+export function mayUse(
+  policies: PolicySet,
+  standing: Standing,
+  action: string,
+  target: Target,
+  circumstances: Circumstances,
+): boolean {
+  const decision = policies.decide(question(standing, action, target, null, circumstances));
+  // A condition on arguments cannot be evaluated without them; the check on the call decides (law 7).
+  return decision.outcome === 'permit' || decision.reason === 'policy_error';
+}
+
+function questions(
+  standing: Standing,
+  inbound: Inbound | null,
+  circumstances: Circumstances,
+): readonly Question[] {
+  if (!inbound) return [sessionQuestion(standing, circumstances)];
+  return inbound.messages.map((message) =>
+    message.kind === 'request' && message.method !== null
+      ? question(standing, message.method, message.target, argumentsOf(message), circumstances)
+      : sessionQuestion(standing, circumstances),
+  );
+}
+
+/** Notifications, responses, GET and DELETE belong to a session: they need the right to open one. */
+function sessionQuestion(standing: Standing, circumstances: Circumstances): Question {
+  return question(standing, 'initialize', { kind: 'server' }, null, circumstances);
+}
+
+function argumentsOf(message: Message): Message['arguments'] {
+  return message.arguments;
+}
+
+function question(
+  standing: Standing,
+  action: string,
+  target: Target,
+  given: Question['context']['arguments'],
+  circumstances: Circumstances,
+): Question {
+  const { caller, agent } = standing;
+  return {
+    agent: { name: caller.name, owner: agent?.owner ?? '', roles: agent?.roles ?? [] },
+    action,
+    server: circumstances.server,
+    target,
+    context: {
+      arguments: given,
+      time: circumstances.time,
+      address: circumstances.address,
+      profile: caller.kind,
+      binding: 'certificate',
+    },
+  };
+}
+
+function refusal(question: Question, decision: Extract<ReturnType<PolicySet['decide']>, { outcome: 'deny' }>): Fault {
+  const what = `${question.action}${targetText(question.target)} on server ${question.server}`;
+  const who = `agent ${question.agent.name}`;
+  if (decision.reason === 'policy_error') {
+    return new Fault('policy_error', `Refused: a policy failed while deciding ${what} for ${who}: ${decision.detail}`);
+  }
+  return new Fault('denied', `Refused: ${what} for ${who}: ${decision.detail}`);
+}
+
+function targetText(target: Target): string {
+  if (target.kind === 'server') return '';
+  return target.kind === 'resource' ? ` of resource ${target.uri}` : ` of ${target.kind} ${target.name}`;
+}

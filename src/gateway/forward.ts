@@ -1,0 +1,44 @@
+import { Fault } from '../kernel/fault.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { forwardHeaders } from '../mcp/forward-headers.ts';
+import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts';
+import type { Permit } from './authorize.ts';
+import type { SessionSeal } from './session-seal.ts';
+
+/** How the request reaches the server that was permitted. */
+export interface Route {
+  readonly upstream: Upstream;
+  readonly seal: SessionSeal;
+}
+
+/**
+ * Sends what was permitted and nothing else: the re-serialised body of the permit, the MCP headers, the session id
+ * unsealed for this caller. Credentials of the caller never travel; the upstream adds its own (law 3).
+ * Throws Fault `session_unknown` or what the upstream throws.
+ */
+export async function forward(exchange: Exchange, permit: Permit, route: Route, signal: AbortSignal): Promise<UpstreamResponse> {
+  const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
+  const headers: Record<string, string> = { ...forwardHeaders(exchange.headers) };
+  const sealed = exchange.headers.get('mcp-session-id');
+  // MCP 2026-07-28 has no sessions: an id sent there is ignored.
+  if (sealed !== null && permit.inbound?.era !== 'modern') headers['mcp-session-id'] = route.seal.open(sealed, owner);
+  const request: UpstreamRequest = {
+    method: methodOf(exchange),
+    headers,
+    inbound: permit.inbound,
+    caller: owner.spiffeId,
+    signal,
+  };
+  return await route.upstream.send(request);
+}
+
+function methodOf(exchange: Exchange): UpstreamRequest['method'] {
+  switch (exchange.method) {
+    case 'POST':
+    case 'GET':
+    case 'DELETE':
+      return exchange.method;
+    default:
+      throw new Fault('method_not_allowed', `MCP has POST, GET and DELETE, not ${exchange.method}.`);
+  }
+}

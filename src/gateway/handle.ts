@@ -1,0 +1,159 @@
+import { Fault, toFault } from '../kernel/fault.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Caller } from '../identity/caller.ts';
+import { confirmStanding, type Standing } from '../identity/standing.ts';
+import type { Inbound } from '../mcp/message.ts';
+import { readInbound } from '../mcp/read-message.ts';
+import { answerFault } from './answer-fault.ts';
+import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
+import { callerOf } from './caller-of.ts';
+import { forward } from './forward.ts';
+import type { GatewayPorts } from './ports.ts';
+import { answeredEvent, circumstancesOf, failedEvent, permittedEvent, refusedEvent } from './record.ts';
+import { relay } from './relay.ts';
+
+/** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
+const settleMilliseconds = 1_000;
+
+/**
+ * One request, top to bottom. Every way out leaves a record: `call.refused` for what was not permitted,
+ * `call.permitted` before anything is forwarded, then `call.answered` or `call.failed`.
+ */
+export async function handle(exchange: Exchange, server: string, ports: GatewayPorts): Promise<void> {
+  const started = ports.clock.monotonic();
+  const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
+  let permit: Permit;
+  using places = new DisposableStack();
+  try {
+    // 1 Identity: who holds this connection, and whether they stand as of now.
+    const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
+    const standing = await standingOf(caller, ports);
+    // 2 Message: one body, read once, within its caps.
+    const inbound = (seen.inbound = await readBody(exchange, ports));
+    // 3 Limits.
+    places.use(ports.agentLimits.enter(caller.name));
+    // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
+    permit = authorize(
+      ports.policies(),
+      confirmStanding(standing.caller, ports.view, ports.clock.now()),
+      inbound,
+      circumstances(exchange, server, ports),
+    );
+  } catch (error) {
+    return await refuse(exchange, server, seen, toFault(error), ports);
+  }
+  await carryOut(exchange, permit, started, ports);
+}
+
+async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
+  if (ports.view.serialStatus(caller.serial) === 'unknown') await ports.settle(caller.serial, settleMilliseconds);
+  return confirmStanding(caller, ports.view, ports.clock.now());
+}
+
+async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inbound | null> {
+  switch (exchange.method) {
+    case 'GET':
+    case 'DELETE':
+      if (exchange.headers.get('mcp-session-id') === null) {
+        // MCP 2025-11-25, Listening for Messages: 405 where no stream is offered; 2026-07-28 has neither method.
+        throw new Fault('method_not_allowed', `${exchange.method} needs an MCP session; this request names none.`);
+      }
+      return null;
+    case 'POST': {
+      const body = await exchange.body({
+        bytes: ports.limits.bodyBytes,
+        milliseconds: ports.limits.bodyMilliseconds,
+      });
+      return readInbound({ headers: exchange.headers, body, limits: ports.limits.json });
+    }
+    default:
+      throw new Fault('method_not_allowed', `MCP has POST, GET and DELETE, not ${exchange.method}.`);
+  }
+}
+
+function circumstances(exchange: Exchange, server: string, ports: GatewayPorts): Circumstances {
+  return { server, address: exchange.connection.address, time: ports.clock.now() };
+}
+
+async function refuse(
+  exchange: Exchange,
+  server: string,
+  seen: { readonly caller: Caller | null; readonly inbound: Inbound | null },
+  fault: Fault,
+  ports: GatewayPorts,
+): Promise<void> {
+  const record = circumstancesOf(exchange, server, seen.caller, seen.inbound);
+  try {
+    await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
+  } catch (error) {
+    // A refusal that cannot be recorded is still a refusal; the caller learns of the log instead.
+    return await answerFault(exchange, seen.inbound, toFault(error));
+  }
+  await answerFault(exchange, seen.inbound, fault);
+}
+
+/** From the permit to the last octet of the answer. */
+async function carryOut(exchange: Exchange, permit: Permit, started: number, ports: GatewayPorts): Promise<void> {
+  const { caller } = permit.standing;
+  const record = circumstancesOf(exchange, permit.server, caller, permit.inbound);
+  const ended = (): number => Math.round((ports.clock.monotonic() - started) * 1_000) / 1_000;
+  // 5 Record: durable before anything is forwarded (law of the log: no record, no call).
+  try {
+    await ports.audit.append(permittedEvent(record, permit));
+  } catch (error) {
+    return await answerFault(exchange, permit.inbound, toFault(error));
+  }
+  const cut = new AbortController();
+  using live = ports.live.enter({
+    agent: caller.name,
+    spiffeId: caller.spiffeId,
+    serial: caller.serial,
+    server: permit.server,
+    objection: () => objection(exchange, permit, ports),
+    cut: (reason) => {
+      cut.abort(new Fault('unavailable', reason));
+      exchange.connection.cut();
+      void ports.audit.append({ ...record, type: 'stream.cut', reason }).catch(() => undefined);
+    },
+  });
+  try {
+    // The right may have gone while the record was written; nothing has been forwarded yet.
+    const gone = objection(exchange, permit, ports);
+    if (gone !== null) throw new Fault('denied', gone);
+    // 6 Upstream.
+    const upstream = ports.upstream(permit.server);
+    if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
+    const signal = AbortSignal.any([exchange.closed, cut.signal]);
+    const response = await forward(exchange, permit, { upstream, seal: ports.seal }, signal);
+    // 7 Response.
+    const opened = response.headers['mcp-session-id'];
+    const owner = { spiffeId: caller.spiffeId, server: permit.server };
+    const sent = await relay(exchange, response, {
+      requests: permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [],
+      mayUse: (action, target) =>
+        mayUse(ports.policies(), permit.standing, action, target, circumstances(exchange, permit.server, ports)),
+      session: opened === undefined ? null : ports.seal.seal(opened, owner),
+    });
+    // 8 Record.
+    await ports.audit.append(answeredEvent(record, { ...sent, milliseconds: ended() }));
+  } catch (error) {
+    const fault = toFault(error);
+    await ports.audit.append(failedEvent(record, fault, ended())).catch(() => undefined);
+    if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
+  } finally {
+    live[Symbol.dispose]();
+  }
+}
+
+/** Why a call in progress may not go on, or null. Asked whenever identity, policy or time may have changed. */
+function objection(exchange: Exchange, permit: Permit, ports: GatewayPorts): string | null {
+  try {
+    const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
+    if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
+      authorize(ports.policies(), standing, permit.inbound, circumstances(exchange, permit.server, ports));
+    }
+    return null;
+  } catch (error) {
+    return toFault(error).message;
+  }
+}

@@ -1,0 +1,33 @@
+import type { AuditLog } from '../audit/log.ts';
+import type { IdentityView } from '../identity/identity-view.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { JsonLimits } from '../kernel/parse-json.ts';
+import type { PolicySet } from '../policy/compile-policies.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { LiveCalls } from './live-calls.ts';
+import type { AgentLimits } from './limits.ts';
+import type { SessionSeal } from './session-seal.ts';
+
+/** What one request may cost. */
+export interface RequestLimits {
+  /** Largest request body, in octets. */
+  readonly bodyBytes: number;
+  /** Longest time a request body may take to arrive, in milliseconds. */
+  readonly bodyMilliseconds: number;
+  readonly json: JsonLimits;
+}
+
+/** Everything the data path needs, made once by the wiring. The getters give the newest value on every request. */
+export interface GatewayPorts {
+  readonly clock: Clock;
+  readonly audit: AuditLog;
+  readonly view: IdentityView;
+  readonly policies: () => PolicySet;
+  readonly upstream: (server: string) => Upstream | null;
+  readonly seal: SessionSeal;
+  readonly agentLimits: AgentLimits;
+  readonly limits: RequestLimits;
+  readonly live: LiveCalls;
+  /** Waits until a serial is known to the view, at most the given milliseconds; a certificate is used at once. */
+  readonly settle: (serial: string, milliseconds: number) => Promise<void>;
+}
