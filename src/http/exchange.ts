@@ -1,0 +1,69 @@
+/** Header values by lower-case name. */
+export interface Headers {
+  /** The value, or null. Names are matched without case. */
+  get(name: string): string | null;
+  entries(): Iterable<[string, string]>;
+}
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Single-valued headers that came twice were refused before this exchange was made. */
+  readonly headers: Headers;
+  readonly connection: Connection;
+  /**
+   * The whole request body. Throws Fault `too_large` as soon as more than `bytes` have come, `timed_out` when it is
+   * not complete after `milliseconds`, `unavailable` when the peer went away. May be called once.
+   */
+  body(limit: BodyLimit): Promise<Uint8Array>;
+  /** Answers whole; resolves when the answer was handed to the socket, also when the peer is gone. */
+  respond(status: number, headers: Record<string, string>, body?: Uint8Array | string): Promise<void>;
+  /** Sends the head at once and answers piece by piece. */
+  stream(status: number, headers: Record<string, string>): ResponseStream;
+  /** Whether the head of the answer is out. */
+  readonly answered: boolean;
+  /** Aborted when the peer went away, or the connection was cut, before the answer was complete. */
+  readonly closed: AbortSignal;
+}
+
+/** Bounds of one body, held while it streams in. */
+export interface BodyLimit {
+  readonly bytes: number;
+  readonly milliseconds: number;
+}
+
+/** An answer that is sent piece by piece. */
+export interface ResponseStream {
+  /** Resolves when the piece was accepted by the socket's buffer, or drained; throws Fault `unavailable` when the peer is gone. */
+  write(chunk: Uint8Array | string): Promise<void>;
+  end(): Promise<void>;
+  /** Ends the connection without a proper end of the body, so that the peer sees that the answer is incomplete. */
+  abort(): void;
+}
+
+/** One TCP or TLS connection. */
+export interface Connection {
+  readonly id: string;
+  /** The peer's IP address. */
+  readonly address: string;
+  /** DER of the client certificate whose chain OpenSSL verified, or null. */
+  readonly certificate: Uint8Array | null;
+  /** What rooms above have found out about this connection; each keeps its own symbol. */
+  readonly facts: Map<symbol, unknown>;
+  readonly closed: AbortSignal;
+  /** Destroys the socket; the `closed` signal of every exchange on it is aborted. */
+  cut(): void;
+}
+
+/** The listener's own certificate and whom it trusts. */
+export interface TlsMaterial {
+  /** PEM chain, leaf first. */
+  readonly certificate: string;
+  /** PEM private key. */
+  readonly key: string;
+  /** PEM certificates that client certificates may chain to; may be '' when none are asked for. */
+  readonly clientAuthorities: string;
+}

@@ -1,0 +1,214 @@
+import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
+import { suggest } from '../kernel/suggest.ts';
+
+/** An MCP server reached over HTTP. */
+export interface HttpServerDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly transport: 'http';
+  /** http or https, without user, password or fragment. */
+  readonly url: string;
+  readonly tls: {
+    /** Path of a PEM file with the only authorities to trust, or null for the system's own. */
+    readonly authority: string | null;
+    /** Whether the gateway shows its own certificate. */
+    readonly presentCertificate: boolean;
+    /** The name the server's certificate must carry, or null for the host of the URL. */
+    readonly serverName: string | null;
+  };
+  /** Sent with every request; values are secret references or plain. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** An MCP server started as a child that speaks over standard input and output. */
+export interface StdioServerDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly transport: 'stdio';
+  /** The argument vector; no shell ever sees it. */
+  readonly command: readonly string[];
+  /** Absolute working directory, or null for the child's own fresh home. */
+  readonly directory: string | null;
+  /** Added to the scrubbed environment; values are secret references or plain. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type ServerDefinition = HttpServerDefinition | StdioServerDefinition;
+
+/** Reads a definition strictly. Throws Fault `invalid_input` that names the member and what is wrong with it. */
+export function readServerDefinition(json: Json): ServerDefinition {
+  if (!isJsonObject(json)) throw invalid('server', 'must be an object');
+  const transport = json['transport'];
+  switch (transport) {
+    case 'http':
+      refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers']);
+      return Object.freeze({
+        ...readCommon(json),
+        transport,
+        url: readUrl(json['url']),
+        tls: readTls(json['tls'] ?? {}),
+        headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
+      });
+    case 'stdio':
+      refuseUnknown('server', json, [
+        'name',
+        'description',
+        'transport',
+        'command',
+        'directory',
+        'environment',
+      ]);
+      return Object.freeze({
+        ...readCommon(json),
+        transport,
+        command: readCommand(json['command']),
+        directory: readAbsolutePath('directory', json['directory'] ?? null),
+        environment: readPairs(
+          'environment',
+          json['environment'] ?? {},
+          checkVariableName,
+          checkVariableValue,
+        ),
+      });
+    default:
+      throw invalid('transport', 'must be "http" or "stdio"');
+  }
+}
+
+// The same names as certificates carry, so that a server can have one.
+const namePattern = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
+const longestText = 4096;
+
+function readCommon(json: JsonObject): { readonly name: string; readonly description: string } {
+  const name = readText('name', json['name']);
+  if (!namePattern.test(name)) {
+    throw invalid(
+      'name',
+      'must be 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit',
+    );
+  }
+  return { name, description: readText('description', json['description'] ?? '') };
+}
+
+function readUrl(value: Json | undefined): string {
+  const text = readText('url', value);
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw invalid('url', 'must be an http or https URL');
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw invalid(
+      'url',
+      'must not carry a user or password; give credentials as a header with a secret reference',
+    );
+  }
+  if (url.hash !== '') throw invalid('url', 'must not have a fragment');
+  return url.href;
+}
+
+function readTls(json: Json): HttpServerDefinition['tls'] {
+  if (!isJsonObject(json)) throw invalid('tls', 'must be an object');
+  refuseUnknown('tls', json, ['authority', 'presentCertificate', 'serverName']);
+  const presentCertificate = json['presentCertificate'] ?? false;
+  if (typeof presentCertificate !== 'boolean')
+    throw invalid('tls.presentCertificate', 'must be true or false');
+  const serverName = json['serverName'] ?? null;
+  return Object.freeze({
+    authority: readAbsolutePath('tls.authority', json['authority'] ?? null),
+    presentCertificate,
+    serverName: serverName === null ? null : readServerName(serverName),
+  });
+}
+
+function readServerName(value: Json): string {
+  const name = readText('tls.serverName', value);
+  if (!/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(name))
+    throw invalid('tls.serverName', 'must be a host name');
+  return name;
+}
+
+function readCommand(value: Json | undefined): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalid('command', 'must be a list: the program, then each argument by itself');
+  }
+  const words = value.map((word: Json, index) => readText(`command[${index}]`, word));
+  const program = words[0] ?? '';
+  const absolute = /^(\/|[A-Za-z]:\\)/.test(program);
+  // A relative path would depend on where the gateway was started.
+  if (program === '' || (!absolute && /[/\\\s]/.test(program))) {
+    throw invalid(
+      'command[0]',
+      'must be an absolute path or a bare program name; arguments are list elements of their own',
+    );
+  }
+  return Object.freeze(words);
+}
+
+function readAbsolutePath(member: string, value: Json): string | null {
+  if (value === null) return null;
+  const path = readText(member, value);
+  if (!/^(\/|[A-Za-z]:\\)/.test(path)) throw invalid(member, 'must be an absolute path');
+  return path;
+}
+
+type Check = (member: string, text: string) => void;
+
+function readPairs(
+  member: string,
+  json: Json,
+  checkName: Check,
+  checkValue: Check,
+): Readonly<Record<string, string>> {
+  if (!isJsonObject(json)) throw invalid(member, 'must be an object of texts');
+  const pairs = Object.entries(json).map(([name, value]): [string, string] => {
+    const path = `${member}.${name}`;
+    checkName(path, name);
+    const text = readText(path, value);
+    checkValue(path, text);
+    return [name, text];
+  });
+  return Object.freeze(Object.fromEntries(pairs));
+}
+
+// What the transport itself sets, and what would let a definition speak for the caller.
+const ownHeaders =
+  /^(host|connection|content-length|transfer-encoding|content-type|accept|upgrade|te|trailer|keep-alive|expect|proxy-.*|mcp-.*|last-event-id)$/i;
+
+function checkHeaderName(member: string, name: string): void {
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) throw invalid(member, 'is not a header name');
+  if (ownHeaders.test(name)) throw invalid(member, 'is set by the gateway itself');
+}
+
+function checkHeaderValue(member: string, text: string): void {
+  if (!/^[\t\x20-\x7e]*$/.test(text)) throw invalid(member, 'must be printable ASCII');
+}
+
+function checkVariableName(member: string, name: string): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    throw invalid(member, 'is not the name of an environment variable');
+}
+
+function checkVariableValue(): void {}
+
+function readText(member: string, value: Json | undefined): string {
+  if (typeof value !== 'string') throw invalid(member, value === undefined ? 'is missing' : 'must be a text');
+  if (value.length > longestText) throw invalid(member, `is longer than ${longestText} characters`);
+  if (value.includes('\0')) throw invalid(member, 'must not contain a NUL');
+  return value;
+}
+
+function refuseUnknown(where: string, json: JsonObject, known: readonly string[]): void {
+  for (const name of Object.keys(json)) {
+    if (known.includes(name)) continue;
+    const nearest = suggest(name, known);
+    throw invalid(
+      `${where}.${name}`,
+      `is not known here${nearest === null ? '' : `; did you mean "${nearest}"?`}`,
+    );
+  }
+}
+
+function invalid(member: string, problem: string): Fault {
+  return new Fault('invalid_input', `Server definition: ${member} ${problem}.`);
+}

@@ -1,0 +1,42 @@
+import type { Inbound } from '../mcp/message.ts';
+
+/** One permitted request to an MCP server behind us, in the terms of Streamable HTTP. */
+export interface UpstreamRequest {
+  readonly method: 'POST' | 'GET' | 'DELETE';
+  /** Only accept, content-type, mcp-* and last-event-id. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What was permitted; null for GET and DELETE. Only its `bytes` and `messages` are sent. */
+  readonly inbound: Inbound | null;
+  /** SPIFFE ID of the caller: a stdio child or session is never shared between callers. */
+  readonly caller: string;
+  /** Aborted when the caller went away. */
+  readonly signal: AbortSignal;
+}
+
+/** The server's answer. */
+export interface UpstreamResponse {
+  readonly status: number;
+  /** Lower-case names; only content-type, mcp-*, cache-control and retry-after. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Leaving the iteration early ends the exchange with the server. May throw the faults of `send`. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** An MCP server behind us, whatever its transport. */
+export interface Upstream extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * Throws Fault `upstream_unreachable`, `upstream_failed`, `upstream_timeout`, `upstream_garbage`,
+   * `upstream_too_large`, `secret_unresolved`, `session_unknown` or `limit_reached`.
+   */
+  send(request: UpstreamRequest): Promise<UpstreamResponse>;
+  health(): UpstreamHealth;
+  /** Ends every child and session of that caller. */
+  endCaller(caller: string): Promise<void>;
+}
+
+export interface UpstreamHealth {
+  /** `idle`: nothing is known to be wrong and nothing is open. */
+  readonly state: 'up' | 'down' | 'idle';
+  readonly detail: string;
+}
