@@ -1,0 +1,47 @@
+import type { LeafKind } from '../x509/leaf-profile.ts';
+
+/** One row of the issuance record: written before the signature is made, never deleted. Times are epoch milliseconds. */
+export interface CertificateRecord {
+  /** Lowercase hex, even number of digits. */
+  readonly serial: string;
+  readonly name: string;
+  readonly kind: LeafKind;
+  readonly spiffeId: string;
+  /** `reserved`: intent is durable, no certificate yet. `abandoned`: a crash or fault came before the certificate was stored. */
+  readonly state: 'reserved' | 'issued' | 'revoked' | 'abandoned';
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly reservedAt: number;
+  /** base64url SHA-256 of the to-be-signed octets that passed the lint. */
+  readonly tbsHash: string;
+  /** The certificate, or null while it is not issued. */
+  readonly der: Uint8Array | null;
+  /** Serial of the certificate this one renews, or null. */
+  readonly replaces: string | null;
+  /** The door that gave the evidence: `join-token`, `renewal`, `admin`. */
+  readonly door: string;
+  readonly revokedAt: number | null;
+  readonly reason: string | null;
+}
+
+/** Port: the issuance record. Every promise resolves only when the change is durable. */
+export interface CertificateRecords {
+  /** Adds a record. Throws Fault `conflict` if the serial exists in any state. */
+  reserve(record: CertificateRecord): Promise<void>;
+  /** `reserved` → `issued`. Throws Fault `conflict` when the record is in another state, `not_found` when absent. */
+  complete(serial: string, der: Uint8Array): Promise<void>;
+  /** `reserved` → `abandoned`; a no-op for a record that is abandoned already. Throws Fault `conflict` or `not_found`. */
+  abandon(serial: string): Promise<void>;
+  find(serial: string): Promise<CertificateRecord | null>;
+  /** Records that match every given filter, oldest reservation first; `expiresBefore` compares `notAfter <`. */
+  list(filter: {
+    name?: string;
+    kind?: LeafKind;
+    state?: CertificateRecord['state'];
+    expiresBefore?: number;
+  }): Promise<readonly CertificateRecord[]>;
+  /** Any state → `revoked`; false if it was revoked already (the first reason and time stay). Throws Fault `not_found`. */
+  revoke(serial: string, reason: string, at: number): Promise<boolean>;
+  /** The largest `reservedAt` of all records, or null when there are none. */
+  lastReservedAt(): Promise<number | null>;
+}

@@ -1,0 +1,14 @@
+import type { AgentRecord } from './agent-record.ts';
+
+/** `unknown` covers every serial that was not issued: reserved and abandoned ones too. */
+export type SerialStatus = 'good' | 'revoked' | 'unknown';
+
+/** Port: what a gateway knows at this moment, from memory, of the authority's registry. */
+export interface IdentityView {
+  readonly trustDomain: string;
+  agent(name: string): AgentRecord | null;
+  /** `serial` is lowercase hex as `Certificate.serial` gives it. */
+  serialStatus(serial: string): SerialStatus;
+  /** Whether the authority was heard within the staleness limit; `now` in epoch milliseconds. */
+  fresh(now: number): boolean;
+}
