@@ -17,7 +17,10 @@ export interface DataFolder {
   readonly policies: string;
   /** The first administrator's certificate and key. */
   readonly admin: string;
+  /** Held while a process uses the folder. */
   readonly lock: string;
+  /** Where the process that uses the folder answers. */
+  readonly running: string;
 }
 
 export function dataFolder(folder: string): DataFolder {
@@ -35,6 +38,7 @@ export function dataFolder(folder: string): DataFolder {
     gatewayLog: at('gateway-log'),
     policies: at('policies'),
     admin: at('admin'),
-    lock: at('lock.json'),
+    lock: at('lock.db'),
+    running: at('running.json'),
   };
 }

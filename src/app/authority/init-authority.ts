@@ -1,0 +1,146 @@
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createAuthority } from '../../ca/create-authority.ts';
+import { importRoot } from '../../ca/import-root.ts';
+import { sealKey } from '../../ca/key-file.ts';
+import { sha256, toHex } from '../../kernel/bytes.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { randomId } from '../../kernel/random.ts';
+import type { Certificate } from '../../x509/certificate.ts';
+import { encodePem } from '../../x509/pem.ts';
+import { buildRequest } from '../../x509/request.ts';
+import { type DataFolder, dataFolder } from './data-folder.ts';
+import { openAuthority } from './open-authority.ts';
+
+/** What `init` is asked to make. */
+export interface InitOrder {
+  readonly data: DataFolder;
+  readonly trustDomain: string;
+  readonly organization: string;
+  /** DNS domains beside the trust domain that server certificates may be for. */
+  readonly dnsDomains: readonly string[];
+  /** Where the sealed root key goes: inside the folder, or elsewhere to be kept offline. */
+  readonly rootKeyFile: string;
+  /** A CA to sign the intermediate with instead of a new root, in PEM; its key is not kept. */
+  readonly imported: { readonly certificate: string; readonly key: string } | null;
+  readonly passphrase: () => Promise<string>;
+  readonly clock: Clock;
+}
+
+const adminHours = 24;
+
+/**
+ * Makes an authority: everything in a staging folder first, then one rename, so that a crash leaves either nothing or
+ * the whole. Throws Fault `authority_exists`, `state_damaged`.
+ */
+export async function initAuthority(
+  order: InitOrder,
+): Promise<{ trustDomain: string; rootFingerprint: string; adminHours: number }> {
+  await refuseExisting(order.data);
+  if (order.rootKeyFile !== order.data.rootKey) await refuseOverwriting(order.rootKeyFile);
+  const passphrase = await order.passphrase();
+  const staging = dataFolder(`${order.data.folder}.${randomId()}.partial`);
+  await mkdir(staging.folder, { recursive: true, mode: 0o700 });
+  try {
+    const root = await writeAuthority(staging, order, passphrase);
+    await writeFirstAdmin(staging, order, passphrase);
+    await mkdir(dirname(order.data.folder), { recursive: true });
+    await rm(order.data.folder, { recursive: true, force: true });
+    await rename(staging.folder, order.data.folder);
+    await syncFolder(dirname(order.data.folder));
+    return { trustDomain: order.trustDomain, rootFingerprint: fingerprintOf(root), adminHours };
+  } catch (error) {
+    await rm(staging.folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** `sha256:<hex>` of the certificate's DER. */
+export function fingerprintOf(certificate: Certificate): string {
+  return `sha256:${toHex(sha256(certificate.der))}`;
+}
+
+async function refuseExisting(data: DataFolder): Promise<void> {
+  const names = await readdir(data.folder).catch(() => []);
+  if (names.length === 0) return;
+  if (names.includes('authority.json')) {
+    throw new Fault('authority_exists', `${data.folder} holds an authority already. Choose another --folder.`);
+  }
+  throw new Fault('state_damaged', `${data.folder} is not empty and holds no whole authority. Choose another --folder.`);
+}
+
+async function refuseOverwriting(file: string): Promise<void> {
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new Fault('conflict', `${file} exists already; a root key is never written over another file.`);
+}
+
+async function writeAuthority(staging: DataFolder, order: InitOrder, passphrase: string): Promise<Certificate> {
+  const { trustDomain, organization, clock } = order;
+  const shared = { trustDomain, organization, clock, permittedDns: [...new Set([trustDomain, 'localhost', ...order.dnsDomains])] };
+  const made = order.imported
+    ? { ...importRoot({ ...shared, rootCertificatePem: order.imported.certificate, rootKeyPem: order.imported.key }), rootKey: null }
+    : createAuthority(shared);
+  if (made.rootKey) {
+    const inside = order.rootKeyFile === order.data.rootKey;
+    await writeDurably(inside ? staging.rootKey : order.rootKeyFile, await sealKey(made.rootKey, passphrase));
+  }
+  await writeDurably(staging.rootCertificate, encodePem('CERTIFICATE', made.rootCertificate.der), 0o644);
+  await writeDurably(staging.intermediateCertificate, encodePem('CERTIFICATE', made.intermediateCertificate.der), 0o644);
+  await writeDurably(staging.intermediateKey, await sealKey(made.intermediateKey, passphrase));
+  await writeDurably(staging.auditKey, await sealKey(generateKeyPairSync('ed25519').privateKey, passphrase));
+  await mkdir(staging.policies, { mode: 0o700 });
+  await writeDurably(`${staging.policies}/README.txt`, policyNote, 0o644);
+  await writeDurably(staging.marker, JSON.stringify({ format: 1, trustDomain, createdAt: clock.now() }));
+  return made.rootCertificate;
+}
+
+async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase: string): Promise<void> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await using authority = await openAuthority({
+    data: staging,
+    passphrase: async () => passphrase,
+    clock: order.clock,
+    log: () => undefined,
+  });
+  await authority.audit.append({ type: 'authority.created', trustDomain: order.trustDomain, imported: order.imported !== null });
+  const delivery = await authority.issueFor(
+    {
+      name: 'first-admin',
+      kind: 'admin',
+      csr: encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: 'first-admin' })),
+      dnsNames: [],
+      ipAddresses: [],
+      minutes: adminHours * 60,
+    },
+    'init',
+  );
+  await writeIdentityFiles(staging.admin, privateKey, delivery);
+}
+
+/** Writes key.pem (0600), certificate.pem and roots.pem into a folder. */
+export async function writeIdentityFiles(
+  folder: string,
+  key: KeyObject,
+  delivery: { readonly certificate: string; readonly roots: string },
+): Promise<void> {
+  await writeDurably(`${folder}/roots.pem`, delivery.roots, 0o644);
+  await writeDurably(`${folder}/key.pem`, key.export({ type: 'pkcs8', format: 'pem' }));
+  await writeDurably(`${folder}/certificate.pem`, delivery.certificate, 0o644);
+}
+
+/** The fingerprint of a PEM certificate, for comparison with one that was read out. */
+export function fingerprintOfPem(pem: string): string {
+  return `sha256:${toHex(sha256(new X509Certificate(pem).raw))}`;
+}
+
+const policyNote = `Cedar policies of this authority: every *.cedar file in this folder is in force.
+With no policy, nothing is permitted. Changes take effect by themselves within a second or so;
+a set that does not compile is refused and the last good one stays in force.
+Check a set with: countersign policy check <folder>
+`;

@@ -1,0 +1,180 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
+import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import { encodePem } from '../../../x509/pem.ts';
+import { buildRequest } from '../../../x509/request.ts';
+import { renewRemotely } from '../../admin/remote-renewal.ts';
+import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { formatTable } from '../format-table.ts';
+import { administer, administrationFlags } from './administration.ts';
+import { describe, rows } from './show-json.ts';
+
+const kinds = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
+const serial = { name: 'serial', meaning: 'the serial number, in hex', count: 'one' } as const;
+
+/** The commands about certificates. */
+export const certCommands: readonly Command[] = [
+  {
+    path: ['cert', 'issue'],
+    summary: 'Make a key here and have a certificate issued for it',
+    example: 'countersign cert issue files --kind server --dns files.example.internal --out ./files-identity',
+    flags: [
+      {
+        name: 'kind',
+        kind: 'text',
+        meaning: 'what the certificate is for',
+        choices: kinds,
+        default: 'agent',
+      },
+      {
+        name: 'out',
+        kind: 'text',
+        placeholder: 'folder',
+        meaning: 'where to put key.pem, certificate.pem and roots.pem',
+        required: true,
+      },
+      { name: 'dns', kind: 'list', meaning: 'a DNS name (servers and gateways); may be repeated' },
+      { name: 'ip', kind: 'list', meaning: 'an IP address (servers and gateways); may be repeated' },
+      { name: 'life', kind: 'duration', meaning: 'how long it lives, at most the cap of its kind' },
+      ...administrationFlags,
+    ],
+    positionals: [{ name: 'name', meaning: 'the name of the agent, server, gateway or admin', count: 'one' }],
+    run: issue,
+  },
+  {
+    path: ['cert', 'list'],
+    summary: 'List the certificates that were issued',
+    example: 'countersign cert list --state issued',
+    flags: [
+      { name: 'name', kind: 'text', meaning: 'only of this name' },
+      { name: 'kind', kind: 'text', meaning: 'only of this kind', choices: kinds },
+      {
+        name: 'state',
+        kind: 'text',
+        meaning: 'only in this state',
+        choices: ['issued', 'revoked', 'reserved', 'abandoned'],
+      },
+      { name: 'expires-within', kind: 'duration', meaning: 'only those that end within this time' },
+      ...administrationFlags,
+    ],
+    positionals: [],
+    async run(context, input) {
+      const within = input.duration('expires-within');
+      const json = await administer(context, input, 'certificate.list', {
+        ...given('name', input.text('name')),
+        ...given('kind', input.text('kind')),
+        ...given('state', input.text('state')),
+        ...(within === null ? {} : { expiresBefore: context.clock.now() + within }),
+      });
+      return {
+        text: formatTable(['serial', 'kind', 'name', 'state', 'notAfter', 'reason'], rows(json)),
+        json,
+      };
+    },
+  },
+  {
+    path: ['cert', 'show'],
+    summary: 'Show one certificate',
+    example: 'countersign cert show 5f2a90c1d3e4b5a6978812340c0ffee1',
+    flags: administrationFlags,
+    positionals: [serial],
+    async run(context, input) {
+      const json = await administer(context, input, 'certificate.show', { serial: input.word('serial') });
+      return { text: describe(json), json };
+    },
+  },
+  {
+    path: ['cert', 'revoke'],
+    summary: 'Revoke one certificate, or all of a name; gateways refuse it within a second',
+    example: 'countersign cert revoke --name ci-bot --reason "laptop stolen"',
+    flags: [
+      { name: 'name', kind: 'text', meaning: 'revoke every live certificate of this name' },
+      { name: 'reason', kind: 'text', meaning: 'why, for the record', required: true },
+      ...administrationFlags,
+    ],
+    positionals: [{ name: 'serial', meaning: 'the serial number, in hex', count: 'optional' }],
+    async run(context, input) {
+      const [number] = input.words('serial');
+      const name = input.text('name');
+      if ((number === undefined) === (name === null)) {
+        throw new Fault('usage', 'Give either a serial number or --name.');
+      }
+      const order = {
+        reason: input.must('reason'),
+        ...given('name', name),
+        ...given('serial', number ?? null),
+      };
+      const json = await administer(context, input, 'certificate.revoke', order);
+      const count = isJsonObject(json) && Array.isArray(json['revoked']) ? json['revoked'].length : 0;
+      return { text: `Revoked ${count} certificate${count === 1 ? '' : 's'}.`, json };
+    },
+  },
+  {
+    path: ['cert', 'renew'],
+    summary: 'Renew the certificate in a folder over mutual TLS, with a new key',
+    example: 'countersign cert renew ./files-identity --authority https://127.0.0.1:8444',
+    flags: [
+      { name: 'authority', kind: 'text', placeholder: 'url', meaning: 'the authority', required: true },
+    ],
+    positionals: [
+      { name: 'folder', meaning: 'the folder with key.pem, certificate.pem and roots.pem', count: 'one' },
+    ],
+    run: renew,
+  },
+];
+
+async function issue(context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const name = input.word('name');
+  const out = resolve(input.must('out'));
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const life = input.duration('life');
+  const json = await administer(context, input, 'certificate.issue', {
+    name,
+    kind: input.must('kind'),
+    csr: encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: name })),
+    dnsNames: input.list('dns'),
+    ipAddresses: input.list('ip'),
+    ...(life === null ? {} : { minutes: Math.max(1, Math.floor(life / 60_000)) }),
+  });
+  await writeIdentity(out, privateKey, json);
+  return {
+    text: `The certificate and its key are in ${out}.\n${describe(withoutPem(json))}`,
+    json: withoutPem(json),
+  };
+}
+
+async function renew(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const folder = resolve(input.word('folder'));
+  const old = {
+    certificate: await readFile(join(folder, 'certificate.pem'), 'utf8'),
+    key: Buffer.from(await readPrivateFile(join(folder, 'key.pem'))).toString('utf8'),
+    authorities: await readFile(join(folder, 'roots.pem'), 'utf8'),
+  };
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const json = await renewRemotely(input.must('authority'), old, privateKey);
+  await writeIdentity(folder, privateKey, json);
+  return { text: `Renewed in ${folder}.\n${describe(withoutPem(json))}`, json: withoutPem(json) };
+}
+
+/** Key first under its own name, then the certificate: a crash in between leaves the old pair or says what is missing. */
+async function writeIdentity(folder: string, key: KeyObject, json: Json): Promise<void> {
+  if (!isJsonObject(json) || typeof json['certificate'] !== 'string' || typeof json['roots'] !== 'string') {
+    throw new Fault('unavailable', 'The authority answered without a certificate.');
+  }
+  await writeDurably(join(folder, 'roots.pem'), json['roots'], 0o644);
+  await writeDurably(join(folder, 'key.pem'), key.export({ type: 'pkcs8', format: 'pem' }));
+  await writeDurably(join(folder, 'certificate.pem'), json['certificate'], 0o644);
+}
+
+function withoutPem(json: Json): Json {
+  if (!isJsonObject(json)) return json;
+  const { certificate: _certificate, roots: _roots, ...rest } = json;
+  return rest;
+}
+
+function given(name: string, value: string | null): Record<string, string> {
+  return value === null ? {} : { [name]: value };
+}

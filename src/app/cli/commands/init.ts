@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { readPrivateFile } from '../../../kernel/durable-file.ts';
+import { dataFolder } from '../../authority/data-folder.ts';
+import { initAuthority } from '../../authority/init-authority.ts';
+import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { passphraseFlags, readPassphrase } from '../passphrase.ts';
+import { Fault } from '../../../kernel/fault.ts';
+
+/** `init`: makes an authority. */
+export const initCommand: Command = {
+  path: ['init'],
+  summary: 'Make a certificate authority in a new folder',
+  example: 'countersign init --trust-domain example.internal',
+  flags: [
+    {
+      name: 'folder',
+      kind: 'text',
+      placeholder: 'folder',
+      meaning: 'where its state will lie',
+      default: '.countersign',
+    },
+    {
+      name: 'trust-domain',
+      kind: 'text',
+      meaning: 'the SPIFFE trust domain of all its names',
+      default: 'example.internal',
+    },
+    {
+      name: 'organization',
+      kind: 'text',
+      meaning: 'the organization in the CA certificates',
+      default: 'Countersign',
+    },
+    {
+      name: 'dns',
+      kind: 'list',
+      meaning: 'a DNS domain that server certificates may also be for; may be repeated',
+    },
+    {
+      name: 'root-offline',
+      kind: 'switch',
+      meaning: 'write the root key to a file of its own that the authority never opens',
+    },
+    { name: 'root-key-out', kind: 'text', placeholder: 'file', meaning: 'that file, for --root-offline' },
+    {
+      name: 'import-root',
+      kind: 'text',
+      placeholder: 'file',
+      meaning: 'the certificate of an existing CA that shall sign the intermediate',
+    },
+    {
+      name: 'import-root-key',
+      kind: 'text',
+      placeholder: 'file',
+      meaning: 'its private key in PEM; it is used once and not copied',
+    },
+    ...passphraseFlags,
+  ],
+  positionals: [],
+  run: init,
+};
+
+async function init(context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const data = dataFolder(resolve(input.must('folder')));
+  const imported = await readImport(input);
+  const offline = input.on('root-offline');
+  const rootKeyOut = input.text('root-key-out');
+  if (offline && rootKeyOut === null && !imported) {
+    throw new Fault(
+      'usage',
+      '--root-offline needs --root-key-out, the file that will hold the sealed root key.',
+    );
+  }
+  const made = await initAuthority({
+    data,
+    trustDomain: input.must('trust-domain'),
+    organization: input.must('organization'),
+    dnsDomains: input.list('dns'),
+    rootKeyFile: offline && rootKeyOut !== null ? resolve(rootKeyOut) : data.rootKey,
+    imported,
+    passphrase: () => readPassphrase(context, input, { confirm: true }),
+    clock: context.clock,
+  });
+  return {
+    text: [
+      `The authority of ${made.trustDomain} is in ${data.folder}.`,
+      `Root fingerprint: ${made.rootFingerprint}`,
+      `Admin certificate for the first ${made.adminHours} hours: ${data.admin}`,
+      '',
+      'Nothing is permitted yet. Next:',
+      '  countersign server add …    an MCP server to protect',
+      '  countersign agent add …     who may be let in',
+      `  ${data.policies}/*.cedar    what they may do`,
+      '  countersign up              start',
+    ].join('\n'),
+    json: { folder: data.folder, ...made },
+  };
+}
+
+async function readImport(
+  input: CommandInput,
+): Promise<{ readonly certificate: string; readonly key: string } | null> {
+  const certificate = input.text('import-root');
+  const key = input.text('import-root-key');
+  if (certificate === null && key === null) return null;
+  if (certificate === null || key === null) {
+    throw new Fault('usage', 'Importing a CA needs both --import-root and --import-root-key.');
+  }
+  return {
+    certificate: await readFile(certificate, 'utf8'),
+    key: Buffer.from(await readPrivateFile(key)).toString('utf8'),
+  };
+}

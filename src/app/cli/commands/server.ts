@@ -1,0 +1,136 @@
+import { resolve } from 'node:path';
+import type { Json } from '../../../kernel/canonical-json.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Command, CommandInput } from '../command.ts';
+import { formatTable } from '../format-table.ts';
+import { administer, administrationFlags } from './administration.ts';
+import { describe, rows } from './show-json.ts';
+
+const name = {
+  name: 'name',
+  meaning: 'the name of the MCP server, as in /mcp/<name>',
+  count: 'one',
+} as const;
+
+/** The commands about the MCP servers behind the gateway. */
+export const serverCommands: readonly Command[] = [
+  {
+    path: ['server', 'add'],
+    summary: 'Put an MCP server behind the gateway: a URL, or a command to start',
+    example: 'countersign server add files -- mcp-server-filesystem /srv/documents',
+    flags: [
+      { name: 'url', kind: 'text', meaning: 'the MCP endpoint of an HTTP server' },
+      {
+        name: 'ca',
+        kind: 'text',
+        placeholder: 'file',
+        meaning: 'the only authorities to trust for --url, in PEM',
+      },
+      {
+        name: 'server-name',
+        kind: 'text',
+        meaning: 'the name the certificate must carry, if not the host of --url',
+      },
+      { name: 'mtls', kind: 'switch', meaning: "present the gateway's own certificate to --url" },
+      {
+        name: 'header',
+        kind: 'list',
+        placeholder: 'name=reference',
+        meaning: 'a header to send, such as authorization=env:TOKEN',
+      },
+      {
+        name: 'env',
+        kind: 'list',
+        placeholder: 'name=reference',
+        meaning: 'a variable for a started server, such as TOKEN=file:/run/token',
+      },
+      { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
+      { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
+      { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
+      ...administrationFlags,
+    ],
+    positionals: [name, { name: 'command', meaning: 'the command to start, after --', count: 'any' }],
+    async run(context, input) {
+      const order = { definition: definitionOf(input), replace: input.on('replace') };
+      const json = await administer(context, input, 'server.add', order);
+      return {
+        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it.`,
+        json,
+      };
+    },
+  },
+  {
+    path: ['server', 'list'],
+    summary: 'List the MCP servers',
+    example: 'countersign server list',
+    flags: administrationFlags,
+    positionals: [],
+    async run(context, input) {
+      const json = await administer(context, input, 'server.list', {});
+      return { text: formatTable(['name', 'transport', 'url', 'command', 'description'], rows(json)), json };
+    },
+  },
+  {
+    path: ['server', 'show'],
+    summary: 'Show one MCP server',
+    example: 'countersign server show files',
+    flags: administrationFlags,
+    positionals: [name],
+    async run(context, input) {
+      const json = await administer(context, input, 'server.show', { name: input.word('name') });
+      return { text: describe(json), json };
+    },
+  },
+  {
+    path: ['server', 'remove'],
+    summary: 'Take an MCP server away; calls in progress end',
+    example: 'countersign server remove files',
+    flags: administrationFlags,
+    positionals: [name],
+    async run(context, input) {
+      const json = await administer(context, input, 'server.remove', { name: input.word('name') });
+      return { text: `Server ${input.word('name')} is removed.`, json };
+    },
+  },
+];
+
+function definitionOf(input: CommandInput): Json {
+  const url = input.text('url');
+  const command = input.words('command');
+  const shared = { name: input.word('name'), description: input.must('description') };
+  if (url !== null && command.length === 0) {
+    const authority = input.text('ca');
+    return {
+      ...shared,
+      transport: 'http',
+      url,
+      tls: {
+        authority: authority === null ? null : resolve(authority),
+        presentCertificate: input.on('mtls'),
+        serverName: input.text('server-name'),
+      },
+      headers: pairs(input.list('header'), '--header'),
+    };
+  }
+  if (url === null && command.length > 0) {
+    const directory = input.text('directory');
+    return {
+      ...shared,
+      transport: 'stdio',
+      command,
+      directory: directory === null ? null : resolve(directory),
+      environment: pairs(input.list('env'), '--env'),
+    };
+  }
+  throw new Fault('usage', 'Give either --url for an HTTP server, or -- and the command that starts one.');
+}
+
+function pairs(given: readonly string[], flag: string): Record<string, string> {
+  return Object.fromEntries(
+    given.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new Fault('usage', `${flag} takes name=reference, not "${pair}".`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}

@@ -1,0 +1,79 @@
+import type { Listener } from '../../http/exchange.ts';
+import { listen } from '../../http/listen.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { Config } from '../config/config.ts';
+import { answerAuthority } from '../listeners/authority-routes.ts';
+import { answerPeople, answerPlain } from '../listeners/people-routes.ts';
+import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
+
+/** The authority's listeners. */
+export interface RunningAuthorityListeners extends AsyncDisposable {
+  readonly authority: Listener;
+  readonly people: Listener;
+  readonly plain: Listener;
+}
+
+/** Opens the `authority`, `people` and `plain` listeners around an authority that is open already. */
+export async function composeAuthority(options: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly authority: Authority;
+  readonly log: (line: string) => void;
+}): Promise<RunningAuthorityListeners> {
+  const { config, clock, authority, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const identity = opened.use(await ownServerIdentity(authority, config, clock, log));
+  const refused = (listener: string) => (refusal: { stage: string; address: string; reason: string }) => {
+    authority.audit.append({ type: 'connection.refused', listener, ...refusal }).catch(() => undefined);
+  };
+  const open = async (
+    name: 'authority' | 'people' | 'plain',
+    clientCertificate: 'optional' | 'never' | null,
+    handle: Parameters<typeof listen>[0]['handle'],
+  ): Promise<Listener> => {
+    const { host, port, hosts, origins, tlsMinimum } = config.listeners[name];
+    const tls = clientCertificate && { material: identity.current(), clientCertificate, minimumVersion: tlsMinimum };
+    const hsts = name === 'people';
+    const listener = await listen({ name, host, port, tls, hosts, origins, hsts, handle, onRefused: refused(name), clock });
+    if (tls) identity.onRenewed((material) => listener.replaceTls(material));
+    return opened.use(listener);
+  };
+  const listeners = {
+    authority: await open('authority', 'optional', (exchange) => answerAuthority(exchange, authority)),
+    people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
+    plain: await open('plain', null, (exchange) => answerPlain(exchange, authority.describe())),
+  };
+  const held = opened.move();
+  return { ...listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** The names a certificate of ours carries: every host its listeners may be reached by. */
+export function listenerNames(config: Config, names: readonly (keyof Config['listeners'])[]): {
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+} {
+  const hosts = names.flatMap((name) => [config.listeners[name].host, ...config.listeners[name].hosts]);
+  const isAddress = (host: string): boolean => /^[\d.]+$/.test(host) || host.includes(':');
+  const everywhere = new Set(['0.0.0.0', '::']);
+  return {
+    dnsNames: [...new Set(['localhost', ...hosts.filter((host) => !isAddress(host))])],
+    ipAddresses: [...new Set(['127.0.0.1', '::1', ...hosts.filter((host) => isAddress(host) && !everywhere.has(host))])],
+  };
+}
+
+function ownServerIdentity(
+  authority: Authority,
+  config: Config,
+  clock: Clock,
+  log: (line: string) => void,
+): Promise<OwnIdentity> {
+  const names = listenerNames(config, ['authority', 'people']);
+  return holdOwnIdentity({
+    name: 'authority',
+    ...names,
+    issue: (csr) => authority.issueFor({ name: 'authority', kind: 'server', csr, ...names }, 'authority'),
+    clock,
+    log,
+  });
+}

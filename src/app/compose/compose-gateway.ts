@@ -1,0 +1,115 @@
+import type { KeyObject } from 'node:crypto';
+import { checkpointSigner } from '../../audit/checkpoint.ts';
+import { type AuditLog, openAuditLog } from '../../audit/log.ts';
+import { createGateway } from '../../gateway/gateway.ts';
+import { createAgentLimits } from '../../gateway/limits.ts';
+import { createLiveCalls } from '../../gateway/live-calls.ts';
+import { createSessionSeal } from '../../gateway/session-seal.ts';
+import type { Listener } from '../../http/exchange.ts';
+import { listen } from '../../http/listen.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { randomBytes } from '../../kernel/random.ts';
+import { createUpstream } from '../../upstream/create-upstream.ts';
+import type { Config } from '../config/config.ts';
+import type { FeedMessage } from '../feed/feed-message.ts';
+import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
+import type { OwnIdentity } from './own-identity.ts';
+import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
+
+/** How often what changes with time alone is looked at: ended certificates, a silent feed. Milliseconds. */
+const reviewMilliseconds = 500;
+
+/** A gateway at work. */
+export interface RunningGateway extends AsyncDisposable {
+  readonly agents: Listener;
+  readonly view: RegistryView;
+  readonly audit: AuditLog;
+  readonly upstreams: UpstreamSet;
+  liveCalls(): number;
+}
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly trustDomain: string;
+  readonly identity: OwnIdentity;
+  readonly auditFolder: string;
+  readonly auditKey: KeyObject;
+  /** Starts the feed; the gateway refuses everything until the first snapshot. */
+  readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
+  readonly log: (line: string) => void;
+}
+
+/** Puts the data path together: registry view, log, upstreams, gateway, listener. */
+export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const { config, clock, identity, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const view = createRegistryView({ trustDomain: options.trustDomain, clock, staleness: config.gateway.stalenessMilliseconds });
+  const audit = opened.use(
+    await openAuditLog({
+      folder: options.auditFolder,
+      origin: `${options.trustDomain}/gateway`,
+      clock,
+      signer: checkpointSigner(`${options.trustDomain}/gateway`, options.auditKey),
+    }),
+  );
+  const upstreams = opened.use(
+    createUpstreamSet((definition) => createUpstream(definition, { clock, identity: () => identity.current(), log }), log),
+  );
+  const live = createLiveCalls();
+  const gateway = createGateway({
+    clock,
+    audit,
+    view: view.identity,
+    policies: view.policies,
+    upstream: upstreams.find,
+    seal: createSessionSeal(randomBytes(32)),
+    agentLimits: createAgentLimits(config.gateway.concurrentPerAgent),
+    limits: {
+      bodyBytes: config.gateway.bodyBytes,
+      bodyMilliseconds: config.gateway.bodyMilliseconds,
+      json: { depth: config.gateway.jsonDepth, values: config.gateway.jsonValues },
+    },
+    live,
+    settle: view.settle,
+  });
+  const agents = opened.use(
+    await listen({
+      name: 'agents',
+      host: config.listeners.agents.host,
+      port: config.listeners.agents.port,
+      tls: {
+        material: identity.current(),
+        clientCertificate: 'required',
+        minimumVersion: config.listeners.agents.tlsMinimum,
+      },
+      hosts: config.listeners.agents.hosts,
+      origins: config.listeners.agents.origins,
+      handle: (exchange) => gateway.handle(exchange),
+      onRefused: (refusal) => {
+        audit.append({ type: 'connection.refused', listener: 'agents', ...refusal }).catch(() => undefined);
+      },
+      clock,
+    }),
+  );
+  identity.onRenewed((material) => agents.replaceTls(material));
+  const review = (): void => void gateway.review(agents.connections());
+  opened.adopt(
+    view.onChange(() => {
+      upstreams.follow(view.servers());
+      review();
+    }),
+    (stop) => stop(),
+  );
+  opened.adopt(setInterval(review, reviewMilliseconds), clearInterval);
+  opened.adopt(await options.follow(view.apply), (stop) => stop());
+  const held = opened.move();
+  return {
+    agents,
+    view,
+    audit,
+    upstreams,
+    liveCalls: live.count,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}

@@ -1,0 +1,69 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { TlsMaterial } from '../../http/exchange.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { errorText } from '../../kernel/fault.ts';
+import { encodePem } from '../../x509/pem.ts';
+import { buildRequest } from '../../x509/request.ts';
+import type { Delivery } from '../authority/authority.ts';
+
+/** A certificate of our own whose key never leaves this process, renewed for as long as the process lives. */
+export interface OwnIdentity extends Disposable {
+  current(): TlsMaterial;
+  /** Calls the listener with every renewed certificate. */
+  onRenewed(listener: (material: TlsMaterial) => void): void;
+}
+
+/** The longest time one timer can wait, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+const retryMilliseconds = 30_000;
+
+/**
+ * Gets a certificate for a fresh key and a new one, with a new key, each time `renewAt` comes. A renewal that fails is
+ * tried again every half minute; the old certificate stays until then.
+ */
+export async function holdOwnIdentity(options: {
+  readonly name: string;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly issue: (csr: string) => Promise<Delivery>;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+}): Promise<OwnIdentity> {
+  const { name, dnsNames, ipAddresses, clock } = options;
+  const listeners: ((material: TlsMaterial) => void)[] = [];
+  const obtain = async (): Promise<{ material: TlsMaterial; renewAt: number }> => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const csr = encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: name }, { dnsNames, ipAddresses }));
+    const delivery = await options.issue(csr);
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    return {
+      material: { certificate: delivery.certificate, key, clientAuthorities: delivery.roots },
+      renewAt: delivery.renewAt,
+    };
+  };
+  let { material, renewAt } = await obtain();
+  let timer: NodeJS.Timeout | null = null;
+  const wait = (milliseconds: number): void => {
+    timer = setTimeout(() => void turn(), Math.min(longestTimer, Math.max(1_000, milliseconds)));
+    timer.unref();
+  };
+  const turn = async (): Promise<void> => {
+    if (clock.now() < renewAt) return wait(renewAt - clock.now());
+    try {
+      ({ material, renewAt } = await obtain());
+      for (const listener of listeners) listener(material);
+      wait(renewAt - clock.now());
+    } catch (error) {
+      options.log(`The certificate of ${name} could not be renewed: ${errorText(error)} It is tried again.`);
+      wait(retryMilliseconds);
+    }
+  };
+  wait(renewAt - clock.now());
+  return {
+    current: () => material,
+    onRenewed: (listener) => void listeners.push(listener),
+    [Symbol.dispose]() {
+      if (timer) clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Exchange } from '../../http/exchange.ts';
+import type { Caller } from '../../identity/caller.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { FeedMessage } from './feed-message.ts';
+
+/** How many messages may wait for a slow gateway before it is told to start over with a snapshot. */
+const queueLimit = 10_000;
+
+/** Sends the feed to a gateway as JSON lines until it goes away, falls behind, or its own certificate is revoked. */
+export async function streamFeed(exchange: Exchange, authority: Authority, gateway: Caller): Promise<void> {
+  const stream = exchange.stream(200, { 'content-type': 'application/jsonl', 'cache-control': 'no-store' });
+  const queue: FeedMessage[] = [];
+  let wake: () => void = () => undefined;
+  let over = false;
+  const stop = await authority.feed.subscribe((message) => {
+    queue.push(message);
+    over ||= queue.length > queueLimit || revokes(message, gateway.serial);
+    wake();
+  });
+  const gone = (): void => {
+    over = true;
+    wake();
+  };
+  exchange.closed.addEventListener('abort', gone, { once: true });
+  try {
+    while (!over && !exchange.closed.aborted) {
+      const message = queue.shift();
+      if (message) {
+        await stream.write(`${JSON.stringify(message)}\n`);
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        if (queue.length > 0 || over) resolve();
+      });
+    }
+  } finally {
+    stop();
+    exchange.closed.removeEventListener('abort', gone);
+    if (!exchange.closed.aborted) await stream.end();
+  }
+}
+
+function revokes(message: FeedMessage, serial: string): boolean {
+  return message.type === 'change' && message.change.kind === 'certificate' && message.change.key === serial && message.change.value?.state === 'revoked';
+}
