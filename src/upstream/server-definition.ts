@@ -40,40 +40,34 @@ export type ServerDefinition = HttpServerDefinition | StdioServerDefinition;
 export function readServerDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
-  switch (transport) {
-    case 'http':
-      refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers']);
-      return Object.freeze({
-        ...readCommon(json),
-        transport,
-        url: readUrl(json['url']),
-        tls: readTls(json['tls'] ?? {}),
-        headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
-      });
-    case 'stdio':
-      refuseUnknown('server', json, [
-        'name',
-        'description',
-        'transport',
-        'command',
-        'directory',
-        'environment',
-      ]);
-      return Object.freeze({
-        ...readCommon(json),
-        transport,
-        command: readCommand(json['command']),
-        directory: readAbsolutePath('directory', json['directory'] ?? null),
-        environment: readPairs(
-          'environment',
-          json['environment'] ?? {},
-          checkVariableName,
-          checkVariableValue,
-        ),
-      });
-    default:
-      throw invalid('transport', 'must be "http" or "stdio"');
+  if (transport === 'http') {
+    refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers']);
+    return Object.freeze({
+      ...readCommon(json),
+      transport,
+      url: readUrl(json['url']),
+      tls: readTls(json['tls'] ?? {}),
+      headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
+    });
   }
+  if (transport === 'stdio') {
+    refuseUnknown('server', json, [
+      'name',
+      'description',
+      'transport',
+      'command',
+      'directory',
+      'environment',
+    ]);
+    return Object.freeze({
+      ...readCommon(json),
+      transport,
+      command: readCommand(json['command']),
+      directory: readAbsolutePath('directory', json['directory'] ?? null),
+      environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
+    });
+  }
+  throw invalid('transport', 'must be "http" or "stdio"');
 }
 
 // The same names as certificates carry, so that a server can have one.

@@ -1,0 +1,61 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { randomId } from '../kernel/random.ts';
+import type { Connection } from './exchange.ts';
+import { tlsReason } from './tls-reason.ts';
+
+/** A connection as its listener knows it. */
+export interface LiveConnection extends Connection {
+  /** Why requests on it are refused although the handshake completed, or null. */
+  readonly refusal: string | null;
+  /** The identifier of the next exchange. */
+  nextExchange(): string;
+}
+
+/** Reads once what holds for the whole life of an accepted socket. */
+export function createConnection(socket: Socket): LiveConnection {
+  const id = randomId();
+  const { certificate, refusal } = socket instanceof TLSSocket ? presented(socket) : nothingPresented;
+  const gone = new AbortController();
+  let exchanges = 0;
+  socket.once('close', () => gone.abort());
+  return {
+    id,
+    address: plainAddress(socket.remoteAddress ?? ''),
+    certificate,
+    refusal,
+    facts: new Map(),
+    closed: gone.signal,
+    cut() {
+      socket.destroy();
+      // 'close' comes a turn later; whoever holds the signal stops now.
+      gone.abort();
+    },
+    nextExchange: () => `${id}.${++exchanges}`,
+  };
+}
+
+interface Presented {
+  readonly certificate: Uint8Array | null;
+  readonly refusal: string | null;
+}
+
+const nothingPresented: Presented = { certificate: null, refusal: null };
+
+function presented(socket: TLSSocket): Presented {
+  const peer = socket.getPeerX509Certificate();
+  if (!peer) return nothingPresented;
+  // A certificate that does not verify is a failed identity, not the absence of one.
+  if (!socket.authorized) {
+    return {
+      certificate: null,
+      refusal: tlsReason(new Error('not verified'), String(socket.authorizationError)),
+    };
+  }
+  return { certificate: new Uint8Array(peer.raw), refusal: null };
+}
+
+/** The address of a peer; IPv4 peers of a dual-stack socket in their own form. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

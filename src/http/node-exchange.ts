@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Fault } from '../kernel/fault.ts';
+import type { Connection, Exchange, ResponseStream } from './exchange.ts';
+import { readBody } from './read-body.ts';
+import type { Head } from './read-head.ts';
+
+/** What the listener adds to one request. */
+export interface ExchangeFrame {
+  readonly id: string;
+  readonly head: Head;
+  readonly connection: Connection;
+  /** Sent with every answer. */
+  readonly extraHeaders: Readonly<Record<string, string>>;
+  /** Whether the connection ends after this answer. */
+  readonly lastOnConnection: () => boolean;
+}
+
+/** How long a peer that is still sending its body may take to read an answer, in milliseconds. */
+const lingerMilliseconds = 500;
+
+/** An exchange over Node's request and response. */
+export function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  frame: ExchangeFrame,
+): Exchange {
+  const { path, query, headers } = frame.head;
+  const declared = headers.get('content-length');
+  const hasBody = headers.get('transfer-encoding') !== null || (declared !== null && declared !== '0');
+  let bodyTaken = false;
+  let closed: AbortController | null = null;
+  let parsedQuery: URLSearchParams | null = null;
+
+  const begin = (status: number, given: Record<string, string>): boolean => {
+    if (response.headersSent) throw new Fault('internal', 'An exchange was answered twice.');
+    const unread = hasBody && !request.complete;
+    if (unread || frame.lastOnConnection()) response.setHeader('connection', 'close');
+    response.writeHead(status, { ...frame.extraHeaders, ...given });
+    return unread;
+  };
+
+  return {
+    id: frame.id,
+    method: request.method ?? '',
+    path,
+    headers,
+    connection: frame.connection,
+    get query() {
+      return (parsedQuery ??= new URLSearchParams(query));
+    },
+    get answered() {
+      return response.headersSent;
+    },
+    get closed() {
+      return (closed ??= closedSignal(response, frame.connection)).signal;
+    },
+    async body(limit) {
+      if (bodyTaken) throw new Fault('internal', 'A request body was read twice.');
+      bodyTaken = true;
+      if (!hasBody) return new Uint8Array();
+      return readBody(request, declared === null ? null : Number(declared), limit);
+    },
+    async respond(status, given, body) {
+      const octets = typeof body === 'string' ? Buffer.from(body) : body;
+      // RFC 9110 §8.6: no Content-Length in a 204.
+      const length = status === 204 ? {} : { 'content-length': String(octets?.length ?? 0) };
+      const unread = begin(status, { ...given, ...length });
+      if (unread) linger(request, response, octets);
+      else response.end(octets);
+    },
+    stream(status, given) {
+      begin(status, given);
+      response.flushHeaders();
+      return responseStream(response);
+    },
+  };
+}
+
+function closedSignal(response: ServerResponse, connection: Connection): AbortController {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  if (response.destroyed || connection.closed.aborted) {
+    abort();
+    return controller;
+  }
+  connection.closed.addEventListener('abort', abort, { once: true });
+  response.once('close', () => {
+    connection.closed.removeEventListener('abort', abort);
+    if (!response.writableFinished) abort();
+  });
+  return controller;
+}
+
+/**
+ * Sends the whole answer but leaves the connection open a moment: closing at once, with body octets unread, would
+ * make TCP reset it and lose the answer that the peer has not read yet (RFC 9112 §9.6).
+ */
+function linger(request: IncomingMessage, response: ServerResponse, octets: Uint8Array | undefined): void {
+  if (octets) response.write(octets);
+  else response.flushHeaders();
+  const timer = setTimeout(() => response.end(), lingerMilliseconds);
+  // The peer closing its side, as one that has read `Connection: close` does, ends the wait.
+  request.socket.once('close', () => clearTimeout(timer));
+}
+
+function responseStream(response: ServerResponse): ResponseStream {
+  return {
+    async write(chunk) {
+      if (response.destroyed) throw peerGone();
+      if (response.write(chunk)) return;
+      const gone = new AbortController();
+      const leave = (): void => gone.abort();
+      response.once('close', leave);
+      try {
+        await once(response, 'drain', { signal: gone.signal });
+      } catch (cause) {
+        throw peerGone(cause);
+      } finally {
+        response.off('close', leave);
+      }
+    },
+    async end() {
+      if (!response.destroyed) response.end();
+    },
+    abort() {
+      response.destroy();
+    },
+  };
+}
+
+function peerGone(cause?: unknown): Fault {
+  return new Fault('unavailable', 'The peer went away before the answer was complete.', { cause });
+}
