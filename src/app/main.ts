@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { isatty } from 'node:tty';
+import { systemClock } from '../kernel/clock.ts';
+import { commands } from './cli/commands.ts';
+import { runCli } from './cli/run-cli.ts';
+
+/** Only a command that asks takes the signals over; a second signal ends it even when its orderly end hangs. */
+function endSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}
+
+// `countersign audit tail | head` closes the pipe early; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    isTty: isatty(0) && isatty(2),
+    get ended() {
+      return endSignal();
+    },
+    clock: systemClock,
+  },
+  commands,
+);

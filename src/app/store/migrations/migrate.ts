@@ -1,0 +1,37 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { Fault } from '../../../kernel/fault.ts';
+import { transact } from '../sqlite/transact.ts';
+import { first } from './0001-first.ts';
+import type { Migration } from './migration.ts';
+
+const migrations: readonly Migration[] = [first];
+
+/** The schema version this program writes. */
+export const schemaVersion = migrations.length;
+
+/**
+ * Brings a database to the current schema, each step whole or not at all. Throws Fault `state_newer` when a newer
+ * version of the program wrote it.
+ */
+export function migrate(database: DatabaseSync): void {
+  const found = readVersion(database);
+  if (found > schemaVersion) {
+    throw new Fault(
+      'state_newer',
+      `The state has schema ${found}, and this version of Countersign knows schemas up to ${schemaVersion}. ` +
+        'Nothing was changed. Start the version that wrote it, or a newer one.',
+    );
+  }
+  for (const migration of migrations) {
+    if (migration.version <= found) continue;
+    transact(database, () => {
+      database.exec(migration.sql);
+      database.exec(`PRAGMA user_version = ${migration.version}`);
+    });
+  }
+}
+
+/** The schema version a database is at; 0 for an empty one. */
+export function readVersion(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}

@@ -1,0 +1,56 @@
+import { open } from 'node:fs/promises';
+import { backup } from 'node:sqlite';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { agentRecords } from './sqlite/agents.ts';
+import { certificateRecords } from './sqlite/certificates.ts';
+import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
+import { connect } from './sqlite/connection.ts';
+import { joinTokenRecords } from './sqlite/join-tokens.ts';
+import { storeMeta } from './sqlite/meta.ts';
+import { openDatabase } from './sqlite/open-database.ts';
+import { serverRecords } from './sqlite/servers.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Opens the embedded store, making it when there is none (unless `missing` is 'refuse'). Faults `authority_missing`,
+ * `file_mode`, `state_damaged`, `state_newer`, `state_locked`, `clock_behind`, `unavailable`.
+ */
+export async function openStore(options: {
+  readonly file: string;
+  readonly clock: Clock;
+  readonly missing?: 'create' | 'refuse';
+}): Promise<Store> {
+  const { file, clock } = options;
+  const database = await openDatabase({ file, clock, missing: options.missing ?? 'create' });
+  const connection = connect({ database, file, clock });
+  await dropOldChanges(connection);
+  return {
+    certificates: certificateRecords(connection),
+    joinTokens: joinTokenRecords(connection),
+    agents: agentRecords(connection),
+    servers: serverRecords(connection),
+    changes: changeFeed(connection, clock),
+    meta: storeMeta(connection),
+    async copyTo(target) {
+      await makeEmpty(target);
+      await backup(database, target);
+    },
+    async [Symbol.asyncDispose]() {
+      if (database.isOpen) database.close();
+    },
+  };
+}
+
+/** SQLite keeps the mode of a file it finds, so the copy is private before its first octet. */
+async function makeEmpty(target: string): Promise<void> {
+  try {
+    const file = await open(target, 'wx', 0o600);
+    await file.close();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      throw new Fault('conflict', `${target} exists already. Choose another file.`, { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { AgentRecord } from '../../../identity/agent-record.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { AgentRecords } from '../agent-records.ts';
+import type { Connection } from './connection.ts';
+import { isTaken } from './storage-fault.ts';
+
+/** The agents of the store. */
+export function agentRecords(connection: Connection): AgentRecords {
+  const { database, read, write } = connection;
+  const insert = database.prepare(
+    `INSERT INTO agents (name, owner, purpose, roles, build_digest, state, created_at, last_seen)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const update = database.prepare(
+    'UPDATE agents SET owner = ?, purpose = ?, roles = ?, build_digest = ?, state = ? WHERE name = ?',
+  );
+  const select = database.prepare('SELECT * FROM agents WHERE name = ?');
+  const seen = database.prepare(
+    'UPDATE agents SET last_seen = max(coalesce(last_seen, 0), ?) WHERE name = ?',
+  );
+  const find = (name: string): AgentRecord | null => {
+    const row = select.get(name);
+    return row ? toRecord(row as unknown as AgentRow) : null;
+  };
+  return {
+    add: (record) =>
+      write((note) => {
+        try {
+          const { name, owner, purpose, roles, buildDigest, state, createdAt, lastSeen } = record;
+          insert.run(name, owner, purpose, JSON.stringify(roles), buildDigest, state, createdAt, lastSeen);
+        } catch (error) {
+          if (!isTaken(error)) throw error;
+          throw new Fault('conflict', `An agent named ${record.name} exists already. Choose another name.`, {
+            cause: error,
+          });
+        }
+        note({ kind: 'agent', key: record.name, value: record });
+      }),
+    find: (name) => read(() => find(name)),
+    list: () => read(() => listAgents(database)),
+    change: (name, patch) =>
+      write((note) => {
+        const before = find(name);
+        if (!before) throw new Fault('agent_unknown', `No agent named ${name} is registered.`);
+        const after = { ...before, ...patch };
+        if (before.state === 'retired' && after.state !== 'retired') {
+          throw new Fault(
+            'conflict',
+            `The agent ${name} is retired for good. Add an agent with another name.`,
+          );
+        }
+        const { owner, purpose, roles, buildDigest, state } = after;
+        update.run(owner, purpose, JSON.stringify(roles), buildDigest, state, name);
+        note({ kind: 'agent', key: name, value: after });
+        return after;
+      }),
+    // Not a change: nothing is decided by it, and every gateway would hear of every call.
+    seen: (name, at) =>
+      write(() => {
+        seen.run(at, name);
+      }),
+  };
+}
+
+/** All agents in name order. */
+export function listAgents(database: DatabaseSync): AgentRecord[] {
+  const rows = database.prepare('SELECT * FROM agents ORDER BY name').all();
+  return rows.map((row) => toRecord(row as unknown as AgentRow));
+}
+
+interface AgentRow {
+  readonly name: string;
+  readonly owner: string;
+  readonly purpose: string;
+  readonly roles: string;
+  readonly build_digest: string | null;
+  readonly state: AgentRecord['state'];
+  readonly created_at: number;
+  readonly last_seen: number | null;
+}
+
+function toRecord(row: AgentRow): AgentRecord {
+  return {
+    name: row.name,
+    owner: row.owner,
+    purpose: row.purpose,
+    roles: JSON.parse(row.roles) as string[],
+    buildDigest: row.build_digest,
+    state: row.state,
+    createdAt: row.created_at,
+    lastSeen: row.last_seen,
+  };
+}

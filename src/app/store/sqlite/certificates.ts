@@ -1,0 +1,165 @@
+import type { SQLInputValue } from 'node:sqlite';
+import type { CertificateRecord, CertificateRecords } from '../../../ca/certificate-records.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { CertificateStanding } from '../change-feed.ts';
+import type { Connection, NewChange } from './connection.ts';
+import { isTaken } from './storage-fault.ts';
+
+/** The certificates of the store. */
+export function certificateRecords(connection: Connection): CertificateRecords {
+  const { database, read, write } = connection;
+  const insert = database.prepare(
+    `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
+       der, replaces, door, revoked_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const select = database.prepare('SELECT * FROM certificates WHERE serial = ?');
+  const complete = database.prepare(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`);
+  const abandon = database.prepare(`UPDATE certificates SET state = 'abandoned' WHERE serial = ?`);
+  const revoke = database.prepare(
+    `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ? WHERE serial = ?`,
+  );
+  const latest = database.prepare('SELECT max(reserved_at) AS at FROM certificates');
+  const find = (serial: string): CertificateRecord | null => {
+    const row = select.get(serial);
+    return row ? toRecord(row as unknown as CertificateRow) : null;
+  };
+  const findIn = (serial: string, states: readonly CertificateRecord['state'][]): CertificateRecord => {
+    const record = find(serial);
+    if (!record) throw new Fault('not_found', `No certificate with serial ${serial} was reserved here.`);
+    if (!states.includes(record.state)) {
+      throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
+    }
+    return record;
+  };
+  return {
+    reserve: (record) =>
+      write((note) => {
+        try {
+          insert.run(...toColumns(record));
+        } catch (error) {
+          if (!isTaken(error)) throw error;
+          throw new Fault('conflict', `The serial ${record.serial} was given out before.`, { cause: error });
+        }
+        note(changeOf(record));
+      }),
+    complete: (serial, der) =>
+      write((note) => {
+        const record = findIn(serial, ['reserved']);
+        complete.run(der, serial);
+        note(changeOf({ ...record, state: 'issued' }));
+      }),
+    abandon: (serial) =>
+      write((note) => {
+        const record = findIn(serial, ['reserved', 'abandoned']);
+        if (record.state === 'abandoned') return;
+        abandon.run(serial);
+        note(changeOf({ ...record, state: 'abandoned' }));
+      }),
+    find: (serial) => read(() => find(serial)),
+    list: (filter) =>
+      read(() => {
+        const { where, values } = condition(filter);
+        const rows = database
+          .prepare(`SELECT * FROM certificates ${where} ORDER BY reserved_at, serial`)
+          .all(...values);
+        return rows.map((row) => toRecord(row as unknown as CertificateRow));
+      }),
+    revoke: (serial, reason, at) =>
+      write((note) => {
+        // A serial that was reserved or abandoned may have been signed before a crash; it can be revoked too.
+        const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+        if (record.state === 'revoked') return false;
+        revoke.run(reason, at, serial);
+        note(changeOf({ ...record, state: 'revoked' }));
+        return true;
+      }),
+    lastReservedAt: () =>
+      read(() => {
+        const at = latest.get()?.['at'];
+        return typeof at === 'number' ? at : null;
+      }),
+  };
+}
+
+/** What others need to know of a certificate. */
+export function toStanding(record: CertificateStanding): CertificateStanding {
+  const { serial, name, kind, state, notAfter } = record;
+  return { serial, name, kind, state, notAfter };
+}
+
+function changeOf(record: CertificateRecord): NewChange {
+  const relied = record.state === 'issued' || record.state === 'revoked';
+  return { kind: 'certificate', key: record.serial, value: relied ? toStanding(record) : null };
+}
+
+type Filter = Parameters<CertificateRecords['list']>[0];
+
+function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
+  const parts: [string, SQLInputValue | undefined][] = [
+    ['name = ?', filter.name],
+    ['kind = ?', filter.kind],
+    ['state = ?', filter.state],
+    ['not_after < ?', filter.expiresBefore],
+  ];
+  const given = parts.filter((part): part is [string, SQLInputValue] => part[1] !== undefined);
+  if (given.length === 0) return { where: '', values: [] };
+  return {
+    where: `WHERE ${given.map(([text]) => text).join(' AND ')}`,
+    values: given.map(([, value]) => value),
+  };
+}
+
+interface CertificateRow {
+  readonly serial: string;
+  readonly name: string;
+  readonly kind: CertificateRecord['kind'];
+  readonly spiffe_id: string;
+  readonly state: CertificateRecord['state'];
+  readonly not_before: number;
+  readonly not_after: number;
+  readonly reserved_at: number;
+  readonly tbs_hash: string;
+  readonly der: Uint8Array | null;
+  readonly replaces: string | null;
+  readonly door: string;
+  readonly revoked_at: number | null;
+  readonly reason: string | null;
+}
+
+function toRecord(row: CertificateRow): CertificateRecord {
+  return {
+    serial: row.serial,
+    name: row.name,
+    kind: row.kind,
+    spiffeId: row.spiffe_id,
+    state: row.state,
+    notBefore: row.not_before,
+    notAfter: row.not_after,
+    reservedAt: row.reserved_at,
+    tbsHash: row.tbs_hash,
+    der: row.der,
+    replaces: row.replaces,
+    door: row.door,
+    revokedAt: row.revoked_at,
+    reason: row.reason,
+  };
+}
+
+function toColumns(record: CertificateRecord): SQLInputValue[] {
+  return [
+    record.serial,
+    record.name,
+    record.kind,
+    record.spiffeId,
+    record.state,
+    record.notBefore,
+    record.notAfter,
+    record.reservedAt,
+    record.tbsHash,
+    record.der,
+    record.replaces,
+    record.door,
+    record.revokedAt,
+    record.reason,
+  ];
+}
