@@ -1,3 +1,4 @@
+import { assertNever } from '../../kernel/assert-never.ts';
 import type { Command, Flag } from './command.ts';
 import { nextWords, globalFlags } from './parse-command-line.ts';
 
@@ -13,6 +14,8 @@ export function completionScript(shell: Shell, commands: readonly Command[]): st
       return `#compdef countersign\nautoload -U +X bashcompinit && bashcompinit\n${bash(commands)}`;
     case 'fish':
       return fish(commands);
+    default:
+      return assertNever(shell);
   }
 }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../kernel/assert-never.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Flag } from './command.ts';
 
@@ -25,6 +26,8 @@ export function flagValue(
       return readInteger(flag, text);
     case 'duration':
       return readDuration(text, `--${flag.name}`);
+    default:
+      return assertNever(flag.kind);
   }
 }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../kernel/assert-never.ts';
 import type { Command, Flag, Positional } from './command.ts';
 import { globalFlags } from './parse-command-line.ts';
 
@@ -65,6 +66,8 @@ function positionalText(positional: Positional): string {
       return `[${positional.name}…]`;
     case 'some':
       return `<${positional.name}…>`;
+    default:
+      return assertNever(positional.count);
   }
 }
 

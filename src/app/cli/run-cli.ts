@@ -1,3 +1,4 @@
+import { assertNever } from '../../kernel/assert-never.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { errorText, type Fault, toFault } from '../../kernel/fault.ts';
 import type { Command, CommandContext, CommandIo, CommandResult } from './command.ts';
@@ -40,6 +41,8 @@ function answer(
       return Promise.resolve(textResult(overview(line.path, commands)));
     case 'run':
       return line.command.run(contextOf(io, line.json), line.input);
+    default:
+      return assertNever(line);
   }
 }
 

@@ -41,7 +41,7 @@ export function connect(options: {
     publishing = true;
     try {
       for (let change = queue.shift(); change; change = queue.shift()) {
-        for (const listener of [...listeners]) tell(listener, change);
+        for (const listener of listeners) tell(listener, change);
       }
     } finally {
       publishing = false;

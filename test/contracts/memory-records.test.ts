@@ -1,0 +1,7 @@
+import { memoryRecords } from '../../src/ca/memory-records.ts';
+import { memoryJoinTokens } from '../../src/enrol/join-token/memory-join-tokens.ts';
+import { certificateRecordsContract } from './certificate-records.contract.ts';
+import { joinTokenRecordsContract } from './join-token-records.contract.ts';
+
+certificateRecordsContract('memory', (use) => use(memoryRecords()));
+joinTokenRecordsContract('memory', (use) => use(memoryJoinTokens()));
