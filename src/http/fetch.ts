@@ -1,0 +1,251 @@
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent } from 'undici';
+import type { Json } from '../kernel/canonical-json.ts';
+import type { FaultCode } from '../kernel/fault-codes.ts';
+import { Fault } from '../kernel/fault.ts';
+import { parseJson } from '../kernel/parse-json.ts';
+import { type AddressPolicy, isPublicAddress } from './address-guard.ts';
+import { type Dispatched, dispatch } from './dispatch.ts';
+import { type Failure, failureOf } from './failure.ts';
+
+export interface ClientOptions {
+  /** Without it: the system's authorities and no certificate of our own. All PEM. */
+  readonly tls?: {
+    readonly certificate?: string;
+    readonly key?: string;
+    /** The only authorities that are trusted. */
+    readonly authorities?: string;
+    /** The name that the peer's certificate must carry, when it is not the host of the URL. */
+    readonly serverName?: string;
+  };
+  readonly addressGuard: AddressPolicy;
+  readonly limits?: Partial<ClientLimits>;
+  /** Resolves names; the system's resolver unless given. */
+  readonly lookup?: LookupFunction;
+}
+
+export interface ClientLimits {
+  readonly connectMilliseconds: number;
+  /** From the request to the head of the answer. */
+  readonly headMilliseconds: number;
+  /** Silence in the middle of an answer; 0 for any length of it. */
+  readonly idleMilliseconds: number;
+  /** A whole exchange; a stream is not bounded by it. */
+  readonly totalMilliseconds: number;
+  /** A whole answer; a stream is not bounded by it. */
+  readonly bodyBytes: number;
+}
+
+export const defaultClientLimits: ClientLimits = {
+  connectMilliseconds: 10_000,
+  headMilliseconds: 30_000,
+  idleMilliseconds: 30_000,
+  totalMilliseconds: 60_000,
+  bodyBytes: 10 * 1024 * 1024,
+};
+
+export interface ClientRequest {
+  readonly method: string;
+  /** http or https. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  readonly signal?: AbortSignal;
+}
+
+export interface WholeResponse {
+  readonly status: number;
+  /** Lower-case names; repeated ones joined. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The body as strict JSON. Throws the faults of `parseJson`. */
+  json(): Json;
+}
+
+export interface StreamedResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Leaving the iteration early ends the exchange. Throws the faults of `request`. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** The one way out for anything but MCP servers. Never follows a redirect. */
+export interface Client extends AsyncDisposable {
+  /**
+   * Throws Fault `address_refused`, `unavailable`, `timed_out`, `too_large`, `gateway_untrusted` (the peer's
+   * certificate does not verify), `identity_refused` (the peer refused ours) or `invalid_input`; the signal's own
+   * reason when that is what ended it.
+   */
+  request(request: ClientRequest & { readonly stream: true }): Promise<StreamedResponse>;
+  request(request: ClientRequest & { readonly stream?: false }): Promise<WholeResponse>;
+  /** Ends every exchange and connection. */
+  close(): Promise<void>;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const limits = { ...defaultClientLimits, ...options.limits };
+  const agent = createAgent(options, limits);
+
+  const begin = async (request: ClientRequest, signal: AbortSignal): Promise<Dispatched> => {
+    const url = readUrl(request.url, options.addressGuard);
+    const headers = { 'user-agent': 'countersign', ...request.headers };
+    return dispatch(
+      agent,
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: request.method,
+        headers,
+        body: request.body ?? null,
+      },
+      signal,
+    );
+  };
+
+  async function request(given: ClientRequest & { readonly stream: true }): Promise<StreamedResponse>;
+  async function request(given: ClientRequest & { readonly stream?: false }): Promise<WholeResponse>;
+  async function request(
+    given: ClientRequest & { readonly stream?: boolean },
+  ): Promise<StreamedResponse | WholeResponse> {
+    const caller = given.signal ?? new AbortController().signal;
+    const deadline = new AbortController();
+    const timer = setTimeout(
+      () =>
+        deadline.abort(
+          new Fault('timed_out', `${place(given.url)} took longer than ${limits.totalMilliseconds} ms.`),
+        ),
+      limits.totalMilliseconds,
+    );
+    try {
+      const { status, headers, body } = await begin(given, AbortSignal.any([caller, deadline.signal]));
+      const head = { status, headers: joined(headers) };
+      if (given.stream) return { ...head, chunks: named(body, given.url, caller) };
+      const octets = await collect(body, limits.bodyBytes, given.url);
+      return { ...head, body: octets, json: () => parseJson(octets) };
+    } catch (error) {
+      throw clientFault(error, given.url, caller);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const close = (): Promise<void> => agent.destroy();
+  return { request, close, [Symbol.asyncDispose]: close };
+}
+
+function createAgent(options: ClientOptions, limits: ClientLimits): Agent {
+  const { tls = {} } = options;
+  return new Agent({
+    allowH2: false,
+    headersTimeout: limits.headMilliseconds,
+    bodyTimeout: limits.idleMilliseconds,
+    connect: {
+      timeout: limits.connectMilliseconds,
+      lookup: guardedLookup(options.addressGuard, options.lookup ?? systemLookup),
+      // A resumed session would skip the check of the peer's certificate.
+      maxCachedSessions: 0,
+      ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+      ...(tls.key === undefined ? {} : { key: tls.key }),
+      ...(tls.authorities === undefined ? {} : { ca: tls.authorities }),
+      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    },
+  });
+}
+
+function readUrl(text: string, policy: AddressPolicy): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new Fault('invalid_input', 'Only http and https URLs can be asked.');
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Fault('invalid_input', 'A URL must not carry a user or password.');
+  }
+  // A literal address is never looked up.
+  const literal = url.hostname.replace(/^\[|\]$/g, '');
+  if (policy === 'public-only' && isIP(literal) !== 0) refusePrivate(url.hostname, [{ address: literal }]);
+  return url;
+}
+
+/** Looks a name up once, checks every address, and hands exactly those on: what was checked is what is connected to. */
+function guardedLookup(policy: AddressPolicy, lookup: LookupFunction): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      const addresses: readonly LookupAddress[] = Array.isArray(found) ? found : [];
+      const [first] = addresses;
+      try {
+        if (error) throw error;
+        if (!first) throw new Fault('unavailable', `${hostname} has no address.`);
+        if (policy === 'public-only') refusePrivate(hostname, addresses);
+      } catch (cause) {
+        callback(cause as NodeJS.ErrnoException, []);
+        return;
+      }
+      if (options.all) callback(null, [...addresses]);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+function refusePrivate(host: string, addresses: readonly { readonly address: string }[]): void {
+  const inside = addresses.find(({ address }) => !isPublicAddress(address));
+  if (!inside) return;
+  throw new Fault(
+    'address_refused',
+    `${host} is at ${inside.address}, which is not a public address, and this request may reach public ones only.`,
+  );
+}
+
+async function collect(body: AsyncIterable<Uint8Array>, limit: number, url: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limit) throw new Fault('too_large', `${place(url)} answered with more than ${limit} octets.`);
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function* named(
+  body: AsyncIterable<Uint8Array>,
+  url: string,
+  caller: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw clientFault(error, url, caller);
+  }
+}
+
+function joined(headers: Dispatched['headers']): Record<string, string> {
+  const pairs = Object.entries(headers).filter(
+    (pair): pair is [string, string | string[]] => pair[1] !== undefined,
+  );
+  return Object.fromEntries(
+    pairs.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}
+
+function clientFault(error: unknown, url: string, caller: AbortSignal): unknown {
+  if (error instanceof Fault) return error;
+  if (caller.aborted) return caller.reason;
+  const { kind, text } = failureOf(error);
+  const detail = `${place(url)}: ${text}.`;
+  return new Fault(faultOf[kind], detail, { cause: error });
+}
+
+const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
+  untrusted: 'gateway_untrusted',
+  unwelcome: 'identity_refused',
+  timeout: 'timed_out',
+  unreachable: 'unavailable',
+  broken: 'unavailable',
+  garbage: 'unavailable',
+};
+
+/** The part of a URL that is safe to show: a query may hold secrets. */
+function place(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : 'the URL';
+}
