@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+import { Fault } from '../kernel/fault.ts';
+
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const dnsName = new RegExp(`^(?:\\*\\.)?${label}(?:\\.${label})*$`);
+
+/** The DNS and IP names of a certificate in their one spelling, so that two lists can be compared. */
+export interface AddressNames {
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+}
+
+/** Lower-case DNS names and canonical IP addresses, each once. Throws Fault `invalid_input`. */
+export function readAddressNames(names: AddressNames): AddressNames {
+  return {
+    dnsNames: [...new Set(names.dnsNames.map(readDnsName))],
+    ipAddresses: [...new Set(names.ipAddresses.map(readIpAddress))],
+  };
+}
+
+// RFC 5280 §4.2.1.6: the preferred name syntax of RFC 1034 §3.5, and RFC 6125 §6.4.3 for a wildcard.
+function readDnsName(text: string): string {
+  const name = text.toLowerCase();
+  if (name.length > 253 || !dnsName.test(name) || isIP(name) !== 0) {
+    throw new Fault('invalid_input', `${JSON.stringify(text)} is not a DNS name.`);
+  }
+  return name;
+}
+
+function readIpAddress(text: string): string {
+  const version = isIP(text);
+  if (version === 0 || text.includes('%')) {
+    throw new Fault('invalid_input', `${JSON.stringify(text)} is not an IP address.`);
+  }
+  // The URL parser is Node's one writer of RFC 5952 text.
+  return version === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
+}

@@ -1,0 +1,18 @@
+import type { AuditLog } from '../audit/log.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { CertificateRecords } from './certificate-records.ts';
+import type { Issuer } from './issuer.ts';
+
+/** Port: the state of registered agents. */
+export interface AgentStates {
+  find(name: string): Promise<{ readonly state: 'active' | 'suspended' | 'retired' } | null>;
+}
+
+/** Everything that issuing needs; `app` composes one. */
+export interface CertificateAuthority {
+  readonly issuer: Issuer;
+  readonly records: CertificateRecords;
+  readonly agents: AgentStates;
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly clock: Clock;
+}

@@ -1,0 +1,35 @@
+import { toFault } from '../kernel/fault.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { approve, type ApprovedRequest, type CertificateOrder } from './approve.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import { issue } from './issue.ts';
+
+/** From evidence to certificate: approve, then issue. A refusal is in the log before the caller hears of it. */
+export async function certify(
+  order: CertificateOrder,
+  authority: CertificateAuthority,
+): Promise<Certificate> {
+  return await issue(await approveOrRecord(order, authority), authority);
+}
+
+async function approveOrRecord(
+  order: CertificateOrder,
+  authority: CertificateAuthority,
+): Promise<ApprovedRequest> {
+  try {
+    return await approve(order, authority);
+  } catch (error) {
+    const { name, kind, door, replaces } = order.evidence;
+    const { code, message } = toFault(error);
+    await authority.audit.append({
+      type: 'certificate.refused',
+      name,
+      kind,
+      door,
+      replaces,
+      code,
+      reason: message,
+    });
+    throw error;
+  }
+}

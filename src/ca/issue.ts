@@ -1,0 +1,143 @@
+import { equalBytes } from '../kernel/bytes.ts';
+import { Fault } from '../kernel/fault.ts';
+import { assembleCertificate, type CertificateTemplate } from '../x509/build-certificate.ts';
+import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
+import { leafProfiles } from '../x509/leaf-profile.ts';
+import { ApprovedRequest } from './approve.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import type { CertificateRecord } from './certificate-records.ts';
+import { watchedNow } from './clock-watch.ts';
+import { drawSerial } from './draw-serial.ts';
+import type { Issuer } from './issuer.ts';
+import { leafValidity } from './leaf-validity.ts';
+import { LintedTbs } from './linted-tbs.ts';
+
+/**
+ * Issues a certificate. The order is the safety argument: what is signed was linted, what was signed is on record, and a
+ * power cut between any two steps leaves at worst a reserved serial that is never used again.
+ * Throws Fault `clock_behind`, `unavailable`, `lint_failed`, `conflict`, `certificate_revoked`, `audit_unwritable`, or
+ * whatever the key or the store throws; after any of them no certificate is in force.
+ */
+export async function issue(
+  approved: ApprovedRequest,
+  authority: CertificateAuthority,
+): Promise<Certificate> {
+  if (!ApprovedRequest.proves(approved)) throw new TypeError('The request was not approved.');
+  const { issuer, records, audit, clock } = authority;
+  const now = await watchedNow(records, clock);
+
+  // 1  Choose the serial; step 4 makes it ours.
+  const serial = drawSerial();
+
+  // 2  Fill the template from the approval alone.
+  const template = fill(serial, approved, issuer, now);
+
+  // 3  Lint, under a throw-away key.
+  const linted = LintedTbs.lint(template, approved, issuer);
+
+  // 4  Record the intent, durably, in the store and in the log.
+  const record = intent(template, approved, linted, now);
+  await records.reserve(record);
+  try {
+    await audit.append({ type: 'certificate.reserved', ...facts(record) });
+
+    // 5  Sign.
+    const tbs = linted.take();
+    const signature = await issuer.key.sign(tbs);
+
+    // 6  Compare what was signed with what was linted.
+    const certificate = compare(assembleCertificate(tbs, issuer.key.algorithm, signature), tbs, issuer);
+
+    // 7  Store. From here on the certificate counts as issued.
+    await records.complete(serial, certificate.der);
+    await checkPredecessor(approved, authority);
+
+    // 8  Tell the log.
+    await audit.append({ type: 'certificate.issued', ...facts(record), thumbprint: certificate.thumbprint });
+    return certificate;
+  } catch (cause) {
+    throw await withdraw(serial, cause, authority);
+  }
+}
+
+function fill(serial: string, approved: ApprovedRequest, issuer: Issuer, now: number): CertificateTemplate {
+  return {
+    serial,
+    issuerDer: issuer.certificate.subjectDer,
+    subject: { commonName: approved.name },
+    ...leafValidity(approved.life, now, issuer.certificate),
+    spki: approved.spki,
+    ca: null,
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: leafProfiles[approved.kind].extendedKeyUsage,
+    uris: [approved.spiffeId],
+    dnsNames: approved.dnsNames,
+    ipAddresses: approved.ipAddresses,
+    authorityKeyId: issuer.certificate.subjectKeyId,
+  };
+}
+
+function intent(
+  template: CertificateTemplate,
+  approved: ApprovedRequest,
+  linted: LintedTbs,
+  now: number,
+): CertificateRecord {
+  return {
+    serial: template.serial,
+    name: approved.name,
+    kind: approved.kind,
+    spiffeId: approved.spiffeId,
+    state: 'reserved',
+    notBefore: template.notBefore,
+    notAfter: template.notAfter,
+    reservedAt: now,
+    tbsHash: linted.hash,
+    der: null,
+    replaces: approved.replaces,
+    door: approved.door,
+    revokedAt: null,
+    reason: null,
+  };
+}
+
+function facts(record: CertificateRecord): Readonly<Record<string, string | number | null>> {
+  const { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces } = record;
+  return { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces };
+}
+
+function compare(der: Uint8Array, tbs: Uint8Array, issuer: Issuer): Certificate {
+  const certificate = readCertificate(der);
+  if (!equalBytes(certificate.tbs, tbs) || !isSignedBy(certificate, issuer.certificate.publicKey)) {
+    throw new Fault(
+      'lint_failed',
+      'What came back from the signing key is not the certificate that was checked; it was thrown away.',
+    );
+  }
+  return certificate;
+}
+
+// A certificate revoked while its renewal was under way must not live on in its successor.
+async function checkPredecessor(
+  { replaces }: ApprovedRequest,
+  { records }: Pick<CertificateAuthority, 'records'>,
+): Promise<void> {
+  if (replaces === null || (await records.find(replaces))?.state !== 'revoked') return;
+  throw new Fault('certificate_revoked', 'The certificate was revoked while it was being renewed.');
+}
+
+/** Takes an unfinished issuance back. If this fails too, `recoverIssuance` or the absence of a delivery settles it. */
+async function withdraw(
+  serial: string,
+  cause: unknown,
+  { records, clock }: CertificateAuthority,
+): Promise<unknown> {
+  try {
+    const record = await records.find(serial);
+    if (record?.state === 'reserved') await records.abandon(serial);
+    if (record?.state === 'issued') await records.revoke(serial, 'withdrawn before delivery', clock.now());
+    return cause;
+  } catch (second) {
+    return new AggregateError([cause, second], 'Issuing failed, and so did taking it back.');
+  }
+}

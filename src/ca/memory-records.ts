@@ -1,0 +1,61 @@
+import { Fault } from '../kernel/fault.ts';
+import type { CertificateRecord, CertificateRecords } from './certificate-records.ts';
+
+/** An issuance record that lives as long as the process. */
+export function memoryRecords(): CertificateRecords {
+  const rows = new Map<string, CertificateRecord>();
+
+  function row(serial: string, states: readonly CertificateRecord['state'][]): CertificateRecord {
+    const record = rows.get(serial);
+    if (!record) throw new Fault('not_found', `No certificate with serial ${serial} was reserved here.`);
+    if (!states.includes(record.state)) {
+      throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
+    }
+    return record;
+  }
+
+  return {
+    async reserve(record) {
+      if (rows.has(record.serial))
+        throw new Fault('conflict', `The serial ${record.serial} was given out before.`);
+      rows.set(record.serial, Object.freeze({ ...record }));
+    },
+    async complete(serial, der) {
+      rows.set(
+        serial,
+        Object.freeze({ ...row(serial, ['reserved']), state: 'issued', der: new Uint8Array(der) }),
+      );
+    },
+    async abandon(serial) {
+      rows.set(serial, Object.freeze({ ...row(serial, ['reserved', 'abandoned']), state: 'abandoned' }));
+    },
+    async find(serial) {
+      return rows.get(serial) ?? null;
+    },
+    async list(filter) {
+      return [...rows.values()]
+        .filter((record) => matches(record, filter))
+        .sort((a, b) => a.reservedAt - b.reservedAt || (a.serial < b.serial ? -1 : 1));
+    },
+    async revoke(serial, reason, at) {
+      const record = row(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+      if (record.state === 'revoked') return false;
+      rows.set(serial, Object.freeze({ ...record, state: 'revoked', reason, revokedAt: at }));
+      return true;
+    },
+    async lastReservedAt() {
+      let last: number | null = null;
+      for (const { reservedAt } of rows.values()) last = Math.max(last ?? reservedAt, reservedAt);
+      return last;
+    },
+  };
+}
+
+function matches(record: CertificateRecord, filter: Parameters<CertificateRecords['list']>[0]): boolean {
+  return (
+    (filter.name === undefined || record.name === filter.name) &&
+    (filter.kind === undefined || record.kind === filter.kind) &&
+    (filter.state === undefined || record.state === filter.state) &&
+    (filter.expiresBefore === undefined || record.notAfter < filter.expiresBefore)
+  );
+}

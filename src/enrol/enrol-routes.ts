@@ -1,0 +1,59 @@
+import { certify } from '../ca/certify.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { CertificateRecord } from '../ca/certificate-records.ts';
+import type { Issuer } from '../ca/issuer.ts';
+import { renew } from '../ca/renew.ts';
+import { readPemRequest } from '../ca/request.ts';
+import { toHex, sha256 } from '../kernel/bytes.ts';
+import { type Delivery, deliver, rootCertificates, rootsOf } from './delivery.ts';
+import type { JoinTokenRecords } from './join-token/join-token-records.ts';
+import { redeemJoinToken } from './join-token/redeem-join-token.ts';
+
+/** The authority with the records of its join-token door. */
+export interface EnrolmentDoors extends CertificateAuthority {
+  readonly joinTokens: JoinTokenRecords;
+}
+
+/**
+ * A join token and a request in PEM become a certificate. The request is read first, so that a malformed one does not use
+ * the token up. Throws Fault `join_token_invalid`, or what reading the request and `certify` throw.
+ */
+export async function redeemRoute(
+  input: { readonly token: string; readonly csr: string; readonly address: string },
+  doors: EnrolmentDoors,
+): Promise<Delivery> {
+  const request = readPemRequest(input.csr);
+  const { joinTokens: tokens, clock, audit } = doors;
+  const evidence = await redeemJoinToken(input.token, { tokens, clock, audit }, input.address);
+  return deliver(await certify({ request, evidence, requestedLife: null }, doors), doors.issuer);
+}
+
+/**
+ * A request in PEM for a new key, over a connection that `current` authenticated, becomes its successor. Throws what
+ * reading the request and `renew` throw.
+ */
+export async function renewRoute(
+  input: { readonly current: Pick<CertificateRecord, 'serial'>; readonly csr: string },
+  authority: CertificateAuthority,
+): Promise<Delivery> {
+  const request = readPemRequest(input.csr);
+  return deliver(await renew({ current: input.current, request }, authority), authority.issuer);
+}
+
+/** What anybody may know before trusting: the roots, and the fingerprint to compare with one told by another way. */
+export interface TrustBundle {
+  readonly trustDomain: string;
+  readonly roots: string;
+  /** `sha256:<hex>` of the first root's DER. */
+  readonly rootFingerprint: string;
+}
+
+/** The trust bundle of an issuer. */
+export function trustBundleRoute(issuer: Issuer): TrustBundle {
+  const [root] = rootCertificates(issuer);
+  return {
+    trustDomain: issuer.trustDomain,
+    roots: rootsOf(issuer),
+    rootFingerprint: `sha256:${toHex(sha256(root?.der ?? new Uint8Array()))}`,
+  };
+}

@@ -1,0 +1,25 @@
+import { equalBytes, utf8 } from '../../kernel/bytes.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { JoinTokenRecord, JoinTokenRecords } from './join-token-records.ts';
+
+/** Join tokens that live as long as the process. */
+export function memoryJoinTokens(): JoinTokenRecords {
+  const rows = new Map<string, JoinTokenRecord>();
+  return {
+    async add(record) {
+      if (rows.has(record.id)) throw new Fault('conflict', `The join token ${record.id} exists already.`);
+      rows.set(record.id, Object.freeze({ ...record }));
+    },
+    async redeem(id, secretHash, now) {
+      const record = rows.get(id);
+      if (!record || !equalBytes(utf8(record.secretHash), utf8(secretHash))) return null;
+      if (record.redeemedAt !== null || now >= record.expiresAt) return null;
+      const redeemed = Object.freeze({ ...record, redeemedAt: now });
+      rows.set(id, redeemed);
+      return redeemed;
+    },
+    async list() {
+      return [...rows.values()].sort((a, b) => a.createdAt - b.createdAt);
+    },
+  };
+}

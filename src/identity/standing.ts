@@ -1,0 +1,112 @@
+import { assertNever } from '../kernel/assert-never.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { AgentRecord } from './agent-record.ts';
+import { Caller } from './caller.ts';
+import type { IdentityView } from './identity-view.ts';
+
+const seal = Symbol('standing');
+
+/** Proof that a caller may be heard at this moment. Made per request, because a TLS session outlives its checks. */
+export class Standing {
+  readonly caller: Caller;
+  /** The registry's record of an agent; null for servers, gateways and administrators, which have none. */
+  readonly agent: AgentRecord | null;
+  readonly #proof = true;
+
+  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null) {
+    if (key !== seal) throw new TypeError('A Standing is only made by confirmStanding.');
+    this.caller = caller;
+    this.agent = agent;
+    Object.freeze(this);
+  }
+
+  /** The checks behind `confirmStanding`; see there. */
+  static of(caller: Caller, view: IdentityView, now: number): Standing {
+    if (!Caller.proves(caller)) throw new TypeError('The caller was not made by identify.');
+    checkTrustDomain(caller, view);
+    checkTime(caller, now);
+    checkFreshness(view, now);
+    checkSerial(caller, view);
+    return new Standing(seal, caller, activeAgent(caller, view));
+  }
+
+  /** Whether a value is a Standing that this module made. */
+  static proves(value: object): value is Standing {
+    return #proof in value;
+  }
+}
+
+/**
+ * Looks again, for one request, at everything that can change while a connection lives; `now` in epoch milliseconds.
+ * Throws Fault `trust_domain_mismatch`, `certificate_not_yet_valid`, `certificate_expired`, `view_stale`,
+ * `certificate_revoked`, `certificate_unknown`, `agent_unknown` or `agent_inactive`.
+ */
+export function confirmStanding(caller: Caller, view: IdentityView, now: number): Standing {
+  return Standing.of(caller, view, now);
+}
+
+function checkTrustDomain(caller: Caller, view: IdentityView): void {
+  if (caller.trustDomain === view.trustDomain) return;
+  throw new Fault(
+    'trust_domain_mismatch',
+    `${caller.spiffeId} belongs to another trust domain than ${view.trustDomain}.`,
+  );
+}
+
+// RFC 5280 §4.1.2.5: both ends of the validity period belong to it. A resumed TLS session does not check them.
+function checkTime(caller: Caller, now: number): void {
+  if (now < caller.notBefore) {
+    throw new Fault(
+      'certificate_not_yet_valid',
+      `The certificate of ${caller.name} starts at ${iso(caller.notBefore)}, which is still ahead. Check both clocks.`,
+    );
+  }
+  if (now > caller.notAfter) {
+    throw new Fault(
+      'certificate_expired',
+      `The certificate of ${caller.name} ended at ${iso(caller.notAfter)}. Renew it or enrol again.`,
+    );
+  }
+}
+
+function checkFreshness(view: IdentityView, now: number): void {
+  if (view.fresh(now)) return;
+  throw new Fault(
+    'view_stale',
+    'Revocations may be missing: the authority was not heard for longer than the staleness limit.',
+  );
+}
+
+function checkSerial(caller: Caller, view: IdentityView): void {
+  const status = view.serialStatus(caller.serial);
+  switch (status) {
+    case 'good':
+      return;
+    case 'revoked':
+      throw new Fault(
+        'certificate_revoked',
+        `The certificate ${caller.serial} of ${caller.name} is revoked.`,
+      );
+    case 'unknown':
+      throw new Fault(
+        'certificate_unknown',
+        `The certificate ${caller.serial} is not in the issuance record of this authority. Enrol again.`,
+      );
+    default:
+      assertNever(status);
+  }
+}
+
+function activeAgent(caller: Caller, view: IdentityView): AgentRecord | null {
+  if (caller.kind !== 'agent' && caller.kind !== 'ephemeral') return null;
+  const agent = view.agent(caller.name);
+  if (!agent) throw new Fault('agent_unknown', `No agent named ${caller.name} is registered.`);
+  if (agent.state !== 'active') {
+    throw new Fault('agent_inactive', `The agent ${caller.name} is ${agent.state}. Its owner can say why.`);
+  }
+  return agent;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
