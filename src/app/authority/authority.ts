@@ -1,8 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { Feed } from '../feed/feed-message.ts';
@@ -56,6 +58,10 @@ export interface Authority extends AsyncDisposable {
   readonly audit: AuditLog;
   readonly issuer: Issuer;
   readonly feed: Feed;
+  /** The Ed25519 key that signs the checkpoints of this machine's logs. */
+  readonly auditKey: KeyObject;
+  /** Why the policies on disk are not the ones in force, or null. */
+  policyProblem(): Fault | null;
   describe(): AuthorityDescription;
   addAgent(agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>): Promise<AgentRecord>;
   changeAgentState(name: string, state: AgentRecord['state'], reason: string): Promise<AgentRecord>;
@@ -63,7 +69,7 @@ export interface Authority extends AsyncDisposable {
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
   removeServer(name: string): Promise<void>;
   issueFor(order: IssueOrder, actor: string): Promise<Delivery>;
-  redeem(token: string, csr: string, address: string): Promise<Delivery>;
+  redeem(token: string, csr: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(

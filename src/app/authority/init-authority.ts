@@ -1,10 +1,9 @@
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createAuthority } from '../../ca/create-authority.ts';
 import { importRoot } from '../../ca/import-root.ts';
 import { sealKey } from '../../ca/key-file.ts';
-import { sha256, toHex } from '../../kernel/bytes.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -13,6 +12,7 @@ import type { Certificate } from '../../x509/certificate.ts';
 import { encodePem } from '../../x509/pem.ts';
 import { buildRequest } from '../../x509/request.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { openAuthority } from './open-authority.ts';
 
 /** What `init` is asked to make. */
@@ -56,11 +56,6 @@ export async function initAuthority(
     await rm(staging.folder, { recursive: true, force: true });
     throw error;
   }
-}
-
-/** `sha256:<hex>` of the certificate's DER. */
-export function fingerprintOf(certificate: Certificate): string {
-  return `sha256:${toHex(sha256(certificate.der))}`;
 }
 
 async function refuseExisting(data: DataFolder): Promise<void> {
@@ -132,11 +127,6 @@ export async function writeIdentityFiles(
   await writeDurably(`${folder}/roots.pem`, delivery.roots, 0o644);
   await writeDurably(`${folder}/key.pem`, key.export({ type: 'pkcs8', format: 'pem' }));
   await writeDurably(`${folder}/certificate.pem`, delivery.certificate, 0o644);
-}
-
-/** The fingerprint of a PEM certificate, for comparison with one that was read out. */
-export function fingerprintOfPem(pem: string): string {
-  return `sha256:${toHex(sha256(new X509Certificate(pem).raw))}`;
 }
 
 const policyNote = `Cedar policies of this authority: every *.cedar file in this folder is in force.

@@ -46,8 +46,7 @@ const routes: readonly Route[] = [
     async answer({ exchange, authority }) {
       const input = await readObject(exchange);
       const token = member(input, 'token');
-      const delivery = await authority.redeem(token, member(input, 'csr'), exchange.connection.address);
-      await answerJson(exchange, { ...delivery });
+      await answerJson(exchange, { ...(await authority.redeem(token, member(input, 'csr'))) });
     },
   },
   {

@@ -1,0 +1,140 @@
+import type { AuditLog } from '../../audit/log.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import { certify } from '../../ca/certify.ts';
+import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
+import { renew } from '../../ca/renew.ts';
+import { renewalWindow } from '../../ca/renewal-window.ts';
+import { readPemRequest } from '../../ca/request.ts';
+import { revoke, revokeName } from '../../ca/revoke.ts';
+import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
+import { redeemJoinToken } from '../../enrol/join-token/redeem-join-token.ts';
+import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Certificate } from '../../x509/certificate.ts';
+import type { LocalFeed } from '../feed/local-feed.ts';
+import type { Store } from '../store/store.ts';
+import type { Authority, Delivery, RevocationOrder } from './authority.ts';
+import { fingerprintOf } from './fingerprint.ts';
+
+/** What the acts of an authority work on. */
+interface Parts {
+  readonly ca: CertificateAuthority;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly feed: LocalFeed;
+}
+
+type Acts = Omit<Authority, 'auditKey' | 'policyProblem' | typeof Symbol.asyncDispose>;
+
+const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
+
+/** The acts of an authority over its opened parts. */
+export function administered(parts: Parts): Acts {
+  const { ca, store, audit, clock, feed } = parts;
+  const [intermediate, root] = ca.issuer.chain;
+  if (!intermediate || !root) throw new Fault('state_damaged', 'The issuer has no chain to its root.');
+  const roots = pemOfCertificate(root.der);
+  const deliver = (certificate: Certificate): Delivery => ({
+    serial: certificate.serial,
+    spiffeId: certificate.uris[0] ?? '',
+    certificate: pemOfCertificate(certificate.der) + pemOfCertificate(intermediate.der),
+    roots,
+    notAfter: certificate.notAfter,
+    renewAt: renewalWindow(certificate).at,
+  });
+  return {
+    clock,
+    store,
+    audit,
+    issuer: ca.issuer,
+    feed,
+    describe: () => ({
+      trustDomain: ca.issuer.trustDomain,
+      rootFingerprint: fingerprintOf(root),
+      roots,
+      rootNotAfter: root.notAfter,
+      intermediateNotAfter: intermediate.notAfter,
+    }),
+    async addAgent(agent) {
+      const record: AgentRecord = { ...agent, state: 'active', createdAt: clock.now(), lastSeen: null };
+      await store.agents.add(record);
+      await audit.append({ type: 'agent.added', name: agent.name, owner: agent.owner, roles: agent.roles });
+      return record;
+    },
+    async changeAgentState(name, state, reason) {
+      const record = await store.agents.change(name, { state });
+      await audit.append({ type: 'agent.changed', name, state, reason });
+      if (state === 'retired') {
+        await revokeName({ name, kinds: ['agent', 'ephemeral'], reason: `agent retired: ${reason}`, actor: 'authority' }, revoking(parts));
+      }
+      return record;
+    },
+    async changeAgentRoles(name, roles) {
+      const record = await store.agents.change(name, { roles });
+      await audit.append({ type: 'agent.changed', name, roles });
+      return record;
+    },
+    async putServer(definition, replace) {
+      await store.servers.put(definition, clock.now(), { replace });
+      await audit.append({ type: replace ? 'server.changed' : 'server.added', name: definition.name });
+      return definition;
+    },
+    async removeServer(name) {
+      if (!(await store.servers.remove(name))) throw new Fault('not_found', `No MCP server named ${name} is registered.`);
+      await audit.append({ type: 'server.removed', name });
+    },
+    async issueFor(order, actor) {
+      const { name, kind, dnsNames, ipAddresses } = order;
+      const evidence = { door: 'admin', name, kind, owner: actor, dnsNames, ipAddresses, replaces: null };
+      const requestedLife = order.minutes === undefined ? null : order.minutes * 60_000;
+      return deliver(await certify({ request: readPemRequest(order.csr), evidence, requestedLife }, ca));
+    },
+    async redeem(token, csr) {
+      // The request is read first: a malformed one must not cost the token.
+      const request = readPemRequest(csr);
+      const evidence = await redeemJoinToken(token, { tokens: store.joinTokens, audit, clock });
+      return deliver(await certify({ request, evidence, requestedLife: null }, ca));
+    },
+    async renew(current, csr) {
+      return deliver(await renew({ current, request: readPemRequest(csr) }, ca));
+    },
+    async revoke(order, actor) {
+      return { revoked: await revokeOrdered(order, actor, parts) };
+    },
+    async createJoinToken(order, actor) {
+      const { name, kind, dnsNames, ipAddresses } = order;
+      if (kind === 'agent' || kind === 'ephemeral') await requireActiveAgent(name, store);
+      const made = await createJoinToken(
+        { name, kind, dnsNames, ipAddresses, life: order.minutes * 60_000, createdBy: actor },
+        { tokens: store.joinTokens, audit, clock },
+      );
+      return { token: made.token, name, kind, expiresAt: made.expiresAt, rootFingerprint: fingerprintOf(root) };
+    },
+  };
+}
+
+async function requireActiveAgent(name: string, store: Store): Promise<void> {
+  const agent = await store.agents.find(name);
+  if (!agent) {
+    throw new Fault('agent_unknown', `No agent named ${name} is registered. First: countersign agent add ${name}`);
+  }
+  if (agent.state !== 'active') throw new Fault('agent_inactive', `The agent ${name} is ${agent.state}.`);
+}
+
+async function revokeOrdered(order: RevocationOrder, actor: string, parts: Parts): Promise<readonly string[]> {
+  const { serial, name, reason } = order;
+  if (serial !== undefined && name === undefined) {
+    const done = await revoke({ serial: serial.toLowerCase(), reason, actor }, revoking(parts));
+    return done ? [serial.toLowerCase()] : [];
+  }
+  if (name !== undefined && serial === undefined) {
+    return await revokeName({ name, kinds: everyKind, reason, actor }, revoking(parts));
+  }
+  throw new Fault('invalid_input', 'Name either a serial or a name to revoke.');
+}
+
+function revoking({ store, audit, clock }: Parts): Parameters<typeof revoke>[1] {
+  return { records: store.certificates, audit, clock };
+}

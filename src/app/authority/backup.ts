@@ -1,0 +1,111 @@
+import { cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { sha256, toHex } from '../../kernel/bytes.ts';
+import { isJsonObject } from '../../kernel/canonical-json.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { parseJson } from '../../kernel/parse-json.ts';
+import { randomId } from '../../kernel/random.ts';
+import { openStore } from '../store/open-store.ts';
+import { type DataFolder, dataFolder } from './data-folder.ts';
+
+/** What was copied where. */
+export interface Copied {
+  readonly target: string;
+  readonly files: number;
+}
+
+const manifestName = 'backup.json';
+/** Locks and notes of the running process, and the database, which is copied through SQLite. */
+const leftOut = new Set(['lock.db', 'running.json', 'state.db', 'state.db-wal', 'state.db-shm']);
+
+/**
+ * Copies an authority to a new folder, also while it runs: the database as one consistent state first, then the files,
+ * whose logs may only be newer than it. A manifest with every file's hash is written last.
+ * Throws Fault `authority_missing`, `conflict`.
+ */
+export async function backUp(data: DataFolder, target: string, clock: Clock): Promise<Copied> {
+  await requireMarker(data.folder);
+  await requireAbsent(target);
+  const staging = `${target}.${randomId()}.partial`;
+  await mkdir(staging, { recursive: true, mode: 0o700 });
+  try {
+    await using store = await openStore({ file: data.database, clock, missing: 'refuse' });
+    await store.copyTo(dataFolder(staging).database);
+    await copyTree(data.folder, staging);
+    const files = await hashTree(staging);
+    await writeDurably(join(staging, manifestName), JSON.stringify({ format: 1, madeAt: clock.now(), files }));
+    await rename(staging, target);
+    await syncFolder(dirname(target));
+    return { target, files: Object.keys(files).length };
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * Makes a data folder from a backup, checking every file against the manifest first.
+ * Throws Fault `not_found`, `state_damaged`, `authority_exists`.
+ */
+export async function restore(source: string, data: DataFolder): Promise<Copied> {
+  const files = await readManifest(source);
+  const found = await hashTree(source);
+  for (const [name, hash] of Object.entries(files)) {
+    if (found[name] !== hash) {
+      throw new Fault('state_damaged', `${join(source, name)} is missing or not what was backed up. Use another backup.`);
+    }
+  }
+  await requireAbsent(data.folder, 'authority_exists');
+  const staging = `${data.folder}.${randomId()}.partial`;
+  try {
+    await cp(source, staging, { recursive: true, errorOnExist: true, preserveTimestamps: true });
+    await rm(join(staging, manifestName));
+    await rm(data.folder, { recursive: true, force: true });
+    await rename(staging, data.folder);
+    await syncFolder(dirname(data.folder));
+    return { target: data.folder, files: Object.keys(files).length };
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function requireMarker(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  if (!names.includes('authority.json')) throw new Fault('authority_missing', `There is no authority in ${folder}.`);
+}
+
+async function requireAbsent(folder: string, code: 'conflict' | 'authority_exists' = 'conflict'): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  if (names.length > 0) throw new Fault(code, `${folder} exists and is not empty. Choose another folder.`);
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) {
+    if (leftOut.has(name)) continue;
+    await cp(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true });
+  }
+}
+
+async function hashTree(folder: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const name of (await readdir(folder, { recursive: true })).sort()) {
+    const path = join(folder, name);
+    if (name === manifestName || !(await stat(path)).isFile()) continue;
+    files[relative(folder, path)] = toHex(sha256(await readFile(path)));
+  }
+  return files;
+}
+
+async function readManifest(source: string): Promise<Record<string, string>> {
+  const text = await readFile(join(source, manifestName)).catch((cause: unknown) => {
+    throw new Fault('not_found', `${source} holds no whole backup: ${manifestName} is missing.`, { cause });
+  });
+  const manifest = parseJson(text);
+  if (!isJsonObject(manifest) || manifest['format'] !== 1 || !isJsonObject(manifest['files'])) {
+    throw new Fault('state_damaged', `${join(source, manifestName)} is not a manifest that this version knows.`);
+  }
+  return Object.fromEntries(Object.entries(manifest['files']).map(([name, hash]) => [name, String(hash)]));
+}

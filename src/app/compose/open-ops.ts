@@ -1,0 +1,60 @@
+import type { Listener } from '../../http/exchange.ts';
+import { listen } from '../../http/listen.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { Config } from '../config/config.ts';
+import { answerOps, type Health } from '../listeners/ops-routes.ts';
+import type { RunningGateway } from './compose-gateway.ts';
+
+/** Opens the `ops` listener: health and metrics of whatever runs in this process. */
+export async function openOps(options: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly authority: Authority | null;
+  readonly gateway: RunningGateway | null;
+}): Promise<Listener> {
+  const { config, clock } = options;
+  const { host, port, hosts, origins } = config.listeners.ops;
+  return await listen({
+    name: 'ops',
+    host,
+    port,
+    tls: null,
+    hosts,
+    origins,
+    handle: (exchange) => answerOps(exchange, () => healthOf(options)),
+    clock,
+  });
+}
+
+function healthOf(options: {
+  readonly clock: Clock;
+  readonly authority: Authority | null;
+  readonly gateway: RunningGateway | null;
+}): Health {
+  const { authority, gateway, clock } = options;
+  const parts: Record<string, { ok: boolean; detail: string }> = {};
+  const metrics: Record<string, number> = {};
+  if (authority) {
+    const log = authority.audit.health();
+    parts['authority-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
+    const problem = authority.policyProblem();
+    parts['policies'] = { ok: problem === null, detail: problem?.message ?? 'in force' };
+    metrics['intermediate_not_after_seconds'] = authority.describe().intermediateNotAfter / 1_000;
+  }
+  if (gateway) {
+    const log = gateway.audit.health();
+    parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
+    const fresh = gateway.view.identity.fresh(clock.now());
+    parts['registry'] = { ok: fresh, detail: fresh ? `as of change ${gateway.view.sequence()}` : 'not heard from the authority' };
+    for (const { name, state, detail } of gateway.upstreams.health()) {
+      parts[`server ${name}`] = { ok: state !== 'down', detail: detail || state };
+    }
+    metrics['live_calls'] = gateway.liveCalls();
+    metrics['agent_connections'] = [...gateway.agents.connections()].length;
+    metrics['registry_sequence'] = gateway.view.sequence();
+  }
+  // A server that is down is that server's matter; calls to the others are served.
+  const ready = Object.entries(parts).every(([name, part]) => part.ok || name.startsWith('server ') || name === 'policies');
+  return { ready, parts, metrics };
+}
