@@ -32,7 +32,9 @@ export class Narrator {
   }
 
   configuration(json: string): void {
-    this.line(`\nIt stays up until you press Ctrl-C. For an MCP client, add this to its configuration:\n\n${json}\n`);
+    this.line(
+      `\nIt stays up until you press Ctrl-C. For an MCP client, add this to its configuration:\n\n${json}\n`,
+    );
   }
 
   private line(text: string): void {

@@ -95,7 +95,12 @@ export function post(
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('error', () => undefined);
       response.on('close', () => {
-        resolve({ status: response.statusCode ?? null, headers: response.headers, body: text, failure: null });
+        resolve({
+          status: response.statusCode ?? null,
+          headers: response.headers,
+          body: text,
+          failure: null,
+        });
       });
     });
     sent.setTimeout(5_000, () => sent.destroy(new Error('no answer in 5 s')));

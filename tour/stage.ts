@@ -26,7 +26,8 @@ export function countersign(words: readonly string[]): Promise<Ran> {
 /** Runs a command that must succeed and gives its `--json` output. */
 export async function ask<Answer>(words: readonly string[]): Promise<Answer> {
   const ran = await countersign([...words, '--json']);
-  if (ran.code !== 0) throw new Error(`countersign ${words.join(' ')}: ${ran.stderr.trim() || ran.stdout.trim()}`);
+  if (ran.code !== 0)
+    throw new Error(`countersign ${words.join(' ')}: ${ran.stderr.trim() || ran.stdout.trim()}`);
   return JSON.parse(ran.stdout) as Answer;
 }
 
@@ -40,9 +41,13 @@ export interface Listening {
 }
 
 /** Starts `countersign up` and waits for its first line, which says where it listens. */
-export function up(words: readonly string[]): Promise<{ readonly child: ChildProcess; readonly listening: Listening }> {
+export function up(
+  words: readonly string[],
+): Promise<{ readonly child: ChildProcess; readonly listening: Listening }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, 'up', '--json', ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [program, 'up', '--json', ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

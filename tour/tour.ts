@@ -27,7 +27,10 @@ say.title('Countersign: certificates instead of API keys for every MCP agent');
 
 // 1 An authority.
 mkdirSync(join(documents, 'public'), { recursive: true });
-writeFileSync(join(documents, 'public', 'hello.txt'), 'Hello from a file that the policy lets the agent read.\n');
+writeFileSync(
+  join(documents, 'public', 'hello.txt'),
+  'Hello from a file that the policy lets the agent read.\n',
+);
 writeFileSync(join(documents, 'salaries.txt'), 'A file that the policy does not let the agent read.\n');
 writeFileSync(passphraseFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
 const unlock = ['--folder', data, '--passphrase-file', passphraseFile];
@@ -48,12 +51,36 @@ const everything = serverModule('@modelcontextprotocol/server-everything');
 const filesystem = serverModule('@modelcontextprotocol/server-filesystem');
 await ask(['server', 'add', 'everything', ...unlock, '--', process.execPath, everything, 'stdio']);
 await ask(['server', 'add', 'files', ...unlock, '--', process.execPath, filesystem, documents]);
-await ask(['agent', 'add', 'tour', ...unlock, '--owner', 'you@example.com', '--purpose', 'The tour', '--role', 'guest']);
-await ask(['agent', 'add', 'thief', ...unlock, '--owner', 'you@example.com', '--purpose', 'Is revoked', '--role', 'guest']);
+await ask([
+  'agent',
+  'add',
+  'tour',
+  ...unlock,
+  '--owner',
+  'you@example.com',
+  '--purpose',
+  'The tour',
+  '--role',
+  'guest',
+]);
+await ask([
+  'agent',
+  'add',
+  'thief',
+  ...unlock,
+  '--owner',
+  'you@example.com',
+  '--purpose',
+  'Is revoked',
+  '--role',
+  'guest',
+]);
 cpSync(join(import.meta.dirname, '../examples/policies/tour.cedar'), join(data, 'policies', 'tour.cedar'));
 const policy = join(data, 'policies', 'tour.cedar');
 writeFileSync(policy, readFileSync(policy, 'utf8').replaceAll('/srv/documents', documents));
-say.fact('everything: @modelcontextprotocol/server-everything · files: @modelcontextprotocol/server-filesystem');
+say.fact(
+  'everything: @modelcontextprotocol/server-everything · files: @modelcontextprotocol/server-filesystem',
+);
 say.fact(`policy: ${policy}`);
 say.check('policies compile', (await countersign(['policy', 'check', join(data, 'policies')])).code === 0);
 
@@ -66,25 +93,40 @@ try {
   // 4 The agent joins and calls, through the bridge, with the official client.
   say.step('An agent joins with a one-time token and gets a certificate of its own');
   const { token, rootFingerprint } = await ask<{ token: string; rootFingerprint: string }>([
-    'join-token', 'create', 'tour', '--folder', data,
+    'join-token',
+    'create',
+    'tour',
+    '--folder',
+    data,
   ]);
   const stateFolder = join(folder, 'bridge');
   const bridgeTo = (server: string): { command: string; args: string[]; stderr: 'inherit' } => ({
     command: bridgeCommand.command,
     args: [
       ...bridgeCommand.args,
-      '--gateway', `${listening.agents}/mcp/${server}`,
-      '--authority', listening.authority,
-      '--agent', 'tour',
-      '--ca-fingerprint', rootFingerprint,
-      '--state', stateFolder,
+      '--gateway',
+      `${listening.agents}/mcp/${server}`,
+      '--authority',
+      listening.authority,
+      '--agent',
+      'tour',
+      '--ca-fingerprint',
+      rootFingerprint,
+      '--state',
+      stateFolder,
     ],
     stderr: 'inherit',
   });
   const first = bridgeTo('everything');
   const client = new Client({ name: 'tour', version: '1.0.0' });
   await client.connect(new StdioClientTransport({ ...first, args: [...first.args, '--join-token', token] }));
-  const shown = await ask<{ certificates: { spiffeId: string; notAfter: number }[] }>(['agent', 'show', 'tour', '--folder', data]);
+  const shown = await ask<{ certificates: { spiffeId: string; notAfter: number }[] }>([
+    'agent',
+    'show',
+    'tour',
+    '--folder',
+    data,
+  ]);
   const [certificate] = shown.certificates;
   say.fact(`${certificate?.spiffeId} until ${new Date(certificate?.notAfter ?? 0).toISOString()}`);
   say.check('the certificate is live and the MCP session is open', certificate !== undefined);
@@ -102,7 +144,10 @@ try {
   say.check('the real result came back', echo?.text?.includes('certificates, not keys') ?? false);
 
   say.step("tools/call get-env: refused (it would print the server's environment)");
-  const refusal = await client.callTool({ name: 'get-env', arguments: {} }).then(() => null, (error: Error) => error.message);
+  const refusal = await client.callTool({ name: 'get-env', arguments: {} }).then(
+    () => null,
+    (error: Error) => error.message,
+  );
   say.fact(refusal ?? 'it was not refused');
   say.check('refused with the reason and the policy', refusal?.includes('never-environment') ?? false);
   await client.close();
@@ -140,19 +185,37 @@ try {
 
   // 6 Revocation.
   say.step('Revocation: a stolen certificate dies while it is in use');
-  const issued = await ask<{ serial: string }>(['cert', 'issue', 'thief', '--kind', 'agent', '--out', join(folder, 'thief'), '--folder', data]);
+  const issued = await ask<{ serial: string }>([
+    'cert',
+    'issue',
+    'thief',
+    '--kind',
+    'agent',
+    '--out',
+    join(folder, 'thief'),
+    '--folder',
+    data,
+  ]);
   const thief = { ca, ...held(join(folder, 'thief')) };
   const session = await openRawSession(url, thief);
   say.check('before: the session answers and its live stream is open', (await session.ping()).status === 200);
   const admin = { ca, ...held(join(data, 'admin')) };
   const began = performance.now();
   const cutAfter = session.streamCut.then(() => performance.now() - began);
-  const order = post(`${listening.authority}/v1/admin/certificate.revoke`, admin, false, { serial: issued.serial, reason: 'stolen' }, {});
+  const order = post(
+    `${listening.authority}/v1/admin/certificate.revoke`,
+    admin,
+    false,
+    { serial: issued.serial, reason: 'stolen' },
+    {},
+  );
   let answer = await session.ping();
   while (answer.status === 200 && performance.now() - began < 5_000) answer = await session.ping();
   const refusedAfter = performance.now() - began;
   say.fact(`revoked by the administrator: HTTP ${(await order).status}`);
-  say.fact(`from the order to the first refusal: ${refusedAfter.toFixed(0)} ms (${answer.failure ?? answer.status})`);
+  say.fact(
+    `from the order to the first refusal: ${refusedAfter.toFixed(0)} ms (${answer.failure ?? answer.status})`,
+  );
   say.fact(`from the order to the end of the live stream: ${(await cutAfter).toFixed(0)} ms`);
   say.check('refused within a second', answer.status !== 200 && refusedAfter < 1_000);
   say.check('the live stream was cut within a second', (await cutAfter) < 1_000);
@@ -179,7 +242,10 @@ try {
     process.exitCode = say.failures === 0 ? 0 : 1;
   } else {
     const servers = Object.fromEntries(
-      ['everything', 'files'].map((server) => [server, { command: bridgeTo(server).command, args: bridgeTo(server).args }]),
+      ['everything', 'files'].map((server) => [
+        server,
+        { command: bridgeTo(server).command, args: bridgeTo(server).args },
+      ]),
     );
     say.configuration(JSON.stringify({ mcpServers: servers }, null, 2));
     await new Promise<void>((done) => {
@@ -192,7 +258,10 @@ try {
 }
 
 function held(place: string): { readonly cert: string; readonly key: string } {
-  return { cert: readFileSync(join(place, 'certificate.pem'), 'utf8'), key: readFileSync(join(place, 'key.pem'), 'utf8') };
+  return {
+    cert: readFileSync(join(place, 'certificate.pem'), 'utf8'),
+    key: readFileSync(join(place, 'key.pem'), 'utf8'),
+  };
 }
 
 /** Changes one letter of a record in the middle of the log. */

@@ -117,11 +117,17 @@ function question(
   };
 }
 
-function refusal(question: Question, decision: Extract<ReturnType<PolicySet['decide']>, { outcome: 'deny' }>): Fault {
+function refusal(
+  question: Question,
+  decision: Extract<ReturnType<PolicySet['decide']>, { outcome: 'deny' }>,
+): Fault {
   const what = `${question.action}${targetText(question.target)} on server ${question.server}`;
   const who = `agent ${question.agent.name}`;
   if (decision.reason === 'policy_error') {
-    return new Fault('policy_error', `Refused: a policy failed while deciding ${what} for ${who}: ${decision.detail}`);
+    return new Fault(
+      'policy_error',
+      `Refused: a policy failed while deciding ${what} for ${who}: ${decision.detail}`,
+    );
   }
   return new Fault('denied', `Refused: ${what} for ${who}: ${decision.detail}`);
 }

@@ -13,7 +13,10 @@ export function callerOf(connection: Connection, trustDomain: string): Caller {
   const known = connection.facts.get(callerFact);
   if (known !== undefined) return known as Caller;
   if (!connection.certificate) {
-    throw new Fault('certificate_required', 'This listener needs a client certificate and none was presented.');
+    throw new Fault(
+      'certificate_required',
+      'This listener needs a client certificate and none was presented.',
+    );
   }
   const caller = identify(connection.certificate, { trustDomain, kinds: ['agent', 'ephemeral'] });
   connection.facts.set(callerFact, caller);

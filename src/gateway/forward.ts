@@ -16,12 +16,18 @@ export interface Route {
  * unsealed for this caller. Credentials of the caller never travel; the upstream adds its own (law 3).
  * Throws Fault `session_unknown` or what the upstream throws.
  */
-export async function forward(exchange: Exchange, permit: Permit, route: Route, signal: AbortSignal): Promise<UpstreamResponse> {
+export async function forward(
+  exchange: Exchange,
+  permit: Permit,
+  route: Route,
+  signal: AbortSignal,
+): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
   const headers: Record<string, string> = { ...forwardHeaders(exchange.headers) };
   const sealed = exchange.headers.get('mcp-session-id');
   // MCP 2026-07-28 has no sessions: an id sent there is ignored.
-  if (sealed !== null && permit.inbound?.era !== 'modern') headers['mcp-session-id'] = route.seal.open(sealed, owner);
+  if (sealed !== null && permit.inbound?.era !== 'modern')
+    headers['mcp-session-id'] = route.seal.open(sealed, owner);
   const request: UpstreamRequest = {
     method: methodOf(exchange),
     headers,

@@ -46,7 +46,8 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
 }
 
 async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
-  if (ports.view.serialStatus(caller.serial) === 'unknown') await ports.settle(caller.serial, settleMilliseconds);
+  if (ports.view.serialStatus(caller.serial) === 'unknown')
+    await ports.settle(caller.serial, settleMilliseconds);
   return confirmStanding(caller, ports.view, ports.clock.now());
 }
 
@@ -56,7 +57,10 @@ async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inboun
     case 'DELETE':
       if (exchange.headers.get('mcp-session-id') === null) {
         // MCP 2025-11-25, Listening for Messages: 405 where no stream is offered; 2026-07-28 has neither method.
-        throw new Fault('method_not_allowed', `${exchange.method} needs an MCP session; this request names none.`);
+        throw new Fault(
+          'method_not_allowed',
+          `${exchange.method} needs an MCP session; this request names none.`,
+        );
       }
       return null;
     case 'POST': {
@@ -93,7 +97,12 @@ async function refuse(
 }
 
 /** From the permit to the last octet of the answer. */
-async function carryOut(exchange: Exchange, permit: Permit, started: number, ports: GatewayPorts): Promise<void> {
+async function carryOut(
+  exchange: Exchange,
+  permit: Permit,
+  started: number,
+  ports: GatewayPorts,
+): Promise<void> {
   const { caller } = permit.standing;
   const record = circumstancesOf(exchange, permit.server, caller, permit.inbound);
   const ended = (): number => Math.round((ports.clock.monotonic() - started) * 1_000) / 1_000;
@@ -131,7 +140,13 @@ async function carryOut(exchange: Exchange, permit: Permit, started: number, por
     const sent = await relay(exchange, response, {
       requests: permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [],
       mayUse: (action, target) =>
-        mayUse(ports.policies(), permit.standing, action, target, circumstances(exchange, permit.server, ports)),
+        mayUse(
+          ports.policies(),
+          permit.standing,
+          action,
+          target,
+          circumstances(exchange, permit.server, ports),
+        ),
       session: opened === undefined ? null : ports.seal.seal(opened, owner),
     });
     // 8 Record.

@@ -68,7 +68,11 @@ export function permittedEvent(circumstances: Record<string, Json>, permit: Perm
   });
 }
 
-export function refusedEvent(circumstances: Record<string, Json>, fault: Fault, policyVersion: string): AuditEvent {
+export function refusedEvent(
+  circumstances: Record<string, Json>,
+  fault: Fault,
+  policyVersion: string,
+): AuditEvent {
   return event('call.refused', circumstances, { code: fault.code, reason: fault.message, policyVersion });
 }
 
@@ -76,7 +80,11 @@ export function answeredEvent(circumstances: Record<string, Json>, outcome: Outc
   return event('call.answered', circumstances, { ...outcome });
 }
 
-export function failedEvent(circumstances: Record<string, Json>, fault: Fault, milliseconds: number): AuditEvent {
+export function failedEvent(
+  circumstances: Record<string, Json>,
+  fault: Fault,
+  milliseconds: number,
+): AuditEvent {
   return event('call.failed', circumstances, { code: fault.code, reason: fault.message, milliseconds });
 }
 

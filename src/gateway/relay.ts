@@ -26,7 +26,11 @@ type Sent = Pick<Outcome, 'status' | 'bytes' | 'resultHash'>;
  * Streams the upstream's answer to the caller. Lists are filtered by the policy that judges the calls; everything
  * else keeps its octets. Throws Fault `upstream_garbage` before the first octet is sent, never after it.
  */
-export async function relay(exchange: Exchange, response: UpstreamResponse, relaying: Relaying): Promise<Sent> {
+export async function relay(
+  exchange: Exchange,
+  response: UpstreamResponse,
+  relaying: Relaying,
+): Promise<Sent> {
   const headers = responseHeaders(response, relaying.session);
   const type = response.headers['content-type'] ?? '';
   const filtering = relaying.requests.some((message) => listTargets(message.method) !== null);
@@ -57,7 +61,11 @@ async function relayWhole(
   let body: Uint8Array = chunks.length === 1 && chunks[0] ? chunks[0] : new Uint8Array(Buffer.concat(chunks));
   if (filtering && body.length > 0) body = utf8(JSON.stringify(filterAnswer(readAnswer(body), filtering)));
   await exchange.respond(response.status, headers, body.length > 0 ? body : undefined);
-  return { status: response.status, bytes: body.length, resultHash: createHash('sha256').update(body).digest('base64url') };
+  return {
+    status: response.status,
+    bytes: body.length,
+    resultHash: createHash('sha256').update(body).digest('base64url'),
+  };
 }
 
 async function relayStream(
@@ -102,7 +110,11 @@ function readAnswer(body: Uint8Array | string): Json {
   try {
     return parseJson(body, { depth: 128, values: 1_000_000 });
   } catch (cause) {
-    throw new Fault('upstream_garbage', 'The MCP server answered with something that is not one JSON message.', { cause });
+    throw new Fault(
+      'upstream_garbage',
+      'The MCP server answered with something that is not one JSON message.',
+      { cause },
+    );
   }
 }
 

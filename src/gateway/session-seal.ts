@@ -52,5 +52,7 @@ function associatedData(owner: SessionOwner): Uint8Array {
 
 function unknownSession(cause?: unknown): Fault {
   // MCP 2025-11-25, Session Management: an unknown session is 404, and the client starts a new one.
-  return new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.', { cause });
+  return new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.', {
+    cause,
+  });
 }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { randomBytes } from '../kernel/random.ts';
+import { createSessionSeal } from './session-seal.ts';
+
+const owner = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
+
+test('a sealed session opens for its owner only', () => {
+  const seal = createSessionSeal(randomBytes(32));
+  const sealed = seal.seal('upstream-session', owner);
+  assert.equal(seal.open(sealed, owner), 'upstream-session');
+  for (const other of [
+    { ...owner, spiffeId: 'spiffe://example.internal/agent/b' },
+    { ...owner, server: 'mail' },
+  ]) {
+    assert.throws(() => seal.open(sealed, other), { code: 'session_unknown' });
+  }
+});
+
+test('a session of another gateway key does not open', () => {
+  const sealed = createSessionSeal(randomBytes(32)).seal('s', owner);
+  assert.throws(() => createSessionSeal(randomBytes(32)).open(sealed, owner), { code: 'session_unknown' });
+});
+
+test('a sealed session is visible ASCII, as MCP 2025-11-25 demands, and never the same twice', () => {
+  const seal = createSessionSeal(randomBytes(32));
+  const first = seal.seal('s', owner);
+  assert.match(first, /^[\x21-\x7e]+$/);
+  assert.notEqual(seal.seal('s', owner), first);
+});
+
+test('whatever is presented opens as session_unknown and nothing else', () => {
+  const seal = createSessionSeal(randomBytes(32));
+  const valid = seal.seal('session', owner);
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc
+          .nat(valid.length - 1)
+          .map((at) => valid.slice(0, at) + (valid[at] === 'A' ? 'B' : 'A') + valid.slice(at + 1)),
+      ),
+      (text) => {
+        if (text === valid) return;
+        assert.throws(() => seal.open(text, owner), { code: 'session_unknown' });
+      },
+    ),
+  );
+});

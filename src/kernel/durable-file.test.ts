@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readPrivateFile, writeDurably } from './durable-file.ts';
+
+test('a file written durably is whole, private, and leaves nothing beside it', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'key');
+  await writeDurably(path, 'first');
+  await writeDurably(path, 'second');
+  assert.equal(await readFile(path, 'utf8'), 'second');
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  assert.deepEqual(await readdir(folder), ['key']);
+});
+
+test('refuses a private file that others can open', {
+  skip: process.platform === 'win32' && 'Windows has no file modes',
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'key');
+  await writeFile(path, 'secret');
+  await chmod(path, 0o640);
+  await assert.rejects(readPrivateFile(path), { code: 'file_mode' });
+  await assert.rejects(readPrivateFile(join(folder, 'none')), { code: 'not_found' });
+});
