@@ -67,3 +67,16 @@ export interface TlsMaterial {
   /** PEM certificates that client certificates may chain to; may be '' when none are asked for. */
   readonly clientAuthorities: string;
 }
+
+/** An open listener. */
+export interface Listener extends AsyncDisposable {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  /** New handshakes use the new material; connections stay. Throws Fault `config_invalid`, the old stays in use. */
+  replaceTls(material: TlsMaterial): void;
+  connections(): Iterable<Connection>;
+  /** Stops accepting, lets exchanges end for `graceMilliseconds` (default 0), then cuts what is left. */
+  close(graceMilliseconds?: number): Promise<void>;
+}

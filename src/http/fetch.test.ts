@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { systemClock } from '../kernel/clock.ts';
 import type { Fault } from '../kernel/fault.ts';
 import { type ClientOptions, createClient } from './fetch.ts';
-import { listen, type Listener } from './listen.ts';
+import type { Listener } from './exchange.ts';
+import { listen } from './listen.ts';
 import { createFixtureAuthority, fixtureMaterial } from './tls.fixture.ts';
 
 const authority = createFixtureAuthority('Test Root');

@@ -10,7 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
-import type { Connection, Exchange, TlsMaterial } from './exchange.ts';
+import type { Exchange, Listener } from './exchange.ts';
 import { createHostGuard, type HostGuard, isLoopbackHost } from './host-guard.ts';
 import { createExchange } from './node-exchange.ts';
 import { answerProblem } from './problem.ts';
@@ -51,19 +51,6 @@ export interface ListenOptions {
   /** Told of errors that no peer may see. */
   onError?(error: unknown): void;
   readonly clock: Clock;
-}
-
-/** An open listener. */
-export interface Listener extends AsyncDisposable {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly url: string;
-  /** New handshakes use the new material; connections stay. Throws Fault `config_invalid`, the old stays in use. */
-  replaceTls(material: TlsMaterial): void;
-  connections(): Iterable<Connection>;
-  /** Stops accepting, lets exchanges end for `graceMilliseconds` (default 0), then cuts what is left. */
-  close(graceMilliseconds?: number): Promise<void>;
 }
 
 const maximumHeadOctets = 16 * 1024;

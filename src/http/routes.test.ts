@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../kernel/clock.ts';
-import { listen, type Listener } from './listen.ts';
+import type { Listener } from './exchange.ts';
+import { listen } from './listen.ts';
 import { createRoutes } from './routes.ts';
 
 function open(): Promise<Listener> {
