@@ -54,7 +54,7 @@ export class ApprovedRequest {
 
   /** Whether a value is an ApprovedRequest that `approve` made. */
   static proves(value: object): value is ApprovedRequest {
-    return #proof in value;
+    return #proof in value && value.#proof;
   }
 }
 

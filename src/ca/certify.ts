@@ -9,7 +9,7 @@ export async function certify(
   order: CertificateOrder,
   authority: CertificateAuthority,
 ): Promise<Certificate> {
-  return await issue(await approveOrRecord(order, authority), authority);
+  return issue(await approveOrRecord(order, authority), authority);
 }
 
 async function approveOrRecord(

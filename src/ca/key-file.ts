@@ -77,7 +77,7 @@ export async function writeKeyFile(
 
 /** Reads a sealed key. Throws what `openKey` throws, and Fault `file_mode` or `not_found`. */
 export async function readKeyFile(path: string, passphrase: string): Promise<KeyObject> {
-  return await openKey(await readPrivateFile(path), passphrase);
+  return openKey(await readPrivateFile(path), passphrase);
 }
 
 function derive(passphrase: string, salt: Uint8Array, cost: number): Promise<Buffer> {

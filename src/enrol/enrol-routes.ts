@@ -2,10 +2,11 @@ import { certify } from '../ca/certify.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../ca/certificate-records.ts';
 import type { Issuer } from '../ca/issuer.ts';
+import { pemOfCertificate } from '../ca/pem-of-certificate.ts';
 import { renew } from '../ca/renew.ts';
 import { readPemRequest } from '../ca/request.ts';
 import { toHex, sha256 } from '../kernel/bytes.ts';
-import { type Delivery, deliver, rootCertificates, rootsOf } from './delivery.ts';
+import { type Delivery, deliver, rootOf } from './delivery.ts';
 import type { JoinTokenRecords } from './join-token/join-token-records.ts';
 import { redeemJoinToken } from './join-token/redeem-join-token.ts';
 
@@ -44,16 +45,16 @@ export async function renewRoute(
 export interface TrustBundle {
   readonly trustDomain: string;
   readonly roots: string;
-  /** `sha256:<hex>` of the first root's DER. */
+  /** `sha256:<hex>` of the root's DER. */
   readonly rootFingerprint: string;
 }
 
 /** The trust bundle of an issuer. */
 export function trustBundleRoute(issuer: Issuer): TrustBundle {
-  const [root] = rootCertificates(issuer);
+  const root = rootOf(issuer);
   return {
     trustDomain: issuer.trustDomain,
-    roots: rootsOf(issuer),
-    rootFingerprint: `sha256:${toHex(sha256(root?.der ?? new Uint8Array()))}`,
+    roots: pemOfCertificate(root.der),
+    rootFingerprint: `sha256:${toHex(sha256(root.der))}`,
   };
 }

@@ -49,6 +49,6 @@ export class Caller {
 
   /** Whether a value is a Caller that this module made. */
   static proves(value: object): value is Caller {
-    return #proof in value;
+    return #proof in value && value.#proof;
   }
 }

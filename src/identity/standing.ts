@@ -32,7 +32,7 @@ export class Standing {
 
   /** Whether a value is a Standing that this module made. */
   static proves(value: object): value is Standing {
-    return #proof in value;
+    return #proof in value && value.#proof;
   }
 }
 

@@ -1,0 +1,54 @@
+import type { AuditEvent } from '../audit/log.ts';
+import { type Clock, steppedClock } from '../kernel/clock.ts';
+import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
+import { createAuthority, type NewAuthority } from './create-authority.ts';
+import { memoryRecords } from './memory-records.ts';
+import { signingKey } from './signing-key.ts';
+
+/** An authority without disk: what it logged and which agents it knows lie open. For specifications. */
+export interface MemoryAuthority extends CertificateAuthority {
+  readonly clock: ReturnType<typeof steppedClock>;
+  readonly events: readonly AuditEvent[];
+  readonly agentStates: Map<string, 'active' | 'suspended' | 'retired'>;
+  readonly made: NewAuthority;
+}
+
+/** A fresh authority for `example.internal` with the active agent `ci-bot`, at a fixed time. */
+export function memoryAuthority(
+  options: {
+    readonly clock?: ReturnType<typeof steppedClock>;
+    readonly made?: (clock: Clock) => NewAuthority;
+  } = {},
+): MemoryAuthority {
+  const clock = options.clock ?? steppedClock(Date.UTC(2026, 10, 23, 12));
+  const trustDomain = 'example.internal';
+  const made = options.made?.(clock) ?? createAuthority({ trustDomain, clock });
+  const events: AuditEvent[] = [];
+  const agentStates: MemoryAuthority['agentStates'] = new Map([['ci-bot', 'active']]);
+  const agents: AgentStates = {
+    async find(name) {
+      const state = agentStates.get(name);
+      return state === undefined ? null : { state };
+    },
+  };
+  return {
+    issuer: {
+      certificate: made.intermediateCertificate,
+      chain: [made.intermediateCertificate, made.rootCertificate],
+      key: signingKey(made.intermediateKey),
+      trustDomain,
+    },
+    records: memoryRecords(),
+    agents,
+    audit: {
+      async append(event) {
+        events.push(event);
+        return { index: events.length - 1 };
+      },
+    },
+    clock,
+    events,
+    agentStates,
+    made,
+  };
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { memoryAuthority } from '../ca/memory-authority.ts';
+import { freshKey } from '../ca/specimen-request.ts';
+import { readCertificate } from '../x509/certificate.ts';
+import { decodePem, encodePem } from '../x509/pem.ts';
+import { buildRequest } from '../x509/request.ts';
+import { type EnrolmentDoors, redeemRoute, renewRoute, trustBundleRoute } from './enrol-routes.ts';
+import { createJoinToken, type JoinTokenOrder } from './join-token/create-join-token.ts';
+import { memoryJoinTokens } from './join-token/memory-join-tokens.ts';
+
+const fault = (code: string) => ({ name: 'Fault', code });
+const minute = 60_000;
+const address = '127.0.0.1';
+
+function doors(): EnrolmentDoors & ReturnType<typeof memoryAuthority> {
+  return { ...memoryAuthority(), joinTokens: memoryJoinTokens() };
+}
+
+async function token(at: EnrolmentDoors, order: Partial<JoinTokenOrder> = {}): Promise<string> {
+  const whole: JoinTokenOrder = { name: 'ci-bot', kind: 'agent', createdBy: 'first-admin', ...order };
+  return (await createJoinToken(whole, { tokens: at.joinTokens, clock: at.clock, audit: at.audit })).token;
+}
+
+function csr(commonName = 'ci-bot'): string {
+  return encodePem('CERTIFICATE REQUEST', buildRequest(freshKey(), { commonName }));
+}
+
+test('I3 a join token and a request give a chain, the roots and the time to renew', async () => {
+  const at = doors();
+  const delivery = await redeemRoute({ token: await token(at), csr: csr(), address }, at);
+  const [leaf, intermediate, ...more] = decodePem(delivery.certificate, 'CERTIFICATE').map(readCertificate);
+  assert.ok(leaf && intermediate);
+  assert.deepEqual(more, []);
+  assert.deepEqual(leaf.issuerDer, intermediate.subjectDer);
+  assert.equal(delivery.spiffeId, 'spiffe://example.internal/agent/ci-bot');
+  assert.equal(delivery.notAfter, leaf.notAfter);
+  assert.ok(leaf.notBefore < delivery.renewAt && delivery.renewAt < leaf.notAfter);
+  const [root, ...others] = decodePem(delivery.roots, 'CERTIFICATE').map(readCertificate);
+  assert.deepEqual(others, []);
+  assert.deepEqual(root?.der, at.made.rootCertificate.der);
+  assert.deepEqual(
+    at.events.map((event) => event.type),
+    ['join-token.created', 'join-token.redeemed', 'certificate.reserved', 'certificate.issued'],
+  );
+});
+
+test('I3 of a hundred redemptions at once exactly one gives a certificate', async () => {
+  const at = doors();
+  const text = await token(at);
+  const results = await Promise.allSettled(
+    Array.from({ length: 100 }, () => redeemRoute({ token: text, csr: csr(), address }, at)),
+  );
+  assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
+  for (const result of results) {
+    if (result.status === 'rejected') assert.equal(result.reason.code, 'join_token_invalid');
+  }
+  assert.equal((await at.records.list({})).length, 1);
+  assert.equal(at.events.filter((event) => event.type === 'join-token.refused').length, 99);
+});
+
+test('I3 a token holds until its last millisecond and no longer', async () => {
+  const at = doors();
+  const early = await token(at, { life: 2 * minute });
+  const late = await token(at, { life: 2 * minute });
+  at.clock.advance(2 * minute - 1);
+  await redeemRoute({ token: early, csr: csr(), address }, at);
+  at.clock.advance(1);
+  await assert.rejects(redeemRoute({ token: late, csr: csr(), address }, at), fault('join_token_invalid'));
+});
+
+test('I3 refuses a token that is foreign, cut, or has another secret, and logs no secret', async () => {
+  const at = doors();
+  const text = await token(at);
+  const other = await token(at);
+  const crossed = text.slice(0, 27) + other.slice(27);
+  for (const wrong of ['', 'cst_', text.slice(0, -1), `${text}x`, ` ${text}`, crossed, text.toUpperCase()]) {
+    await assert.rejects(redeemRoute({ token: wrong, csr: csr(), address }, at), fault('join_token_invalid'));
+  }
+  assert.ok(!JSON.stringify(at.events).includes(text.slice(27)));
+  assert.ok(!JSON.stringify(await at.joinTokens.list()).includes(text.slice(27)));
+  await redeemRoute({ token: text, csr: csr(), address }, at);
+});
+
+test('I3 a token is bound to its name: a request for another gives nothing and uses it up', async () => {
+  const at = doors();
+  at.agentStates.set('other-bot', 'active');
+  const text = await token(at);
+  await assert.rejects(
+    redeemRoute({ token: text, csr: csr('other-bot'), address }, at),
+    fault('request_invalid'),
+  );
+  await assert.rejects(redeemRoute({ token: text, csr: csr(), address }, at), fault('join_token_invalid'));
+  assert.deepEqual(await at.records.list({}), []);
+});
+
+test('I3 a malformed request does not use the token up', async () => {
+  const at = doors();
+  const text = await token(at);
+  await assert.rejects(redeemRoute({ token: text, csr: 'nothing', address }, at), fault('malformed_pem'));
+  await redeemRoute({ token: text, csr: csr(), address }, at);
+});
+
+test('I3 a token is bound to its profile', async () => {
+  const at = doors();
+  const text = await token(at, {
+    kind: 'server',
+    name: 'files',
+    dnsNames: ['localhost'],
+    ipAddresses: ['::1'],
+  });
+  const { certificate, spiffeId } = await redeemRoute({ token: text, csr: csr('files'), address }, at);
+  const [leaf] = decodePem(certificate, 'CERTIFICATE').map(readCertificate);
+  assert.equal(spiffeId, 'spiffe://example.internal/server/files');
+  assert.deepEqual(leaf?.extendedKeyUsage, ['serverAuth']);
+  assert.deepEqual(leaf.dnsNames, ['localhost']);
+});
+
+test('I3 refuses to make a token that lives under a minute or over a day, or for what no certificate may carry', async () => {
+  const at = doors();
+  for (const life of [0, -1, 59_999, 24 * 60 * minute + 1, Number.POSITIVE_INFINITY]) {
+    await assert.rejects(token(at, { life }), fault('invalid_input'));
+  }
+  await assert.rejects(token(at, { name: 'CI Bot' }), fault('invalid_input'));
+  await assert.rejects(token(at, { dnsNames: ['localhost'] }), fault('invalid_input'));
+  await assert.rejects(token(at, { kind: 'server', ipAddresses: ['300.1.1.1'] }), fault('invalid_input'));
+  assert.deepEqual(await at.joinTokens.list(), []);
+  await token(at, { life: 24 * 60 * minute });
+});
+
+test('I3 a token lives ten minutes unless told otherwise', async () => {
+  const at = doors();
+  await token(at);
+  const [record] = await at.joinTokens.list();
+  assert.equal(record?.expiresAt, at.clock.now() + 10 * minute);
+});
+
+test('I6 the renewal route gives a chain for a new key', async () => {
+  const at = doors();
+  const first = await redeemRoute({ token: await token(at), csr: csr(), address }, at);
+  at.clock.advance(30 * minute);
+  const second = await renewRoute({ current: { serial: first.serial }, csr: csr() }, at);
+  assert.notEqual(second.serial, first.serial);
+  assert.ok(second.notAfter > first.notAfter);
+});
+
+test('I1 the trust bundle carries the root and the fingerprint to compare', async () => {
+  const at = doors();
+  const { roots, rootFingerprint, trustDomain } = trustBundleRoute(at.issuer);
+  const [root] = decodePem(roots, 'CERTIFICATE').map(readCertificate);
+  assert.ok(root);
+  assert.equal(trustDomain, 'example.internal');
+  assert.equal(rootFingerprint, `sha256:${Buffer.from(root.thumbprint, 'base64url').toString('hex')}`);
+});
