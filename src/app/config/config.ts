@@ -1,0 +1,152 @@
+import { z } from 'zod';
+
+/** One place to listen. */
+export interface ListenerConfig {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Names besides the loopback ones that the Host header may carry; no ports. */
+  readonly hosts: readonly string[];
+  /** Origins of web pages that may call. */
+  readonly origins: readonly string[];
+  readonly tlsMinimum: 'TLSv1.3' | 'TLSv1.2';
+}
+
+/** Everything that can be chosen, read once at the start and never changed. */
+export interface Config {
+  readonly listeners: {
+    readonly agents: ListenerConfig;
+    readonly authority: ListenerConfig;
+    readonly people: ListenerConfig;
+    readonly plain: ListenerConfig;
+    readonly ops: ListenerConfig;
+  };
+  readonly gateway: {
+    readonly stalenessMilliseconds: number;
+    readonly concurrentPerAgent: number;
+    readonly bodyBytes: number;
+    readonly bodyMilliseconds: number;
+    readonly jsonDepth: number;
+    readonly jsonValues: number;
+  };
+}
+
+const hostPattern = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/;
+const originPattern = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/;
+
+/**
+ * The configuration file. The one place that holds each setting's bounds, default, meaning and the reason for the
+ * default: the JSON Schema for editors and `docs/defaults.md` are made from it.
+ */
+export const configSchema = z
+  .strictObject({
+    listeners: z
+      .strictObject({
+        agents: tlsListener(8443, 'Agents: requires a certificate, speaks MCP only.'),
+        authority: tlsListener(8444, 'Enrolment, renewal and administration; asks for a certificate.'),
+        people: tlsListener(8445, 'Browsers; never asks for a certificate.'),
+        plain: plainListener(8446, 'CA certificates over HTTP.'),
+        ops: plainListener(8447, 'Health and metrics.'),
+      })
+      .prefault({}),
+    gateway: z
+      .strictObject({
+        stalenessMilliseconds: whole(1_000, 3_600_000, 5_000, {
+          description:
+            'How long the gateway decides without having heard from the authority, in milliseconds.',
+          reason: 'Five missed heartbeats are no accident, and a revocation waits no longer than this.',
+        }),
+        concurrentPerAgent: whole(1, 10_000, 32, {
+          description: 'Calls that one agent may have open at once.',
+          reason:
+            'More than an agent with parallel tools uses; few enough that one cannot starve the others.',
+        }),
+        bodyBytes: whole(1_024, 64 * 1_048_576, 4 * 1_048_576, {
+          description: 'Largest request body, in octets.',
+          reason: 'Holds an image as base64; a larger file belongs in a resource, not in an argument.',
+        }),
+        bodyMilliseconds: whole(100, 600_000, 30_000, {
+          description: 'Longest time a request body may take to arrive, in milliseconds.',
+          reason: '4 MiB over a slow line; a body that trickles longer only holds a place.',
+        }),
+        jsonDepth: whole(4, 1_000, 64, {
+          description: 'How deep arrays and objects of a message may nest.',
+          reason: 'Real tool arguments stay below ten; recursion over hostile ones stays cheap.',
+        }),
+        jsonValues: whole(16, 10_000_000, 100_000, {
+          description: 'How many values a message may hold.',
+          reason: 'Bounds the memory that 4 MiB of JSON can turn into.',
+        }),
+      })
+      .prefault({}),
+  })
+  .meta({ title: 'Countersign configuration' });
+
+/** The checked settings as the frozen value that the program works with. */
+export function toConfig(settings: z.output<typeof configSchema>): Config {
+  const { agents, authority, people, plain, ops } = settings.listeners;
+  // Plain listeners have no TLS to choose; the member is there so that all five are one type.
+  const listeners = {
+    agents,
+    authority,
+    people,
+    plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
+    ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
+  };
+  return freeze({ listeners, gateway: settings.gateway });
+}
+
+function tlsListener(port: number, description: string) {
+  return z
+    .strictObject({
+      ...listenerMembers(port),
+      tlsMinimum: z.enum(['TLSv1.3', 'TLSv1.2']).default('TLSv1.3').meta({
+        description: 'Oldest TLS version that is spoken.',
+        reason:
+          'Encrypts the certificates of the handshake; every client of ours and every current one has it.',
+      }),
+    })
+    .prefault({})
+    .meta({ description });
+}
+
+function plainListener(port: number, description: string) {
+  return z.strictObject(listenerMembers(port)).prefault({}).meta({ description });
+}
+
+function listenerMembers(port: number) {
+  return {
+    host: z.string().regex(hostPattern).default('127.0.0.1').meta({
+      description: 'Address or name to listen on.',
+      reason: 'Nothing is reachable from elsewhere until somebody decides so.',
+    }),
+    port: whole(0, 65_535, port, {
+      description: 'TCP port; 0 takes any free one.',
+      reason: 'Above 1023, so that no privilege is needed; next to the others.',
+    }),
+    hosts: z.array(z.string().regex(hostPattern)).default([]).meta({
+      description: 'Names besides the loopback ones that the Host header may carry, without port.',
+      reason: 'A name that was not expected is a page that rebinds DNS.',
+    }),
+    origins: z.array(z.string().regex(originPattern)).default([]).meta({
+      description: 'Origins of web pages that may call, such as https://console.example.internal.',
+      reason: 'Agents are not web pages.',
+    }),
+  };
+}
+
+function whole(
+  minimum: number,
+  maximum: number,
+  value: number,
+  words: { description: string; reason: string },
+) {
+  return z.int().min(minimum).max(maximum).default(value).meta(words);
+}
+
+function freeze<Value extends object>(value: Value): Value {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) freeze(member as object);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { defaultsTable } from '../src/app/config/defaults-table.ts';
+import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
+
+const docs = join(import.meta.dirname, '../docs');
+const remedy = 'run: node scripts/write-config-pages.ts';
+
+test('docs/defaults.md lists every setting with its default, meaning and reason', () => {
+  assert.ok(readFileSync(join(docs, 'defaults.md'), 'utf8').includes(`\n${defaultsTable()}`), remedy);
+});
+
+test('the published JSON Schema is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'countersign.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(configJsonSchema())), remedy);
+});
+
+test('every setting has a type, a meaning and a reason for its default', () => {
+  for (const { path, type, meaning, reason } of listSettings()) {
+    assert.ok(['integer', 'string', 'array'].includes(type), path.join('.'));
+    assert.match(meaning, /\.$/, path.join('.'));
+    assert.match(reason, /\.$/, path.join('.'));
+  }
+});
