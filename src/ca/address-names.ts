@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Fault } from '../kernel/fault.ts';
+import { addressOctets, addressText } from '../x509/ip-address.ts';
 
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const dnsName = new RegExp(`^(?:\\*\\.)?${label}(?:\\.${label})*$`);
@@ -27,11 +28,7 @@ function readDnsName(text: string): string {
   return name;
 }
 
+// The spelling that a certificate is read back with.
 function readIpAddress(text: string): string {
-  const version = isIP(text);
-  if (version === 0 || text.includes('%')) {
-    throw new Fault('invalid_input', `${JSON.stringify(text)} is not an IP address.`);
-  }
-  // The URL parser is Node's one writer of RFC 5952 text.
-  return version === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
+  return addressText(addressOctets(text));
 }

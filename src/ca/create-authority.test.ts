@@ -17,7 +17,7 @@ test('I1 makes a P-256 root of ten years and an intermediate of one year that ca
   for (const certificate of [root, intermediate]) {
     assert.equal(certificate.isCa, true);
     assert.equal(certificate.keyKind, 'P-256');
-    assert.deepEqual([...certificate.keyUsage].sort(), ['cRLSign', 'keyCertSign']);
+    assert.deepEqual(new Set(certificate.keyUsage), new Set(['keyCertSign', 'cRLSign']));
     assert.ok(isSignedBy(certificate, root.publicKey));
   }
   assert.equal(root.notAfter, clock.now() + 10 * year);

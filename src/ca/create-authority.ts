@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { parseSpiffeId } from '../x509/spiffe-id.ts';
+import { checkTrustDomain } from '../x509/spiffe-id.ts';
 import { createIntermediate } from './create-intermediate.ts';
 import { signCaCertificate } from './sign-ca-certificate.ts';
 
@@ -31,7 +31,7 @@ const year = 365 * 24 * 60 * 60 * 1000;
  */
 export function createAuthority(options: AuthorityOptions & { readonly rootLife?: number }): NewAuthority {
   const { trustDomain, clock, rootLife = 10 * year, organization } = options;
-  parseSpiffeId(`spiffe://${trustDomain}/agent/a`);
+  checkTrustDomain(trustDomain);
   const rootKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const rootCertificate = signCaCertificate(
     {

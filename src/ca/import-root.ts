@@ -1,10 +1,12 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { equalBytes } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
+import { spkiOf } from '../x509/build-certificate.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
 import { checkValidity } from '../x509/leaf-profile.ts';
 import { decodePem } from '../x509/pem.ts';
-import { parseSpiffeId } from '../x509/spiffe-id.ts';
+import { checkPublicKey } from '../x509/public-key.ts';
+import { checkTrustDomain } from '../x509/spiffe-id.ts';
 import type { AuthorityOptions, NewAuthority } from './create-authority.ts';
 import { createIntermediate } from './create-intermediate.ts';
 import { checkNameConstraints } from './name-constraints.ts';
@@ -24,12 +26,11 @@ export interface ImportOptions extends AuthorityOptions {
  * `invalid_input` when key and certificate do not belong together.
  */
 export function importRoot(options: ImportOptions): NewAuthority {
-  parseSpiffeId(`spiffe://${options.trustDomain}/agent/a`);
+  checkTrustDomain(options.trustDomain);
   const rootCertificate = readRoot(options.rootCertificatePem);
   checkRoot(rootCertificate, options);
   const rootKey = readKey(options.rootKeyPem, options.passphrase);
-  const spki = createPublicKey(rootKey).export({ type: 'spki', format: 'der' });
-  if (!equalBytes(new Uint8Array(spki), rootCertificate.spki)) {
+  if (!equalBytes(spkiOf(rootKey), rootCertificate.spki)) {
     throw new Fault(
       'invalid_input',
       'The key does not belong to the root certificate. Give the key it was made with.',
@@ -65,18 +66,10 @@ const rules: readonly { readonly holds: (root: Certificate) => boolean; readonly
   },
 ];
 
-const acceptedKeys = /^(?:P-256|P-384|Ed25519)$/;
-
 function checkRoot(root: Certificate, { trustDomain, clock }: ImportOptions): void {
   const broken = rules.find((rule) => !rule.holds(root));
   if (broken) throw new Fault('certificate_profile', `The root cannot be imported: ${broken.why}.`);
-  const bits = /^RSA-(\d+)$/.exec(root.keyKind)?.[1];
-  if (bits === undefined ? !acceptedKeys.test(root.keyKind) : Number(bits) < 2048) {
-    throw new Fault(
-      'key_unacceptable',
-      `The root has a ${root.keyKind} key; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted.`,
-    );
-  }
+  checkPublicKey(root.publicKey);
   checkValidity(root, clock.now());
   checkNameConstraints({ commonName: '', trustDomain, dnsNames: [] }, [root]);
 }

@@ -47,8 +47,8 @@ for (const kind of [
     assert.equal(certificate.notBefore, now - 60_000);
     assert.equal(certificate.notAfter, now + leafProfiles[kind].defaultLife);
     assert.deepEqual(
-      [...certificate.extendedKeyUsage].sort(),
-      [...leafProfiles[kind].extendedKeyUsage].sort(),
+      new Set(certificate.extendedKeyUsage),
+      new Set<string>(leafProfiles[kind].extendedKeyUsage),
     );
   });
 
@@ -82,6 +82,7 @@ test('I1 a leaf never outlives its issuer, and an issuer about to end signs noth
 
 test('I1 refuses to issue while the clock is more than five minutes before the last issuance', async () => {
   const authority = memoryAuthority();
+  authority.clock.advance(60 * 60_000);
   await certify(specimenOrder(), authority);
   authority.clock.advance(-5 * 60_000);
   await certify(specimenOrder(), authority);
@@ -92,7 +93,7 @@ test('I1 refuses to issue while the clock is more than five minutes before the l
 test('I1 issues nothing for a request that only looks approved', async () => {
   const authority = memoryAuthority();
   const approved = await approve(specimenOrder(), authority);
-  const copy = { ...approved } as unknown as ApprovedRequest;
+  const copy: ApprovedRequest = Object.assign(Object.create(ApprovedRequest.prototype), approved);
   await assert.rejects(issue(copy, authority), TypeError);
   assert.throws(() => Reflect.construct(ApprovedRequest, [Symbol('approved request')]), TypeError);
 });
@@ -198,7 +199,7 @@ test('I1 a fault of the log after signing withdraws the certificate', async () =
     audit: {
       append: async (event) => {
         if (event.type === 'certificate.issued') throw new Error('disk full');
-        return await authority.audit.append(event);
+        return authority.audit.append(event);
       },
     },
   };
@@ -222,7 +223,7 @@ test('I7 revoking a name reaches the certificate that is just being signed', asy
             authority,
           );
           assert.equal(revoked.length, 1);
-          return await key.sign(tbs);
+          return key.sign(tbs);
         },
       },
     },

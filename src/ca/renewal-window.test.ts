@@ -8,10 +8,9 @@ const day = 24 * 60 * 60_000;
 const serial = '1f00000000000000000000000000abcd';
 
 test('I6 the window is centred at half of a life under ten days and at two thirds of a longer one', () => {
-  assert.deepEqual(
-    (({ start, end }) => ({ start, end }))(renewalWindow({ serial, notBefore: 0, notAfter: day })),
-    { start: 0.425 * day, end: 0.575 * day },
-  );
+  const short = renewalWindow({ serial, notBefore: 0, notAfter: day });
+  assert.equal(short.start, Math.round(0.425 * day));
+  assert.equal(short.end, Math.round(0.575 * day));
   const long = renewalWindow({ serial, notBefore: 0, notAfter: 30 * day });
   assert.equal(Math.round((long.start + long.end) / 2), 20 * day);
   assert.equal(Math.round(long.end - long.start), 4.5 * day);

@@ -46,7 +46,7 @@ test('I7 revoking a name takes all its certificates of the kinds told and no oth
   const server = await certify(specimenOrder({ evidence: { kind: 'server' } }), authority);
   const other = await certify(specimenOrder({ evidence: { name: 'other-bot' } }), authority);
   const revoked = await revokeName({ name: 'ci-bot', kinds: ['agent', 'ephemeral'], ...lost }, authority);
-  assert.deepEqual([...revoked].sort(), [first.serial, second.serial].sort());
+  assert.deepEqual(new Set(revoked), new Set([first.serial, second.serial]));
   for (const { serial } of [over, server, other]) {
     assert.equal((await authority.records.find(serial))?.state, 'issued');
   }

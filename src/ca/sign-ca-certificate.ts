@@ -7,8 +7,10 @@ import {
   type CertificateTemplate,
   signatureAlgorithmFor,
   signTbs,
+  spkiOf,
 } from '../x509/build-certificate.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
+import { writeName } from '../x509/name.ts';
 import { drawSerial } from './draw-serial.ts';
 
 /** A root or an intermediate to be. */
@@ -35,11 +37,11 @@ export function signCaCertificate(template: CaTemplate, key: KeyObject): Certifi
   const notAfter = Math.floor((now + life) / second) * second;
   const whole: CertificateTemplate = {
     serial: drawSerial(),
-    issuerDer: issuer?.subjectDer ?? encodeName(template.subject),
+    issuerDer: issuer?.subjectDer ?? writeName(template.subject),
     subject: template.subject,
     notBefore: Math.max(Math.floor(now / second) * second - 60 * second, issuer?.notBefore ?? 0),
     notAfter: Math.min(notAfter, issuer?.notAfter ?? notAfter),
-    spki: new Uint8Array(template.publicKey.export({ type: 'spki', format: 'der' })),
+    spki: spkiOf(template.publicKey),
     ca: template.ca,
     keyUsage: ['keyCertSign', 'cRLSign'],
     extendedKeyUsage: [],

@@ -223,7 +223,7 @@ test('I2 a gateway, a server and an administrator have a standing without an age
 
 test('I2 neither a caller nor a standing can be made by hand', () => {
   const caller = identify(certificate(), context);
-  const forged = { ...caller } as unknown as Caller;
+  const forged: Caller = Object.assign(Object.create(Caller.prototype), caller);
   assert.throws(() => confirmStanding(forged, view(), noon), TypeError);
   assert.throws(() => Reflect.construct(Caller, [Symbol('caller'), {}, context]), TypeError);
   assert.throws(() => Reflect.construct(Standing, [Symbol('standing'), caller, null]), TypeError);
