@@ -1,0 +1,58 @@
+import { Fault } from '../kernel/fault.ts';
+import { objectIdentifier, sequence, setOf, tags, text } from './der.ts';
+import { type DerElement, malformed, readElements, readOid, SequenceReader } from './der-reader.ts';
+import { oids } from './oid.ts';
+
+/** A distinguished name of ours: organization, then common name. Throws Fault `invalid_input`. */
+export function writeName(name: { readonly commonName: string; readonly organization?: string }): Uint8Array {
+  const attributes = [
+    ...(name.organization === undefined ? [] : [attribute(oids.organizationName, name.organization)]),
+    attribute(oids.commonName, name.commonName),
+  ];
+  return sequence(...attributes);
+}
+
+function attribute(oid: string, value: string): Uint8Array {
+  // RFC 5280 Appendix A.1: ub-common-name and ub-organization-name are 64 characters.
+  if (value.length === 0 || value.length > 64 || hasControls(value)) {
+    throw new Fault(
+      'invalid_input',
+      'A name in a certificate has 1 to 64 characters and no control characters.',
+    );
+  }
+  return setOf(sequence(objectIdentifier(oid), text(tags.utf8String, value)));
+}
+
+/** Whether a text has a control character, NUL among them, or no UTF-8 form. */
+export function hasControls(value: string): boolean {
+  return !value.isWellFormed() || [...value].some((character) => character < ' ' || character === '\x7f');
+}
+
+const textTags: readonly number[] = [tags.utf8String, tags.printableString, tags.ia5String];
+
+/** The common name of a distinguished name, or null. Throws Fault `malformed_der` when there are two. */
+export function readCommonName(name: DerElement): string | null {
+  if (name.tag !== tags.sequence) throw malformed('a name is expected');
+  const found: string[] = [];
+  for (const set of readElements(name.content)) {
+    if (set.tag !== tags.set) throw malformed('a name part is expected');
+    for (const member of readElements(set.content)) {
+      const reader = new SequenceReader(member);
+      const type = readOid(reader.next(tags.oid));
+      const value = reader.next();
+      reader.end();
+      if (type === oids.commonName) found.push(readText(value));
+    }
+  }
+  if (found.length > 1) throw malformed('more than one common name');
+  return found[0] ?? null;
+}
+
+function readText(element: DerElement): string {
+  if (!textTags.includes(element.tag)) throw malformed('a name in a character set that is not accepted');
+  const value = Buffer.from(element.content).toString('utf8');
+  if (hasControls(value) || !Buffer.from(value, 'utf8').equals(Buffer.from(element.content))) {
+    throw malformed('a name with characters that are not accepted');
+  }
+  return value;
+}

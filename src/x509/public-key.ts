@@ -1,0 +1,61 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { equalBytes } from '../kernel/bytes.ts';
+import { Fault } from '../kernel/fault.ts';
+
+const curves: Readonly<Record<string, string>> = {
+  prime256v1: 'P-256',
+  secp384r1: 'P-384',
+  secp521r1: 'P-521',
+};
+
+/**
+ * Reads a SubjectPublicKeyInfo. The octets must be exactly what the key exports again: OpenSSL reads explicit curve
+ * parameters and other spellings that a certificate of ours must not carry. Throws Fault `key_unacceptable`.
+ */
+export function readPublicKey(spki: Uint8Array): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new Fault('key_unacceptable', 'The public key cannot be read.', { cause });
+  }
+  if (!equalBytes(new Uint8Array(key.export({ format: 'der', type: 'spki' })), spki)) {
+    throw new Fault('key_unacceptable', 'The public key is not in its standard encoding; use a named curve.');
+  }
+  return key;
+}
+
+/** 'P-256', 'P-384', 'P-521', 'Ed25519', 'RSA-<bits>', or the type of another key. */
+export function keyKindOf(key: KeyObject): string {
+  switch (key.asymmetricKeyType) {
+    case 'ec':
+      return (
+        curves[key.asymmetricKeyDetails?.namedCurve ?? ''] ?? `ec ${key.asymmetricKeyDetails?.namedCurve}`
+      );
+    case 'ed25519':
+      return 'Ed25519';
+    case 'rsa':
+      return `RSA-${key.asymmetricKeyDetails?.modulusLength}`;
+    default:
+      return String(key.asymmetricKeyType);
+  }
+}
+
+/** Refuses a key that no certificate may carry. Throws Fault `key_unacceptable`. */
+export function checkPublicKey(key: KeyObject): void {
+  const kind = keyKindOf(key);
+  if (['P-256', 'P-384', 'P-521', 'Ed25519'].includes(kind)) return;
+  const details = key.asymmetricKeyDetails;
+  if (
+    key.asymmetricKeyType === 'rsa' &&
+    details?.modulusLength !== undefined &&
+    details.publicExponent !== undefined
+  ) {
+    const exponentFits = details.publicExponent >= 65_537n && details.publicExponent % 2n === 1n;
+    if (details.modulusLength >= 2048 && details.modulusLength <= 8192 && exponentFits) return;
+  }
+  throw new Fault(
+    'key_unacceptable',
+    `A key of kind ${kind} is not accepted. Use P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits.`,
+  );
+}

@@ -1,0 +1,90 @@
+import type { KeyObject } from 'node:crypto';
+import { Fault } from '../kernel/fault.ts';
+import { algorithmIdentifier, signatureAlgorithmFor, signTbs, spkiOf } from './build-certificate.ts';
+import { verifySigned } from './certificate.ts';
+import { bitString, explicit, objectIdentifier, sequence, setOf, smallInteger, tags } from './der.ts';
+import {
+  type DerElement,
+  malformed,
+  readBitString,
+  readElement,
+  readElements,
+  readOid,
+  readSmall,
+  SequenceReader,
+} from './der-reader.ts';
+import { type AlternativeNames, extensionList, readExtensions, subjectAltName } from './extensions.ts';
+import { readCommonName, writeName } from './name.ts';
+import { oidName, oids } from './oid.ts';
+import { checkPublicKey, readPublicKey } from './public-key.ts';
+
+/** A certificate request (PKCS #10, RFC 2986) whose sender has shown possession of its key. */
+export interface CertificateRequest extends AlternativeNames {
+  readonly der: Uint8Array;
+  readonly spki: Uint8Array;
+  readonly publicKey: KeyObject;
+  readonly commonName: string | null;
+}
+
+const greatestSize = 64 * 1024;
+
+/** Reads a request and verifies its signature. Throws Fault `request_invalid` or `key_unacceptable`. */
+export function readRequest(der: Uint8Array): CertificateRequest {
+  try {
+    return readStrictly(der);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'malformed_der') {
+      throw new Fault('request_invalid', 'The certificate request is malformed.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function readStrictly(der: Uint8Array): CertificateRequest {
+  if (der.length > greatestSize) throw malformed('a request larger than 64 KiB');
+  const whole = new SequenceReader(readElement(der));
+  const info = whole.next(tags.sequence);
+  const algorithm = oidName(readOid(new SequenceReader(whole.next(tags.sequence)).next(tags.oid)));
+  const signature = readBitString(whole.next(tags.bitString));
+  whole.end();
+  const reader = new SequenceReader(info);
+  if (readSmall(reader.next(tags.integer)) !== 0) throw malformed('a version other than 0');
+  const subject = reader.next(tags.sequence);
+  const spki = reader.next(tags.sequence).whole;
+  const attributes = reader.optional(0xa0);
+  reader.end();
+  const publicKey = readPublicKey(spki);
+  checkPublicKey(publicKey);
+  if (!verifySigned(info.whole, signature, algorithm, publicKey)) {
+    throw new Fault('request_invalid', 'The signature of the request was not made with its key.');
+  }
+  const { uris, dnsNames, ipAddresses } = readExtensions(attributes ? requestedExtensions(attributes) : null);
+  return { der, spki, publicKey, commonName: readCommonName(subject), uris, dnsNames, ipAddresses };
+}
+
+function requestedExtensions(attributes: DerElement): DerElement | null {
+  const found: DerElement[] = [];
+  for (const attribute of readElements(attributes.content)) {
+    const reader = new SequenceReader(attribute);
+    const type = readOid(reader.next(tags.oid));
+    const values = reader.next(tags.set);
+    reader.end();
+    if (type === oids.extensionRequest) found.push(readElement(values.content));
+  }
+  if (found.length > 1) throw malformed('two lists of requested extensions');
+  return found[0] ?? null;
+}
+
+/** Builds and signs a request for a private key. Throws Fault `invalid_input`, `key_unacceptable`. */
+export function buildRequest(
+  key: KeyObject,
+  subject: { readonly commonName: string },
+  names: Partial<AlternativeNames> = {},
+): Uint8Array {
+  const { uris = [], dnsNames = [], ipAddresses = [] } = names;
+  const named = uris.length + dnsNames.length + ipAddresses.length > 0;
+  const list = named ? extensionList([subjectAltName({ uris, dnsNames, ipAddresses })]) : null;
+  const attributes = list ? [sequence(objectIdentifier(oids.extensionRequest), setOf(list))] : [];
+  const info = sequence(smallInteger(0), writeName(subject), spkiOf(key), explicit(0, ...attributes));
+  return sequence(info, algorithmIdentifier(signatureAlgorithmFor(key)), bitString(signTbs(info, key)));
+}
