@@ -1,0 +1,71 @@
+import type { UpstreamRequest, UpstreamResponse } from './upstream.ts';
+
+/** Which exchanges and sessions belong to which caller, so that they can be ended when the caller loses its standing. */
+export interface CallerTracker {
+  enter(caller: string, signal: AbortSignal): TrackedCall;
+  /** Notes a session that the answer opened or the request ended. */
+  follow(request: UpstreamRequest, response: UpstreamResponse): void;
+  /** Aborts the caller's exchanges, forgets its sessions and returns them. */
+  end(caller: string): readonly string[];
+  endAll(): void;
+}
+
+export interface TrackedCall {
+  /** Aborted with the caller's own signal or by `end`. */
+  readonly signal: AbortSignal;
+  leave(): void;
+}
+
+/** The latest sessions of a caller that are remembered; older ones expire at the server. */
+const mostSessions = 64;
+
+export function createCallerTracker(): CallerTracker {
+  const calls = new Map<string, Set<AbortController>>();
+  const sessions = new Map<string, Set<string>>();
+
+  const abortAll = (caller: string): void => {
+    for (const controller of calls.get(caller) ?? []) controller.abort(new Error('the caller was ended'));
+  };
+  const forget = (caller: string, session: string): void => {
+    const known = sessions.get(caller);
+    known?.delete(session);
+    if (known?.size === 0) sessions.delete(caller);
+  };
+
+  return {
+    enter(caller, signal) {
+      const controller = new AbortController();
+      const mine = calls.get(caller) ?? new Set();
+      calls.set(caller, mine.add(controller));
+      const leave = (): void => {
+        mine.delete(controller);
+        if (mine.size === 0 && calls.get(caller) === mine) calls.delete(caller);
+      };
+      const either = AbortSignal.any([signal, controller.signal]);
+      // A body that nobody reads is never left.
+      either.addEventListener('abort', leave, { once: true });
+      return { signal: either, leave };
+    },
+    follow(request, response) {
+      const named = request.headers['mcp-session-id'];
+      if (named !== undefined && (request.method === 'DELETE' || response.status === 404))
+        forget(request.caller, named);
+      const opened = response.headers['mcp-session-id'];
+      if (opened === undefined || opened === named) return;
+      const known = sessions.get(request.caller) ?? new Set();
+      sessions.set(request.caller, known.add(opened));
+      const [oldest] = known;
+      if (known.size > mostSessions && oldest !== undefined) known.delete(oldest);
+    },
+    end(caller) {
+      abortAll(caller);
+      const ended = [...(sessions.get(caller) ?? [])];
+      sessions.delete(caller);
+      return ended;
+    },
+    endAll() {
+      for (const caller of calls.keys()) abortAll(caller);
+      sessions.clear();
+    },
+  };
+}

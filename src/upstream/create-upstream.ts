@@ -1,0 +1,36 @@
+import type { TlsMaterial } from '../http/exchange.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { createRedactor, type Redactor } from '../secrets/redact.ts';
+import { createSecretResolver } from '../secrets/resolve.ts';
+import { createHttpUpstream } from './http-upstream.ts';
+import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
+import type { ServerDefinition } from './server-definition.ts';
+import { createStdioUpstream } from './stdio-upstream.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface UpstreamOptions {
+  readonly clock: Clock;
+  /** The gateway's own certificate as of now; a renewed one is used from the next connection on. */
+  readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
+  /** Told what a child writes to its standard error, and of trouble with servers. Secrets are cut out. */
+  readonly log: (line: string) => void;
+  /** Where `env:` references and a child's PATH and LANG come from; the process's own unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Learns every secret that is used. */
+  readonly redactor?: Redactor;
+  readonly limits?: Partial<UpstreamLimits>;
+}
+
+/** The upstream of a definition. Nothing is opened or started before the first request. */
+export function createUpstream(definition: ServerDefinition, options: UpstreamOptions): Upstream {
+  const { clock, identity, environment = process.env, redactor = createRedactor() } = options;
+  const shared = {
+    clock,
+    limits: { ...defaultUpstreamLimits, ...options.limits },
+    secrets: createSecretResolver({ environment, redactor, clock }),
+    log: (line: string) => options.log(redactor.redact(line)),
+  };
+  return definition.transport === 'http'
+    ? createHttpUpstream(definition, { ...shared, identity })
+    : createStdioUpstream(definition, { ...shared, environment });
+}

@@ -1,0 +1,40 @@
+/** Bounds of one upstream. */
+export interface UpstreamLimits {
+  readonly connectMilliseconds: number;
+  /** From a request to the first sign of its answer; with stdio, also between two signs. */
+  readonly answerMilliseconds: number;
+  /** Silence in the middle of an HTTP answer; streams that wait for news are not bounded. */
+  readonly idleMilliseconds: number;
+  /** One message of the server. */
+  readonly messageBytes: number;
+  /** Lines of a child in a row that are not MCP before it is given up. */
+  readonly garbageLines: number;
+  /** Octets that wait for a slow caller before its stream is cut. */
+  readonly queueBytes: number;
+  /** Sessions of a caller at one stdio server, its shared child included. */
+  readonly sessionsPerCaller: number;
+  /** Children of one stdio server. */
+  readonly children: number;
+  /** How long a child that nobody uses is kept. */
+  readonly unusedMilliseconds: number;
+  /** How long a child may take to end by itself once its input is closed, and again once it is told to end. */
+  readonly graceMilliseconds: number;
+  /** The wait after the first failed start; it doubles with each one more. */
+  readonly backoffMilliseconds: number;
+  readonly longestBackoffMilliseconds: number;
+}
+
+export const defaultUpstreamLimits: UpstreamLimits = {
+  connectMilliseconds: 10_000,
+  answerMilliseconds: 300_000,
+  idleMilliseconds: 300_000,
+  messageBytes: 10 * 1024 * 1024,
+  garbageLines: 20,
+  queueBytes: 16 * 1024 * 1024,
+  sessionsPerCaller: 16,
+  children: 256,
+  unusedMilliseconds: 600_000,
+  graceMilliseconds: 2_000,
+  backoffMilliseconds: 250,
+  longestBackoffMilliseconds: 30_000,
+};

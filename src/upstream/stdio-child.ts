@@ -1,0 +1,210 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
+import { errorText, Fault } from '../kernel/fault.ts';
+import type { UpstreamLimits } from './limits.ts';
+import { createLineReader } from './line-reader.ts';
+
+/** A server process that speaks JSON-RPC, one message a line, over its standard input and output. */
+export interface StdioChild {
+  readonly pid: number;
+  /** Throws Fault `upstream_failed` when the child is gone or does not read its input. */
+  send(message: JsonObject): void;
+  /** Closes its input, then terminates, then kills it and its whole process group; resolves when nothing is left. */
+  end(): Promise<void>;
+}
+
+export interface StdioChildOptions {
+  /** For messages. */
+  readonly name: string;
+  readonly command: readonly string[];
+  /** null: the child's own fresh home. */
+  readonly directory: string | null;
+  /** Everything the child sees of the environment, besides HOME. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: UpstreamLimits;
+  readonly onMessage: (message: JsonObject) => void;
+  /** Called once when the process is gone, with why. */
+  readonly onGone: (fault: Fault) => void;
+  readonly log: (line: string) => void;
+}
+
+const longestLogLine = 2_000;
+/** How deep a message may nest: it is serialised again, which recurses. */
+const deepest = 128;
+
+/**
+ * Starts a child by its argument vector: no shell, a home of its own that is removed with it, a process group of its
+ * own that is killed as a whole. Throws Fault `upstream_unreachable` when it cannot be started.
+ */
+export async function startChild(options: StdioChildOptions): Promise<StdioChild> {
+  const home = await mkdtemp(join(tmpdir(), 'countersign-child-'));
+  const removeHome = (): Promise<void> => rm(home, { recursive: true, force: true }).catch(() => undefined);
+  const [program = '', ...words] = options.command;
+  const child = spawn(program, words, {
+    cwd: options.directory ?? home,
+    env: { ...options.environment, HOME: home },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+    shell: false,
+    windowsHide: true,
+  });
+  // A broken pipe shows as the end of the child; it must not be an uncaught error.
+  child.stdin.on('error', () => undefined);
+  try {
+    await once(child, 'spawn');
+  } catch (cause) {
+    await removeHome();
+    const detail = `MCP server ${options.name} cannot be started: ${errorText(cause)}`;
+    throw new Fault('upstream_unreachable', detail, { cause });
+  }
+  return supervise(child, options, removeHome);
+}
+
+function supervise(
+  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  options: StdioChildOptions,
+  removeHome: () => Promise<void>,
+): StdioChild {
+  const { name, limits } = options;
+  const { promise: gone, resolve: settleGone } = Promise.withResolvers<void>();
+  let fault: Fault | null = null;
+  let running = true;
+
+  const signalGroup = (signal: NodeJS.Signals): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch {
+      // Nobody is left in the group.
+    }
+  };
+  const bury = async (why: Fault): Promise<void> => {
+    await closed(child, limits);
+    await removeHome();
+    options.onGone(why);
+    settleGone();
+  };
+  const condemn = (why: Fault): void => {
+    fault ??= why;
+    signalGroup('SIGKILL');
+  };
+  readMessages(child.stdout, options, condemn);
+  readLog(child.stderr, options);
+
+  child.once('exit', (code, signal) => {
+    running = false;
+    const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+    fault ??= new Fault('upstream_failed', `MCP server ${name} ${how}.`);
+    // Whatever it started and left behind goes with it.
+    signalGroup('SIGKILL');
+    const why = fault;
+    void bury(why);
+  });
+
+  return {
+    pid: child.pid ?? 0,
+    send(message) {
+      if (!running || fault) throw fault ?? new Fault('upstream_failed', `MCP server ${name} has ended.`);
+      if (child.stdin.writableLength > 2 * limits.messageBytes) {
+        const deaf = new Fault('upstream_failed', `MCP server ${name} does not read its input.`);
+        condemn(deaf);
+        throw deaf;
+      }
+      // JSON.stringify leaves no raw newline, so a message is one line.
+      child.stdin.write(`${JSON.stringify(message)}\n`);
+    },
+    async end() {
+      fault ??= new Fault('upstream_failed', `MCP server ${name} was ended by the gateway.`);
+      child.stdin.end();
+      const terminate = setTimeout(() => signalGroup('SIGTERM'), limits.graceMilliseconds);
+      const kill = setTimeout(() => signalGroup('SIGKILL'), 2 * limits.graceMilliseconds);
+      await gone;
+      clearTimeout(terminate);
+      clearTimeout(kill);
+    },
+  };
+}
+
+/** Waits for the rest of the output; a descendant that fled the group may hold the pipes open, so not for ever. */
+async function closed(
+  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  limits: UpstreamLimits,
+): Promise<void> {
+  const signal = AbortSignal.timeout(limits.graceMilliseconds);
+  if (!child.stdout.closed || !child.stderr.closed)
+    await once(child, 'close', { signal }).catch(() => undefined);
+  child.stdin.destroy();
+  child.stdout.destroy();
+  child.stderr.destroy();
+}
+
+function readMessages(stdout: Readable, options: StdioChildOptions, condemn: (fault: Fault) => void): void {
+  const { name, limits } = options;
+  let garbage = 0;
+  const reader = createLineReader(limits.messageBytes, {
+    line(line) {
+      if (line.length === 0) return;
+      const messages = readMessageLine(line);
+      if (messages) {
+        garbage = 0;
+        for (const message of messages) options.onMessage(message);
+        return;
+      }
+      garbage += 1;
+      options.log(`Server ${name} wrote a line that is not MCP: ${line.subarray(0, 200).toString()}`);
+      if (garbage >= limits.garbageLines) {
+        condemn(new Fault('upstream_garbage', `MCP server ${name} writes something that is not MCP.`));
+      }
+    },
+    tooLong() {
+      condemn(
+        new Fault(
+          'upstream_too_large',
+          `MCP server ${name} sent a message of more than ${limits.messageBytes} octets.`,
+        ),
+      );
+    },
+  });
+  stdout.on('error', () => undefined).on('data', (chunk: Buffer) => reader.push(chunk));
+}
+
+/** The JSON-RPC messages of one line (several in a batch of 2025-03-26), or null for anything else. */
+function readMessageLine(line: Buffer): readonly JsonObject[] | null {
+  let value: Json;
+  try {
+    // Names that differ only in case are the server's own affair: what is passed on is serialised anew.
+    value = JSON.parse(decoder.decode(line)) as Json;
+  } catch {
+    return null;
+  }
+  if (!nestsWithin(value, deepest)) return null;
+  const messages: readonly Json[] = Array.isArray(value) ? value : [value];
+  return messages.length > 0 && messages.every(isMessage) ? messages : null;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function nestsWithin(value: Json, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((member: Json) => nestsWithin(member, depth - 1));
+}
+
+function isMessage(value: Json): value is JsonObject {
+  if (!isJsonObject(value) || value['jsonrpc'] !== '2.0') return false;
+  return (
+    typeof value['method'] === 'string' ||
+    (value['id'] !== undefined && ('result' in value || 'error' in value))
+  );
+}
+
+function readLog(stderr: Readable, { name, log }: StdioChildOptions): void {
+  const reader = createLineReader(longestLogLine, {
+    line: (line) => log(`Server ${name}: ${line.toString()}`),
+    tooLong: () => log(`Server ${name}: (a line of more than ${longestLogLine} octets)`),
+  });
+  stderr.on('error', () => undefined).on('data', (chunk: Buffer) => reader.push(chunk));
+}
