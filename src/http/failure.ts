@@ -26,8 +26,12 @@ export function failureOf(error: unknown): Failure {
   }
   if (/^ERR_SSL_.*ALERT/.test(code))
     return { kind: 'unwelcome', text: `it refused our certificate (${code})` };
-  if (/^(HPE_|UND_ERR_HEADERS_OVERFLOW)/.test(code))
-    return { kind: 'garbage', text: `its answer is not HTTP (${code})` };
+  // undici's parser errors carry a code only when its parser knows one.
+  if (
+    /^(HPE_|UND_ERR_HEADERS_OVERFLOW)/.test(code) ||
+    (error instanceof Error && error.name === 'HTTPParserError')
+  )
+    return { kind: 'garbage', text: `its answer is not HTTP` };
   if (/^ERR_(SSL|TLS)_/.test(code))
     return { kind: 'unreachable', text: `no TLS connection could be made (${code})` };
   const text = error instanceof Error && error.message !== '' ? error.message : 'it failed';

@@ -95,6 +95,7 @@ function createServer(tls: ListenTls | null): Server | TlsServer {
     requireHostHeader: true,
     maxHeaderSize: maximumHeadOctets,
     headersTimeout: headMilliseconds,
+    connectionsCheckingInterval: headMilliseconds / 3,
     // A stream may last for hours; heads and bodies have limits of their own.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMilliseconds,

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { steppedClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createRedactor, type Redactor } from './redact.ts';

@@ -147,7 +147,7 @@ export function createStdioUpstream(
       );
     },
     health() {
-      const alive = [...places].filter((place) => place.open).length;
+      const alive = [...places].filter((place) => place.open && !place.ending).length;
       if (alive > 0) return { state: 'up', detail: `${alive} ${alive === 1 ? 'child' : 'children'}` };
       return failure
         ? { state: 'down', detail: failure.message }

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import type { Json } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
+import { readServerDefinition } from './server-definition.ts';
+
+const http = { name: 'github', transport: 'http', url: 'https://mcp.example/mcp' };
+const stdio = { name: 'files', transport: 'stdio', command: ['node', 'server.js'] };
+
+test('reads an HTTP server and fills in what may be left out', () => {
+  assert.deepEqual(readServerDefinition(http), {
+    ...http,
+    description: '',
+    tls: { authority: null, presentCertificate: false, serverName: null },
+    headers: {},
+  });
+});
+
+test('reads a stdio server and fills in what may be left out', () => {
+  assert.deepEqual(readServerDefinition(stdio), {
+    ...stdio,
+    description: '',
+    directory: null,
+    environment: {},
+  });
+});
+
+test('what was read reads as itself', () => {
+  for (const definition of [http, stdio]) {
+    const once = readServerDefinition(definition);
+    assert.deepEqual(readServerDefinition(JSON.parse(JSON.stringify(once)) as Json), once);
+  }
+});
+
+const bad: readonly (readonly [string, Json])[] = [
+  ['no object', []],
+  ['no transport', { name: 'x' }],
+  ['another transport', { ...http, transport: 'sse' }],
+  ['a name with a slash', { ...http, name: 'a/b' }],
+  ['a name in capitals', { ...http, name: 'GitHub' }],
+  ['a name that ends with a dot', { ...http, name: 'a.' }],
+  ['a file URL', { ...http, url: 'file:///etc/passwd' }],
+  ['a javascript URL', { ...http, url: 'javascript:alert(1)' }],
+  ['no URL', { ...http, url: 'mcp.example' }],
+  ['a password in the URL', { ...http, url: 'https://a:b@mcp.example/' }],
+  ['a fragment in the URL', { ...http, url: 'https://mcp.example/#x' }],
+  ['a header that the transport sets', { ...http, headers: { Host: 'x' } }],
+  ['a header that speaks for the caller', { ...http, headers: { 'Mcp-Session-Id': 'x' } }],
+  ['a header name with a newline', { ...http, headers: { 'a\r\nb': 'x' } }],
+  ['a header value with a newline', { ...http, headers: { a: 'x\r\nb: c' } }],
+  ['a relative authority', { ...http, tls: { authority: 'ca.pem' } }],
+  ['a server name that is none', { ...http, tls: { serverName: 'a b' } }],
+  ['an unknown member of tls', { ...http, tls: { insecure: true } }],
+  ['a command in one text', { ...stdio, command: 'node server.js' }],
+  ['an empty command', { ...stdio, command: [] }],
+  ['a command line as the program', { ...stdio, command: ['node server.js'] }],
+  ['a relative program', { ...stdio, command: ['./server'] }],
+  ['a NUL in an argument', { ...stdio, command: ['node', 'a\0b'] }],
+  ['an argument that is no text', { ...stdio, command: ['node', 1] }],
+  ['a relative directory', { ...stdio, directory: 'here' }],
+  ['a variable with an equals sign', { ...stdio, environment: { 'A=B': 'x' } }],
+  ['a member of the other transport', { ...stdio, url: 'https://x/' }],
+];
+
+for (const [what, definition] of bad) {
+  test(`refuses ${what}`, () => {
+    assert.throws(() => readServerDefinition(definition), { code: 'invalid_input' });
+  });
+}
+
+test('an unknown member is refused with the nearest one', () => {
+  assert.throws(() => readServerDefinition({ ...stdio, enviroment: {} }), /did you mean "environment"/);
+});
+
+test('nothing but a Fault is ever thrown', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom('http', 'stdio'), (value, transport) => {
+      try {
+        readServerDefinition({ name: 'x', transport, url: value, command: value, headers: value } as Json);
+      } catch (error) {
+        assert.ok(error instanceof Fault);
+      }
+    }),
+  );
+});
