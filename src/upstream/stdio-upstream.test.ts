@@ -121,7 +121,7 @@ test('equal ids and progress tokens of requests under way at once do not cross',
   const answers = await Promise.all(
     Array.from({ length: 10 }, async (_, n) => {
       const request = call('tools/call', 7, { n, _meta: { progressToken: 'same' } });
-      return await eventsOf(await upstream.send(post('legacy', request, { headers })));
+      return eventsOf(await upstream.send(post('legacy', request, { headers })));
     }),
   );
   for (const [n, events] of answers.entries()) {
