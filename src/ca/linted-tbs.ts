@@ -112,10 +112,6 @@ const lints: readonly { readonly rule: string; readonly holds: (reading: Reading
       certificate.notBefore >= issuer.certificate.notBefore &&
       certificate.notAfter <= issuer.certificate.notAfter,
   },
-  {
-    rule: 'the certificate is a CA certificate',
-    holds: ({ certificate }) => !certificate.isCa && !certificate.keyUsage.includes('keyCertSign'),
-  },
 ];
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
