@@ -1,0 +1,57 @@
+import { sha256, sha256Base64url } from '../kernel/bytes.ts';
+import { canonicalJson, isJsonObject, type Json } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
+
+/** One line of the log, as a value. */
+export interface Entry {
+  readonly index: number;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  /** base64url SHA-256 of the line before, or of the origin for the first. */
+  readonly previous: string;
+  readonly event: { readonly [field: string]: Json };
+}
+
+/** What the first entry of a log links to: a hash of its origin, so that logs cannot be exchanged. */
+export function genesis(origin: string): string {
+  return sha256Base64url(`countersign audit log v1\n${origin}\n`);
+}
+
+/** The canonical line of an entry, without its line break; `event` is canonical JSON already. */
+export function entryLine(index: number, time: number, previous: string, event: string): string {
+  // RFC 8785 order of the four members; the values below need no escaping.
+  return `{"event":${event},"index":${index},"previous":"${previous}","time":"${new Date(time).toISOString()}"}`;
+}
+
+/** Reads a line back. Throws Fault `audit_broken` when it is not the canonical line of an entry. */
+export function readEntry(line: string): Entry {
+  let value: Json;
+  try {
+    value = JSON.parse(line) as Json;
+    if (canonicalJson(value) === line && isEntry(value)) return value;
+  } catch (cause) {
+    throw new Fault('audit_broken', 'The line is not JSON.', { cause });
+  }
+  throw new Fault('audit_broken', 'The line is not the canonical form of an entry.');
+}
+
+function isEntry(value: Json): value is Json & Entry {
+  return (
+    isJsonObject(value) &&
+    Object.keys(value).length === 4 &&
+    typeof value['index'] === 'number' &&
+    typeof value['time'] === 'string' &&
+    typeof value['previous'] === 'string' &&
+    isJsonObject(value['event'])
+  );
+}
+
+/** The hash that the next entry carries as `previous`. */
+export function linkOf(line: string): string {
+  return sha256Base64url(line);
+}
+
+/** The Merkle leaf of a line (RFC 6962 §2.1). */
+export function leafHash(line: string): Uint8Array {
+  return sha256(Buffer.concat([Buffer.from([0]), Buffer.from(line, 'utf8')]));
+}

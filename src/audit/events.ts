@@ -1,0 +1,43 @@
+import type { Json } from '../kernel/canonical-json.ts';
+
+/**
+ * Every kind of event with its meaning: the catalogue that readers of the log rely on. `docs/audit.md` lists the same.
+ * An event carries hashes of arguments and results, never their values.
+ */
+export const auditEvents = {
+  'call.permitted': 'Policy permitted a request; written before anything is forwarded.',
+  'call.answered': 'The answer was relayed: status, size, hash, duration.',
+  'call.refused': 'A request was refused: the fault code and the reason.',
+  'call.failed': 'A permitted request did not come to an answer.',
+  'connection.refused': 'A connection was refused before it became a request.',
+  'stream.cut': 'A live exchange was ended because its right was gone.',
+  'session.opened': 'An MCP session began.',
+  'session.closed': 'An MCP session ended.',
+  'certificate.reserved': 'A serial and the contents of a certificate were fixed, before signing.',
+  'certificate.issued': 'A certificate was signed and stored.',
+  'certificate.renewed': 'A certificate was replaced by a new one for a new key.',
+  'certificate.refused': 'A certificate was asked for and not issued.',
+  'certificate.revoked': 'A certificate was revoked.',
+  'agent.added': 'An agent was registered.',
+  'agent.changed': "An agent's record changed.",
+  'server.added': 'An MCP server was registered.',
+  'server.changed': "An MCP server's definition was replaced.",
+  'server.removed': 'An MCP server was removed.',
+  'join-token.created': 'A one-time join token was made.',
+  'join-token.redeemed': 'A join token was used.',
+  'join-token.refused': 'A join token was presented and not accepted.',
+  'policy.loaded': 'A set of policies took force.',
+  'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
+  'log.opened': 'A process began to write this log.',
+  'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
+  'admin.command': 'An administrator changed something.',
+  'authority.created': 'The authority was made.',
+} as const;
+
+export type AuditEventType = keyof typeof auditEvents;
+
+/** One thing that happened. Everything but the type depends on the type. */
+export interface AuditEvent {
+  readonly type: AuditEventType;
+  readonly [field: string]: Json;
+}

@@ -1,0 +1,98 @@
+import { concat, equalBytes, sha256 } from '../kernel/bytes.ts';
+
+/** Merkle tree hashing of RFC 6962 §2.1 (RFC 9162 §2.1 is the same). */
+
+const nodePrefix = new Uint8Array([1]);
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return sha256(concat([nodePrefix, left, right]));
+}
+
+/** The roots of the complete subtrees of a growing tree, largest first: all that is needed to append and to get the root. */
+export class Frontier {
+  private readonly peaks: { readonly hash: Uint8Array; readonly size: number }[] = [];
+
+  constructor(hashes: readonly Uint8Array[] = [], size = 0) {
+    let left = size;
+    for (const hash of hashes) {
+      const peak = 2 ** Math.floor(Math.log2(left));
+      this.peaks.push({ hash, size: peak });
+      left -= peak;
+    }
+    if (left !== 0) throw new TypeError('the frontier does not fit its size');
+  }
+
+  append(leaf: Uint8Array): void {
+    let peak = { hash: leaf, size: 1 };
+    for (let last = this.peaks.at(-1); last?.size === peak.size; last = this.peaks.at(-1)) {
+      this.peaks.pop();
+      peak = { hash: nodeHash(last.hash, peak.hash), size: last.size * 2 };
+    }
+    this.peaks.push(peak);
+  }
+
+  hashes(): readonly Uint8Array[] {
+    return this.peaks.map((peak) => peak.hash);
+  }
+
+  copy(): Frontier {
+    const size = this.peaks.reduce((sum, peak) => sum + peak.size, 0);
+    return new Frontier(this.hashes(), size);
+  }
+
+  root(): Uint8Array {
+    const [last, ...rest] = this.peaks.map((peak) => peak.hash).reverse();
+    if (!last) return sha256(new Uint8Array(0));
+    return rest.reduce((right, left) => nodeHash(left, right), last);
+  }
+}
+
+/** The root over leaf hashes, by the recursive definition. */
+export function rootOf(leaves: readonly Uint8Array[]): Uint8Array {
+  const [only] = leaves;
+  if (!only) return sha256(new Uint8Array(0));
+  if (leaves.length === 1) return only;
+  const split = splitPoint(leaves.length);
+  return nodeHash(rootOf(leaves.slice(0, split)), rootOf(leaves.slice(split)));
+}
+
+/** The audit path of a leaf, from the leaf up (RFC 6962 §2.1.1). */
+export function inclusionPath(index: number, leaves: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (leaves.length <= 1) return [];
+  const split = splitPoint(leaves.length);
+  return index < split
+    ? [...inclusionPath(index, leaves.slice(0, split)), rootOf(leaves.slice(split))]
+    : [...inclusionPath(index - split, leaves.slice(split)), rootOf(leaves.slice(0, split))];
+}
+
+/** Whether a leaf is at an index of the tree with this size and root (RFC 9162 §2.1.3.2). */
+export function verifyInclusion(
+  proof: { readonly index: number; readonly size: number; readonly path: readonly Uint8Array[] },
+  leaf: Uint8Array,
+  root: Uint8Array,
+): boolean {
+  if (proof.index >= proof.size) return false;
+  let node = proof.index;
+  let last = proof.size - 1;
+  let hash = leaf;
+  for (const sibling of proof.path) {
+    if (last === 0) return false;
+    if (node % 2 === 1 || node === last) {
+      hash = nodeHash(sibling, hash);
+      while (node % 2 === 0 && node !== 0) {
+        node = Math.floor(node / 2);
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash = nodeHash(hash, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 && equalBytes(hash, root);
+}
+
+/** The largest power of two smaller than the count. */
+function splitPoint(count: number): number {
+  return 2 ** Math.floor(Math.log2(count - 1));
+}

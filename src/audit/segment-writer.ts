@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { syncFolder, writeDurably } from '../kernel/durable-file.ts';
+import type { Disk } from './disk.ts';
+import { entryLine, leafHash, linkOf } from './entry.ts';
+import type { Frontier } from './merkle.ts';
+import { frontierText, type LogEnd } from './recover-log.ts';
+import { logFiles, segmentName } from './segment.ts';
+
+/** Writes entries to the segments of a log. A batch is kept whole or not at all. */
+export class SegmentWriter implements Disposable {
+  private readonly folder: string;
+  private readonly disk: Disk;
+  private readonly segmentEntries: number;
+  private file: number | null = null;
+  private bytes = 0;
+  private entries = 0;
+  private link: string;
+  private frontier: Frontier;
+  /** How many entries the log has. */
+  size: number;
+
+  constructor(folder: string, end: LogEnd, disk: Disk, segmentEntries: number) {
+    this.folder = folder;
+    this.disk = disk;
+    this.segmentEntries = segmentEntries;
+    this.size = end.size;
+    this.link = end.link;
+    this.frontier = end.frontier;
+    if (end.segment) {
+      this.file = disk.open(end.segment.path, 'existing');
+      this.bytes = end.segment.bytes;
+      this.entries = end.segment.entries;
+    }
+  }
+
+  root(): Uint8Array {
+    return this.frontier.root();
+  }
+
+  /** Writes a batch and waits until it is on the disk; gives the index of its first entry. */
+  async write(batch: readonly { readonly event: string; readonly time: number }[]): Promise<number> {
+    const file = await this.fileForBatch();
+    const first = this.size;
+    let { link } = this;
+    const frontier = this.frontier.copy();
+    let text = '';
+    for (const [at, { event, time }] of batch.entries()) {
+      const line = entryLine(first + at, time, link, event);
+      link = linkOf(line);
+      frontier.append(leafHash(line));
+      text += `${line}\n`;
+    }
+    const bytes = Buffer.from(text, 'utf8');
+    try {
+      if (!this.disk.linked(file)) throw new Error('the log file was removed');
+      this.disk.write(file, bytes, this.bytes);
+      await this.disk.sync(file);
+    } catch (error) {
+      this.takeBack(file);
+      throw error;
+    }
+    this.bytes += bytes.length;
+    this.entries += batch.length;
+    this.size += batch.length;
+    this.link = link;
+    this.frontier = frontier;
+    return first;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.file !== null) this.disk.close(this.file);
+    this.file = null;
+  }
+
+  private async fileForBatch(): Promise<number> {
+    if (this.file !== null && this.entries < this.segmentEntries) return this.file;
+    if (this.file !== null) {
+      await writeDurably(join(this.folder, logFiles.frontier), frontierText(this.size, this.link, this.frontier));
+      this.disk.close(this.file);
+      this.file = null;
+    }
+    const opened = this.disk.open(join(this.folder, segmentName(this.size)), 'create');
+    await syncFolder(this.folder);
+    this.file = opened;
+    this.bytes = 0;
+    this.entries = 0;
+    return opened;
+  }
+
+  /** Removes what a failed write left, so that no entry stands that was reported as refused. */
+  private takeBack(file: number): void {
+    try {
+      this.disk.truncate(file, this.bytes);
+    } catch {
+      // The next batch is written over the same octets; a crash before that is settled by recovery.
+    }
+  }
+}
