@@ -1,4 +1,5 @@
 import type { Exchange } from '../http/exchange.ts';
+import { problemStatus } from '../http/problem.ts';
 import type { Fault } from '../kernel/fault.ts';
 import { errorResponse } from '../mcp/error-response.ts';
 import type { Inbound } from '../mcp/message.ts';
@@ -6,6 +7,6 @@ import type { Inbound } from '../mcp/message.ts';
 /** Answers an MCP request with a fault in the words of its era. Nothing of the cause is told. */
 export async function answerFault(exchange: Exchange, inbound: Inbound | null, fault: Fault): Promise<void> {
   if (exchange.answered || exchange.closed.aborted) return;
-  const answer = errorResponse(fault, { inbound, headers: exchange.headers });
+  const answer = errorResponse(fault, inbound, problemStatus[fault.code]);
   await exchange.respond(answer.status, answer.headers, answer.body);
 }

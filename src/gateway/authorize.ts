@@ -1,6 +1,7 @@
 import type { Standing } from '../identity/standing.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Inbound, Message, Target } from '../mcp/message.ts';
+import type { Inbound, Target } from '../mcp/message.ts';
+import { asksOf } from '../mcp/targets.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Question } from '../policy/question.ts';
 
@@ -78,20 +79,18 @@ function questions(
   circumstances: Circumstances,
 ): readonly Question[] {
   if (!inbound) return [sessionQuestion(standing, circumstances)];
-  return inbound.messages.map((message) =>
-    message.kind === 'request' && message.method !== null
-      ? question(standing, message.method, message.target, argumentsOf(message), circumstances)
-      : sessionQuestion(standing, circumstances),
+  return inbound.messages.flatMap((message) =>
+    message.kind === 'request'
+      ? asksOf(message).map((ask) =>
+          question(standing, ask.action, ask.target, message.arguments, circumstances),
+        )
+      : [sessionQuestion(standing, circumstances)],
   );
 }
 
 /** Notifications, responses, GET and DELETE belong to a session: they need the right to open one. */
 function sessionQuestion(standing: Standing, circumstances: Circumstances): Question {
   return question(standing, 'initialize', { kind: 'server' }, null, circumstances);
-}
-
-function argumentsOf(message: Message): Message['arguments'] {
-  return message.arguments;
 }
 
 function question(

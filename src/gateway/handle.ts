@@ -4,6 +4,7 @@ import type { Caller } from '../identity/caller.ts';
 import { confirmStanding, type Standing } from '../identity/standing.ts';
 import type { Inbound } from '../mcp/message.ts';
 import { readInbound } from '../mcp/read-message.ts';
+import { checkSessionRequest } from '../mcp/session-request.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
@@ -55,13 +56,7 @@ async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inboun
   switch (exchange.method) {
     case 'GET':
     case 'DELETE':
-      if (exchange.headers.get('mcp-session-id') === null) {
-        // MCP 2025-11-25, Listening for Messages: 405 where no stream is offered; 2026-07-28 has neither method.
-        throw new Fault(
-          'method_not_allowed',
-          `${exchange.method} needs an MCP session; this request names none.`,
-        );
-      }
+      checkSessionRequest(exchange.method, exchange.headers);
       return null;
     case 'POST': {
       const body = await exchange.body({
@@ -113,7 +108,7 @@ async function carryOut(
     return await answerFault(exchange, permit.inbound, toFault(error));
   }
   const cut = new AbortController();
-  using live = ports.live.enter({
+  const live = ports.live.enter({
     agent: caller.name,
     spiffeId: caller.spiffeId,
     serial: caller.serial,

@@ -89,6 +89,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   header_mismatch: 400,
   protocol_version: 400,
   message_invalid: 400,
+  params_invalid: 400,
   batch_refused: 400,
   session_unknown: 404,
   server_unknown: 404,

@@ -54,6 +54,7 @@ export const faultCodes = {
   header_mismatch: 'A header is missing or disagrees with the body.',
   protocol_version: 'The MCP revision is not supported.',
   message_invalid: 'The body is not one MCP message of the stated revision.',
+  params_invalid: 'The parameters of the MCP request are missing or of the wrong kind.',
   batch_refused: 'The revision has no batches.',
   session_unknown: 'The session does not exist for this caller.',
   server_unknown: 'No MCP server of that name is available to this caller.',
