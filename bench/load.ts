@@ -62,7 +62,7 @@ function open(): Promise<TLSSocket> {
 function drive(socket: TLSSocket, end: number): Promise<void> {
   return new Promise((resolve) => {
     let began = 0;
-    let pending = Buffer.alloc(0);
+    let pending: Buffer = Buffer.alloc(0);
     const send = (): void => {
       if (performance.now() >= end) return resolve();
       began = performance.now();

@@ -6,7 +6,6 @@ import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
-import type { Authority } from '../authority/authority.ts';
 import { type Operation, operation } from './operation.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -54,7 +53,7 @@ export const operations: readonly Operation[] = [
     'server.add',
     true,
     z.strictObject({ definition: z.unknown(), replace: z.boolean().default(false) }),
-    async (authority, input) => plain(await authority.putServer(readServerDefinition(input.definition), input.replace)),
+    async (authority, input) => plain(await authority.putServer(readServerDefinition(input.definition as Json), input.replace)),
   ),
   operation('server.list', false, nothing, async ({ store }) => plain(await store.servers.list())),
   operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {

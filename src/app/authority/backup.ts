@@ -11,10 +11,10 @@ import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 
 /** What was copied where. */
-export interface Copied {
+export type Copied = {
   readonly target: string;
   readonly files: number;
-}
+};
 
 const manifestName = 'backup.json';
 /** Locks and notes of the running process, and the database, which is copied through SQLite. */
@@ -73,13 +73,18 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
 }
 
 async function requireMarker(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await namesIn(folder);
   if (!names.includes('authority.json')) throw new Fault('authority_missing', `There is no authority in ${folder}.`);
 }
 
 async function requireAbsent(folder: string, code: 'conflict' | 'authority_exists' = 'conflict'): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await namesIn(folder);
   if (names.length > 0) throw new Fault(code, `${folder} exists and is not empty. Choose another folder.`);
+}
+
+/** What a folder holds; nothing when it does not exist. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return await readdir(folder).catch((): string[] => []);
 }
 
 async function copyTree(from: string, to: string): Promise<void> {

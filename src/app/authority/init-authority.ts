@@ -59,7 +59,7 @@ export async function initAuthority(
 }
 
 async function refuseExisting(data: DataFolder): Promise<void> {
-  const names = await readdir(data.folder).catch(() => []);
+  const names = await readdir(data.folder).catch((): string[] => []);
   if (names.length === 0) return;
   if (names.includes('authority.json')) {
     throw new Fault('authority_exists', `${data.folder} holds an authority already. Choose another --folder.`);

@@ -1,5 +1,5 @@
-import { type ClientRequest, request } from 'node:https';
-import { Fault } from '../../kernel/fault.ts';
+import { createClient } from '../../http/fetch.ts';
+import { errorText, Fault } from '../../kernel/fault.ts';
 import { randomFraction } from '../../kernel/random.ts';
 import type { FeedMessage } from './feed-message.ts';
 
@@ -11,6 +11,7 @@ export interface FeedIdentity {
 }
 
 const longestLine = 64 * 1024 * 1024;
+/** The feed has a heartbeat every second; longer silence is a dead connection. */
 const silenceMilliseconds = 5_000;
 
 /**
@@ -23,85 +24,81 @@ export function followRemoteFeed(options: {
   readonly listener: (message: FeedMessage) => void;
   readonly log: (line: string) => void;
 }): () => void {
-  let stopped = false;
-  let current: ClientRequest | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let failures = 0;
-  const connect = (): void => {
-    current = openFeed(options.authority, options.identity(), {
-      message(message) {
-        failures = 0;
-        options.listener(message);
-      },
-      ended(reason) {
-        if (stopped) return;
-        failures += 1;
-        const pause = Math.min(10_000, 200 * 2 ** Math.min(failures, 6)) * (0.5 + randomFraction() / 2);
-        options.log(`The feed of ${options.authority} broke (${reason}); trying again in ${Math.round(pause)} ms.`);
-        timer = setTimeout(connect, pause);
-      },
-    });
-  };
-  connect();
-  return () => {
-    stopped = true;
-    if (timer) clearTimeout(timer);
-    current?.destroy();
-  };
+  const stop = new AbortController();
+  void follow(options, stop.signal);
+  return () => stop.abort();
 }
 
-interface FeedEvents {
-  message(message: FeedMessage): void;
-  /** Called exactly once. */
-  ended(reason: string): void;
+async function follow(options: Parameters<typeof followRemoteFeed>[0], stop: AbortSignal): Promise<void> {
+  for (let failures = 1; !stop.aborted; failures++) {
+    const heard = (message: FeedMessage): void => {
+      failures = 0;
+      options.listener(message);
+    };
+    const reason = await readFeed(options.authority, options.identity(), heard, stop).catch(errorText);
+    if (stop.aborted) return;
+    const pause = Math.min(10_000, 200 * 2 ** Math.min(failures, 6)) * (0.5 + randomFraction() / 2);
+    options.log(
+      `The feed of ${options.authority} broke (${reason}); trying again in ${Math.round(pause)} ms.`,
+    );
+    await wait(pause, stop);
+  }
 }
 
-function openFeed(authority: string, identity: FeedIdentity, events: FeedEvents): ClientRequest {
-  let over = false;
-  const ended = (reason: string): void => {
-    if (over) return;
-    over = true;
-    sent.destroy();
-    events.ended(reason);
-  };
-  const sent = request(new URL('/v1/feed', authority), {
-    cert: identity.certificate,
-    key: identity.key,
-    ca: identity.authorities,
-    minVersion: 'TLSv1.3',
-    agent: false,
+/** Reads one feed to its end; the result says why it ended. */
+async function readFeed(
+  authority: string,
+  identity: FeedIdentity,
+  heard: (message: FeedMessage) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  await using client = createClient({
+    tls: identity,
+    addressGuard: 'any',
+    limits: { idleMilliseconds: silenceMilliseconds },
   });
-  // The feed has a heartbeat every second; longer silence is a dead connection.
-  sent.setTimeout(silenceMilliseconds, () => ended(`nothing heard for ${silenceMilliseconds} ms`));
-  sent.once('error', (error) => ended(error.message));
-  sent.once('response', (response) => {
-    if (response.statusCode !== 200) return ended(`HTTP ${response.statusCode}`);
-    let pending = '';
-    response.setEncoding('utf8');
-    response.on('data', (text: string) => {
-      pending += text;
-      const lines = pending.split('\n');
-      pending = lines.pop() ?? '';
-      if (pending.length > longestLine) return ended('a line is too long');
-      try {
-        for (const line of lines) events.message(readMessage(line));
-      } catch (error) {
-        ended(error instanceof Error ? error.message : 'a line could not be read');
-      }
-    });
-    response.once('close', () => ended('the authority ended it'));
-    response.once('error', (error) => ended(error.message));
-  });
-  sent.end();
-  return sent;
+  const url = new URL('/v1/feed', authority).href;
+  const { status, chunks } = await client.request({ method: 'GET', url, signal, stream: true });
+  if (status !== 200) return `HTTP ${status}`;
+  const decoder = new TextDecoder();
+  let pending = '';
+  for await (const chunk of chunks) {
+    const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n');
+    pending = lines.pop() ?? '';
+    if (pending.length > longestLine) return 'a line is too long';
+    for (const line of lines) heard(readMessage(line));
+  }
+  return 'the authority ended it';
 }
 
-const types: readonly string[] = ['snapshot', 'change', 'policies', 'heartbeat'] satisfies FeedMessage['type'][];
+function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+const types: readonly string[] = [
+  'snapshot',
+  'change',
+  'policies',
+  'heartbeat',
+] satisfies FeedMessage['type'][];
 
 /** The peer is our own authority, proved by TLS; the shape of a known type is its promise. */
 function readMessage(line: string): FeedMessage {
   const value: unknown = JSON.parse(line);
-  if (typeof value === 'object' && value !== null && 'type' in value && types.includes(String(value.type))) {
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    types.includes(String(value.type))
+  ) {
     return value as FeedMessage;
   }
   throw new Fault('invalid_input', 'The feed sent a message of an unknown type; is the authority newer?');
