@@ -1,0 +1,136 @@
+import {
+  type Clause,
+  type DetailedError,
+  type Expr,
+  type Policy,
+  validate,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import { Fault } from '../kernel/fault.ts';
+import { findPlace } from './check-names.ts';
+import { accessOf, childrenOf, nodeOf, walk } from './expression.ts';
+import { cedarText, policyFault, utf16Index } from './read-rules.ts';
+import type { Rule } from './rule.ts';
+import { schemaText } from './schema.ts';
+import { placeOf } from './tokens.ts';
+
+// Stands for any condition on arguments; a name that no policy can use, because an argument is never looked up in it.
+const standIn = 'any condition';
+const schema = schemaText(`{ "${standIn}": Bool }`);
+const neverApplies = /impossible|unable to find an applicable/;
+const anything: Expr = {
+  '.': { left: { '.': { left: { Var: 'context' }, attr: 'arguments' } }, attr: standIn },
+};
+
+/**
+ * Refuses rules that Cedar's validator refuses (a comparison of unlike types, an attribute that some resource does not
+ * have) and those that can never apply. A schema cannot know the arguments of tools: each condition that reads them
+ * counts as one that may hold or not. The ids must differ. Throws Fault `policy_invalid`.
+ */
+export function checkTypes(rules: readonly Rule[]): void {
+  const answer = validate({
+    schema,
+    policies: { staticPolicies: Object.fromEntries(rules.map((rule) => [rule.id, checkedForm(rule)])) },
+  });
+  if (answer.type === 'failure') {
+    throw new Fault('policy_invalid', answer.errors[0]?.message ?? 'The policies cannot be checked.');
+  }
+  const findings = [
+    ...answer.validationErrors,
+    ...answer.validationWarnings.filter(({ error }) => neverApplies.test(error.message)),
+  ];
+  for (const rule of rules) {
+    const finding = findings.find(({ policyId }) => policyId === rule.id);
+    if (finding) throw typeFault(rule, finding.error);
+  }
+}
+
+function typeFault(rule: Rule, error: DetailedError): Fault {
+  const octet = readsArguments(rule) ? undefined : error.sourceLocations?.[0]?.start;
+  const place = octet === undefined ? guessPlace(rule, error.message) : placeIn(rule, octet);
+  return policyFault(rule.file, place, explained(error.message) ?? cedarText(error));
+}
+
+function readsArguments(rule: Rule): boolean {
+  return rule.json.conditions.some(({ body }) => mentionsArguments(body));
+}
+
+function checkedForm(rule: Rule): Policy {
+  if (!readsArguments(rule)) return rule.text;
+  const conditions = rule.json.conditions.map(({ kind, body }): Clause => ({ kind, body: abstract(body) }));
+  return { ...rule.json, conditions };
+}
+
+/** The condition with every part that reads arguments replaced by one that may hold or not. */
+function abstract(expression: Expr): Expr {
+  if (!mentionsArguments(expression)) return expression;
+  const { operator } = nodeOf(expression);
+  if (['!', '&&', '||', 'if-then-else'].includes(operator)) return withParts(expression, abstract);
+  return childrenOf(expression).reduce(
+    (sum: Expr, child): Expr => ({ '&&': { left: sum, right: probe(child) } }),
+    guard(expression),
+  );
+}
+
+/** A condition that is well typed exactly when the value is; what it says does not matter. */
+function probe(expression: Expr): Expr {
+  if (!mentionsArguments(expression)) return { '==': { left: expression, right: expression } };
+  if (nodeOf(expression).operator !== 'if-then-else') return abstract(expression);
+  return withParts(expression, (part, name) => (name === 'if' ? abstract(part) : probe(part)));
+}
+
+/** The same operator over other operands. */
+function withParts(expression: Expr, change: (part: Expr, name: string) => Expr): Expr {
+  const { operator, body } = nodeOf(expression);
+  const parts = Object.entries(body as Record<string, Expr>);
+  const changed = Object.fromEntries(parts.map(([name, part]) => [name, change(part, name)]));
+  return { [operator]: changed } as Expr;
+}
+
+/** `context has arguments.path` is false where there are no arguments; `context.arguments has path` is an error there. */
+function guard(expression: Expr): Expr {
+  const { operator, body } = nodeOf(expression);
+  const asksContext = operator === 'has' && 'Var' in (body as { readonly left: Expr }).left;
+  if (!asksContext) return anything;
+  return { '&&': { left: { has: { left: { Var: 'context' }, attr: 'arguments' } }, right: anything } };
+}
+
+function mentionsArguments(expression: Expr): boolean {
+  let found = false;
+  walk(expression, (part) => {
+    found ||= isArgumentPath(part);
+    return !found;
+  });
+  return found;
+}
+
+/** `context.arguments…`, but not `context has arguments`, which the schema can answer. */
+function isArgumentPath(expression: Expr): boolean {
+  const access = accessOf(expression);
+  if (access?.variable !== 'context' || access.attributes[0] !== 'arguments') return false;
+  return access.attributes.length > 1 || nodeOf(expression).operator === '.';
+}
+
+function explained(message: string): string | null {
+  if (/attribute `arguments` in context/.test(message)) {
+    return 'only tools/call, prompts/get and "other" have context.arguments: name the action in the scope, or ask "context has arguments &&" first';
+  }
+  if (neverApplies.test(message)) {
+    return 'the policy can never apply: no request has this principal, action, resource and condition together';
+  }
+  return null;
+}
+
+/** The validator gives no place for a policy in JSON form: the last name that it quotes is looked up in the text. */
+function guessPlace(rule: Rule, message: string): { readonly line: number; readonly column: number } {
+  const quoted = [...message.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? '');
+  for (const name of quoted) {
+    const place = findPlace(rule, name);
+    if (place !== rule) return place;
+  }
+  return rule;
+}
+
+function placeIn(rule: Rule, octet: number): { readonly line: number; readonly column: number } {
+  const { line, column } = placeOf(rule.text, utf16Index(rule.text, octet));
+  return { line: rule.line + line - 1, column: line === 1 ? rule.column + column - 1 : column };
+}

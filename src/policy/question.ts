@@ -1,0 +1,37 @@
+import type { JsonObject } from '../kernel/canonical-json.ts';
+
+/** May this agent do this, to this, now? Everything that a policy can look at. */
+export interface Question {
+  readonly agent: { readonly name: string; readonly owner: string; readonly roles: readonly string[] };
+  /** The MCP method, such as 'tools/call'. */
+  readonly action: string;
+  /** The name of the MCP server. */
+  readonly server: string;
+  readonly target:
+    | { readonly kind: 'tool' | 'prompt'; readonly name: string }
+    | { readonly kind: 'resource'; readonly uri: string }
+    | { readonly kind: 'server' };
+  readonly context: {
+    /** Null when they are not known, as for an item of a list; `decide` then takes them to be empty. */
+    readonly arguments: JsonObject | null;
+    /** Epoch milliseconds. */
+    readonly time: number;
+    /** The address that the caller connects from. */
+    readonly address: string;
+    /** The leaf profile of the caller's certificate, such as 'agent'. */
+    readonly profile: string;
+    readonly binding: 'certificate';
+  };
+}
+
+/** What the policies say, by which policies, in which version. A refusal says why in a sentence. */
+export type Decision =
+  | { readonly outcome: 'permit'; readonly policies: readonly string[]; readonly version: string }
+  | {
+      readonly outcome: 'deny';
+      readonly reason: 'no_policy_permits' | 'forbidden' | 'policy_error';
+      /** The policies that forbid, or that failed; none when no policy permits. */
+      readonly policies: readonly string[];
+      readonly detail: string;
+      readonly version: string;
+    };

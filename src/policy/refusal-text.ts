@@ -1,0 +1,60 @@
+import type { AuthorizationError } from '@cedar-policy/cedar-wasm/nodejs';
+import { Fault } from '../kernel/fault.ts';
+import type { Question } from './question.ts';
+import type { Rule } from './rule.ts';
+import { actionOf } from './schema.ts';
+
+/** Why a request was refused that no policy permits, and what to do. */
+export function nothingPermitsDetail(question: Question): string {
+  if (actionOf(question.action) === 'other') {
+    return 'no policy permits it. The method is not a known one: only a policy that names Action::"other" permits it.';
+  }
+  const roles =
+    question.agent.roles.length === 0 ? 'has no roles' : `has ${plural('role', question.agent.roles)}`;
+  return `no policy permits it. The agent ${roles}; ask the platform team for a role or a policy that permits it.`;
+}
+
+/** Which policies forbid it. */
+export function forbiddenDetail(rules: readonly Rule[], ids: readonly string[]): string {
+  return `${plural('policy', ids)} (${places(rules, ids)}) forbid${ids.length === 1 ? 's' : ''} it, whatever else permits it.`;
+}
+
+/** Which policies failed and why, in words that hold none of the values that a caller sent. */
+export function errorDetail(rules: readonly Rule[], errors: readonly AuthorizationError[]): string {
+  const sentences = errors.map(({ policyId, error }) => {
+    return `policy "${policyId}" (${places(rules, [policyId])}) ${causeOf(error.message)}`;
+  });
+  return `${sentences.sort().join('; ')}. Nothing is permitted while a policy fails; mend the policy or the call.`;
+}
+
+/** Why Cedar could not be asked at all. */
+export function unreadableDetail(error: unknown): string {
+  const cause =
+    error instanceof Fault && error.code === 'invalid_input' ? error.message : 'Cedar cannot read it.';
+  return `the request cannot be put to the policies: ${cause}`;
+}
+
+function causeOf(message: string): string {
+  const attribute = /does not have the attribute `([^`]*)`/.exec(message)?.[1];
+  if (attribute !== undefined) {
+    return `reads "${attribute}", which the request does not have (a policy can ask first: "has ${attribute} &&")`;
+  }
+  const [, expected, found] = /type error: expected ([^`]+), got ([^`]+)$/.exec(message) ?? [];
+  if (expected !== undefined && found !== undefined) {
+    return `expects ${expected} where the request has ${found}`;
+  }
+  if (/type error/.test(message)) return 'does not fit the kinds of values in the request';
+  return 'cannot be evaluated for this request';
+}
+
+function places(rules: readonly Rule[], ids: readonly string[]): string {
+  return ids
+    .map((id) => rules.find((rule) => rule.id === id))
+    .map((rule) => (rule ? `${rule.file}:${rule.line}` : 'unknown'))
+    .join(', ');
+}
+
+function plural(noun: 'policy' | 'role', names: readonly string[]): string {
+  const many = noun === 'policy' ? 'policies' : 'roles';
+  return `${names.length === 1 ? noun : many} ${names.map((name) => `"${name}"`).join(', ')}`;
+}
