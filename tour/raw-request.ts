@@ -63,7 +63,10 @@ function openStream(
 ): Promise<{ readonly cut: Promise<void> }> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { agent, headers: { ...headers, accept: 'text/event-stream' } }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`no stream: ${response.statusCode}`));
+      if (response.statusCode !== 200) {
+        reject(new Error(`no stream: ${response.statusCode}`));
+        return;
+      }
       const cut = new Promise<void>((done) => response.resume().once('close', done));
       response.on('error', () => undefined);
       resolve({ cut });

@@ -22,7 +22,12 @@ export interface Checkpoint {
 export function checkpointSigner(name: string, key: KeyObject): CheckpointSigner {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('checkpoints are signed with Ed25519');
   const publicKey = createPublicKey(key);
-  return { name, keyId: noteKeyId(name, publicKey), publicKey, sign: (message) => new Uint8Array(sign(null, message, key)) };
+  return {
+    name,
+    keyId: noteKeyId(name, publicKey),
+    publicKey,
+    sign: (message) => new Uint8Array(sign(null, message, key)),
+  };
 }
 
 /** C2SP signed-note: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), the first four octets. */

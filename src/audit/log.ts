@@ -62,10 +62,18 @@ export async function openAuditLog(options: {
   opened.use(await lockLog(join(folder, logFiles.lock)));
   const end = await recoverLog(folder, origin);
   await writeDurably(join(folder, logFiles.origin), `${origin}\n`, 0o644);
-  await writeDurably(join(folder, logFiles.publicKey), signer.publicKey.export({ type: 'spki', format: 'pem' }), 0o644);
+  await writeDurably(
+    join(folder, logFiles.publicKey),
+    signer.publicKey.export({ type: 'spki', format: 'pem' }),
+    0o644,
+  );
   const disk = options.disk ?? systemDisk;
   const writer = opened.use(new SegmentWriter(folder, end, disk, options.segmentEntries ?? 100_000));
-  const log = new GroupCommitLog(writer, { ...options, queueLimit: options.queueLimit ?? 10_000, checkpointEvery: options.checkpointEvery ?? 10_000 });
+  const log = new GroupCommitLog(writer, {
+    ...options,
+    queueLimit: options.queueLimit ?? 10_000,
+    checkpointEvery: options.checkpointEvery ?? 10_000,
+  });
   if (end.removed > 0) await log.append({ type: 'log.recovered', removedOctets: end.removed });
   await log.append({ type: 'log.opened', origin, time: clock.now() });
   const held = opened.move();
@@ -107,7 +115,8 @@ class GroupCommitLog implements AuditLog {
   append(event: AuditEvent): Promise<{ readonly index: number }> {
     const { clock, queueLimit } = this.options;
     if (this.closed) return Promise.reject(unwritable('it is closed'));
-    if (this.queue.length >= queueLimit) return Promise.reject(unwritable(`${queueLimit} entries wait for the disk`));
+    if (this.queue.length >= queueLimit)
+      return Promise.reject(unwritable(`${queueLimit} entries wait for the disk`));
     if (this.problem && clock.monotonic() - this.problem.at < retryMilliseconds) {
       return Promise.reject(unwritable(this.problem.reason));
     }

@@ -42,7 +42,8 @@ export async function recoverLog(folder: string, origin: string): Promise<LogEnd
     const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1);
     for (const line of lines) {
       const entry = readEntry(line);
-      if (entry.index !== size || entry.previous !== link) throw broken(`entry ${size} in ${segment.name} is not linked`);
+      if (entry.index !== size || entry.previous !== link)
+        throw broken(`entry ${size} in ${segment.name} is not linked`);
       link = linkOf(line);
       frontier.append(leafHash(line));
       size += 1;
@@ -58,7 +59,10 @@ export function frontierText(size: number, link: string, frontier: Frontier): st
   return JSON.stringify({ size, link, hashes });
 }
 
-async function keptFrontier(folder: string, size: number): Promise<Pick<LogEnd, 'size' | 'link' | 'frontier'> | null> {
+async function keptFrontier(
+  folder: string,
+  size: number,
+): Promise<Pick<LogEnd, 'size' | 'link' | 'frontier'> | null> {
   try {
     const kept: unknown = JSON.parse(await readFile(join(folder, logFiles.frontier), 'utf8'));
     if (!isJsonObject(kept) || kept['size'] !== size || typeof kept['link'] !== 'string') return null;

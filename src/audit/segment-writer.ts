@@ -75,7 +75,10 @@ export class SegmentWriter implements Disposable {
   private async fileForBatch(): Promise<number> {
     if (this.file !== null && this.entries < this.segmentEntries) return this.file;
     if (this.file !== null) {
-      await writeDurably(join(this.folder, logFiles.frontier), frontierText(this.size, this.link, this.frontier));
+      await writeDurably(
+        join(this.folder, logFiles.frontier),
+        frontierText(this.size, this.link, this.frontier),
+      );
       this.disk.close(this.file);
       this.file = null;
     }

@@ -8,7 +8,9 @@ export function segmentName(firstIndex: number): string {
 }
 
 /** The segments of a folder in order, with the index of their first entry. */
-export async function listSegments(folder: string): Promise<readonly { readonly name: string; readonly first: number }[]> {
+export async function listSegments(
+  folder: string,
+): Promise<readonly { readonly name: string; readonly first: number }[]> {
   const names = (await readdir(folder)).sort();
   return names.flatMap((name) => {
     const first = pattern.exec(name)?.[1];

@@ -49,15 +49,9 @@ function messageRecord(message: Message): Json {
 }
 
 function targetName(message: Message): string | null {
-  switch (message.target.kind) {
-    case 'tool':
-    case 'prompt':
-      return message.target.name;
-    case 'resource':
-      return message.target.uri;
-    case 'server':
-      return null;
-  }
+  const { target } = message;
+  if (target.kind === 'server') return null;
+  return target.kind === 'resource' ? target.uri : target.name;
 }
 
 export function permittedEvent(circumstances: Record<string, Json>, permit: Permit): AuditEvent {

@@ -39,7 +39,10 @@ export function checkTypes(rules: readonly Rule[]): void {
     ...answer.validationWarnings.filter(({ error }) => neverApplies.test(error.message)),
   ];
   for (const rule of rules) {
-    const finding = findings.find(({ policyId }) => policyId === rule.id);
+    // Cedar reports in no fixed order; the same policy must be refused with the same words each time.
+    const [finding] = findings
+      .filter(({ policyId }) => policyId === rule.id)
+      .sort((a, b) => (a.error.message < b.error.message ? -1 : 1));
     if (finding) throw typeFault(rule, finding.error);
   }
 }

@@ -25,7 +25,7 @@ function attribute(oid: string, value: string): Uint8Array {
 
 /** Whether a text has a control character, NUL among them, or no UTF-8 form. */
 export function hasControls(value: string): boolean {
-  return !value.isWellFormed() || [...value].some((character) => character < ' ' || character === '\x7f');
+  return !value.isWellFormed() || /\p{Cc}/u.test(value);
 }
 
 const textTags: readonly number[] = [tags.utf8String, tags.printableString, tags.ia5String];

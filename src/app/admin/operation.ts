@@ -35,7 +35,12 @@ export function operation<Schema extends z.ZodType>(
       if (!parsed.success) throw inputFault(name, schema, parsed.error);
       const result = await act(authority, parsed.data, actor);
       if (changes) {
-        await authority.audit.append({ type: 'admin.command', actor: actor.name, way: actor.way, command: name });
+        await authority.audit.append({
+          type: 'admin.command',
+          actor: actor.name,
+          way: actor.way,
+          command: name,
+        });
       }
       return result;
     },
@@ -46,7 +51,8 @@ function inputFault(name: string, schema: z.ZodType, error: z.ZodError): Fault {
   const [issue] = error.issues;
   const path = issue?.path.join('.') ?? '';
   if (issue?.code === 'unrecognized_keys') {
-    const known = 'shape' in schema && typeof schema.shape === 'object' ? Object.keys(schema.shape ?? {}) : [];
+    const known =
+      'shape' in schema && typeof schema.shape === 'object' ? Object.keys(schema.shape ?? {}) : [];
     const key = issue.keys[0] ?? '';
     const nearest = suggest(key, known);
     return new Fault(

@@ -25,14 +25,22 @@ export const operations: readonly Operation[] = [
       owner: text,
       purpose: text,
       roles: z.array(name).max(50).default([]),
-      buildDigest: z.string().regex(/^sha256:[0-9a-f]{64}$/).nullable().default(null),
+      buildDigest: z
+        .string()
+        .regex(/^sha256:[0-9a-f]{64}$/)
+        .nullable()
+        .default(null),
     }),
     async (authority, input) => plain(await authority.addAgent(input)),
   ),
   operation('agent.list', false, nothing, async ({ store }) => plain(await store.agents.list())),
   operation('agent.show', false, z.strictObject({ name }), async ({ store }, input) => {
     const agent = await store.agents.find(input.name);
-    if (!agent) throw unknownAgent(input.name, (await store.agents.list()).map((other) => other.name));
+    if (!agent)
+      throw unknownAgent(
+        input.name,
+        (await store.agents.list()).map((other) => other.name),
+      );
     const certificates = await store.certificates.list({ name: input.name });
     const own = certificates.filter((record) => record.kind === 'agent' || record.kind === 'ephemeral');
     return plain({ ...agent, certificates: own.map(summary) });
@@ -46,14 +54,18 @@ export const operations: readonly Operation[] = [
   operation('agent.retire', true, z.strictObject({ name, reason: text }), async (authority, input) =>
     plain(await authority.changeAgentState(input.name, 'retired', input.reason)),
   ),
-  operation('agent.roles', true, z.strictObject({ name, roles: z.array(name).max(50) }), async (authority, input) =>
-    plain(await authority.changeAgentRoles(input.name, input.roles)),
+  operation(
+    'agent.roles',
+    true,
+    z.strictObject({ name, roles: z.array(name).max(50) }),
+    async (authority, input) => plain(await authority.changeAgentRoles(input.name, input.roles)),
   ),
   operation(
     'server.add',
     true,
     z.strictObject({ definition: z.unknown(), replace: z.boolean().default(false) }),
-    async (authority, input) => plain(await authority.putServer(readServerDefinition(input.definition as Json), input.replace)),
+    async (authority, input) =>
+      plain(await authority.putServer(readServerDefinition(input.definition as Json), input.replace)),
   ),
   operation('server.list', false, nothing, async ({ store }) => plain(await store.servers.list())),
   operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {
@@ -68,7 +80,14 @@ export const operations: readonly Operation[] = [
   operation(
     'certificate.issue',
     true,
-    z.strictObject({ name, kind, csr: z.string().max(65_536), dnsNames, ipAddresses, minutes: z.number().int().positive().optional() }),
+    z.strictObject({
+      name,
+      kind,
+      csr: z.string().max(65_536),
+      dnsNames,
+      ipAddresses,
+      minutes: z.number().int().positive().optional(),
+    }),
     async (authority, input, actor) => plain(await authority.issueFor(input, actor.name)),
   ),
   operation(
@@ -96,7 +115,13 @@ export const operations: readonly Operation[] = [
   operation(
     'join-token.create',
     true,
-    z.strictObject({ name, kind: kind.default('agent'), minutes: z.number().int().min(1).max(1_440).default(10), dnsNames, ipAddresses }),
+    z.strictObject({
+      name,
+      kind: kind.default('agent'),
+      minutes: z.number().int().min(1).max(1_440).default(10),
+      dnsNames,
+      ipAddresses,
+    }),
     async (authority, input, actor) => plain(await authority.createJoinToken(input, actor.name)),
   ),
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
@@ -106,8 +131,14 @@ export const operations: readonly Operation[] = [
 export function findOperation(wanted: string): Operation {
   const found = operations.find((candidate) => candidate.name === wanted);
   if (found) return found;
-  const nearest = suggest(wanted, operations.map((candidate) => candidate.name));
-  throw new Fault('not_found', `There is no operation ${wanted}.${nearest ? ` Did you mean ${nearest}?` : ''}`);
+  const nearest = suggest(
+    wanted,
+    operations.map((candidate) => candidate.name),
+  );
+  throw new Fault(
+    'not_found',
+    `There is no operation ${wanted}.${nearest ? ` Did you mean ${nearest}?` : ''}`,
+  );
 }
 
 function unknownAgent(wanted: string, names: readonly string[]): Fault {
@@ -126,7 +157,9 @@ function plain(value: object): Json {
 }
 
 /** The members that are not undefined, as exact optional properties need them. */
-function defined<Value extends object>(value: Value): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
+function defined<Value extends object>(
+  value: Value,
+): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(entries) as { [Name in keyof Value]: Exclude<Value[Name], undefined> };
 }

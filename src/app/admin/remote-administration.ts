@@ -23,12 +23,16 @@ export async function askRemote(
   name: string,
   input: Json,
 ): Promise<Json> {
-  return await callAuthority(new URL(`/v1/admin/${name}`, authority), identity, input);
+  return callAuthority(new URL(`/v1/admin/${name}`, authority), identity, input);
 }
 
 /** One POST of JSON to the authority over mutual TLS; its answer, or the fault that it answered. */
 export async function callAuthority(url: URL, identity: AdminIdentity | Trust, input: Json): Promise<Json> {
-  await using client = createClient({ tls: identity, addressGuard: 'any', limits: { bodyBytes: answerLimit } });
+  await using client = createClient({
+    tls: identity,
+    addressGuard: 'any',
+    limits: { bodyBytes: answerLimit },
+  });
   const { status, body } = await client.request({
     method: 'POST',
     url: url.href,
@@ -47,7 +51,8 @@ export interface Trust {
 
 function remoteFault(status: number, value: Json): Fault {
   if (isJsonObject(value) && typeof value['code'] === 'string' && value['code'] in faultCodes) {
-    return new Fault(value['code'] as FaultCode, String(value['detail'] ?? value['title'] ?? ''));
+    const detail = value['detail'] ?? value['title'];
+    return new Fault(value['code'] as FaultCode, typeof detail === 'string' ? detail : '');
   }
   return new Fault('unavailable', `The authority answered HTTP ${status} without saying why.`);
 }

@@ -67,7 +67,10 @@ export function administered(parts: Parts): Acts {
       const record = await store.agents.change(name, { state });
       await audit.append({ type: 'agent.changed', name, state, reason });
       if (state === 'retired') {
-        await revokeName({ name, kinds: ['agent', 'ephemeral'], reason: `agent retired: ${reason}`, actor: 'authority' }, revoking(parts));
+        await revokeName(
+          { name, kinds: ['agent', 'ephemeral'], reason: `agent retired: ${reason}`, actor: 'authority' },
+          revoking(parts),
+        );
       }
       return record;
     },
@@ -82,7 +85,8 @@ export function administered(parts: Parts): Acts {
       return definition;
     },
     async removeServer(name) {
-      if (!(await store.servers.remove(name))) throw new Fault('not_found', `No MCP server named ${name} is registered.`);
+      if (!(await store.servers.remove(name)))
+        throw new Fault('not_found', `No MCP server named ${name} is registered.`);
       await audit.append({ type: 'server.removed', name });
     },
     async issueFor(order, actor) {
@@ -110,7 +114,13 @@ export function administered(parts: Parts): Acts {
         { name, kind, dnsNames, ipAddresses, life: order.minutes * 60_000, createdBy: actor },
         { tokens: store.joinTokens, audit, clock },
       );
-      return { token: made.token, name, kind, expiresAt: made.expiresAt, rootFingerprint: fingerprintOf(root) };
+      return {
+        token: made.token,
+        name,
+        kind,
+        expiresAt: made.expiresAt,
+        rootFingerprint: fingerprintOf(root),
+      };
     },
   };
 }
@@ -118,12 +128,19 @@ export function administered(parts: Parts): Acts {
 async function requireActiveAgent(name: string, store: Store): Promise<void> {
   const agent = await store.agents.find(name);
   if (!agent) {
-    throw new Fault('agent_unknown', `No agent named ${name} is registered. First: countersign agent add ${name}`);
+    throw new Fault(
+      'agent_unknown',
+      `No agent named ${name} is registered. First: countersign agent add ${name}`,
+    );
   }
   if (agent.state !== 'active') throw new Fault('agent_inactive', `The agent ${name} is ${agent.state}.`);
 }
 
-async function revokeOrdered(order: RevocationOrder, actor: string, parts: Parts): Promise<readonly string[]> {
+async function revokeOrdered(
+  order: RevocationOrder,
+  actor: string,
+  parts: Parts,
+): Promise<readonly string[]> {
   const { serial, name, reason } = order;
   if (serial !== undefined && name === undefined) {
     const done = await revoke({ serial: serial.toLowerCase(), reason, actor }, revoking(parts));

@@ -63,7 +63,9 @@ export interface Authority extends AsyncDisposable {
   /** Why the policies on disk are not the ones in force, or null. */
   policyProblem(): Fault | null;
   describe(): AuthorityDescription;
-  addAgent(agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>): Promise<AgentRecord>;
+  addAgent(
+    agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>,
+  ): Promise<AgentRecord>;
   changeAgentState(name: string, state: AgentRecord['state'], reason: string): Promise<AgentRecord>;
   changeAgentRoles(name: string, roles: readonly string[]): Promise<AgentRecord>;
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;

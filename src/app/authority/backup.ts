@@ -35,7 +35,10 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
     await store.copyTo(dataFolder(staging).database);
     await copyTree(data.folder, staging);
     const files = await hashTree(staging);
-    await writeDurably(join(staging, manifestName), JSON.stringify({ format: 1, madeAt: clock.now(), files }));
+    await writeDurably(
+      join(staging, manifestName),
+      JSON.stringify({ format: 1, madeAt: clock.now(), files }),
+    );
     await rename(staging, target);
     await syncFolder(dirname(target));
     return { target, files: Object.keys(files).length };
@@ -54,7 +57,10 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
   const found = await hashTree(source);
   for (const [name, hash] of Object.entries(files)) {
     if (found[name] !== hash) {
-      throw new Fault('state_damaged', `${join(source, name)} is missing or not what was backed up. Use another backup.`);
+      throw new Fault(
+        'state_damaged',
+        `${join(source, name)} is missing or not what was backed up. Use another backup.`,
+      );
     }
   }
   await requireAbsent(data.folder, 'authority_exists');
@@ -74,10 +80,14 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
 
 async function requireMarker(folder: string): Promise<void> {
   const names = await namesIn(folder);
-  if (!names.includes('authority.json')) throw new Fault('authority_missing', `There is no authority in ${folder}.`);
+  if (!names.includes('authority.json'))
+    throw new Fault('authority_missing', `There is no authority in ${folder}.`);
 }
 
-async function requireAbsent(folder: string, code: 'conflict' | 'authority_exists' = 'conflict'): Promise<void> {
+async function requireAbsent(
+  folder: string,
+  code: 'conflict' | 'authority_exists' = 'conflict',
+): Promise<void> {
   const names = await namesIn(folder);
   if (names.length > 0) throw new Fault(code, `${folder} exists and is not empty. Choose another folder.`);
 }
@@ -110,7 +120,10 @@ async function readManifest(source: string): Promise<Record<string, string>> {
   });
   const manifest = parseJson(text);
   if (!isJsonObject(manifest) || manifest['format'] !== 1 || !isJsonObject(manifest['files'])) {
-    throw new Fault('state_damaged', `${join(source, manifestName)} is not a manifest that this version knows.`);
+    throw new Fault(
+      'state_damaged',
+      `${join(source, manifestName)} is not a manifest that this version knows.`,
+    );
   }
-  return Object.fromEntries(Object.entries(manifest['files']).map(([name, hash]) => [name, String(hash)]));
+  return manifest['files'] as Record<string, string>;
 }

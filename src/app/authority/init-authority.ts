@@ -62,9 +62,15 @@ async function refuseExisting(data: DataFolder): Promise<void> {
   const names = await readdir(data.folder).catch((): string[] => []);
   if (names.length === 0) return;
   if (names.includes('authority.json')) {
-    throw new Fault('authority_exists', `${data.folder} holds an authority already. Choose another --folder.`);
+    throw new Fault(
+      'authority_exists',
+      `${data.folder} holds an authority already. Choose another --folder.`,
+    );
   }
-  throw new Fault('state_damaged', `${data.folder} is not empty and holds no whole authority. Choose another --folder.`);
+  throw new Fault(
+    'state_damaged',
+    `${data.folder} is not empty and holds no whole authority. Choose another --folder.`,
+  );
 }
 
 async function refuseOverwriting(file: string): Promise<void> {
@@ -72,21 +78,42 @@ async function refuseOverwriting(file: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (exists) throw new Fault('conflict', `${file} exists already; a root key is never written over another file.`);
+  if (exists)
+    throw new Fault('conflict', `${file} exists already; a root key is never written over another file.`);
 }
 
-async function writeAuthority(staging: DataFolder, order: InitOrder, passphrase: string): Promise<Certificate> {
+async function writeAuthority(
+  staging: DataFolder,
+  order: InitOrder,
+  passphrase: string,
+): Promise<Certificate> {
   const { trustDomain, organization, clock } = order;
-  const shared = { trustDomain, organization, clock, permittedDns: [...new Set([trustDomain, 'localhost', ...order.dnsDomains])] };
+  const shared = {
+    trustDomain,
+    organization,
+    clock,
+    permittedDns: [...new Set([trustDomain, 'localhost', ...order.dnsDomains])],
+  };
   const made = order.imported
-    ? { ...importRoot({ ...shared, rootCertificatePem: order.imported.certificate, rootKeyPem: order.imported.key }), rootKey: null }
+    ? {
+        ...importRoot({
+          ...shared,
+          rootCertificatePem: order.imported.certificate,
+          rootKeyPem: order.imported.key,
+        }),
+        rootKey: null,
+      }
     : createAuthority(shared);
   if (made.rootKey) {
     const inside = order.rootKeyFile === order.data.rootKey;
     await writeDurably(inside ? staging.rootKey : order.rootKeyFile, await sealKey(made.rootKey, passphrase));
   }
   await writeDurably(staging.rootCertificate, encodePem('CERTIFICATE', made.rootCertificate.der), 0o644);
-  await writeDurably(staging.intermediateCertificate, encodePem('CERTIFICATE', made.intermediateCertificate.der), 0o644);
+  await writeDurably(
+    staging.intermediateCertificate,
+    encodePem('CERTIFICATE', made.intermediateCertificate.der),
+    0o644,
+  );
   await writeDurably(staging.intermediateKey, await sealKey(made.intermediateKey, passphrase));
   await writeDurably(staging.auditKey, await sealKey(generateKeyPairSync('ed25519').privateKey, passphrase));
   await mkdir(staging.policies, { mode: 0o700 });
@@ -103,7 +130,11 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
     clock: order.clock,
     log: () => undefined,
   });
-  await authority.audit.append({ type: 'authority.created', trustDomain: order.trustDomain, imported: order.imported !== null });
+  await authority.audit.append({
+    type: 'authority.created',
+    trustDomain: order.trustDomain,
+    imported: order.imported !== null,
+  });
   const delivery = await authority.issueFor(
     {
       name: 'first-admin',

@@ -40,7 +40,12 @@ export async function openAuthority(options: {
   const auditKey = await openKey(await readPrivateFile(data.auditKey), passphrase);
   const origin = `${trustDomain}/authority`;
   const audit = opened.use(
-    await openAuditLog({ folder: data.authorityLog, origin, clock, signer: checkpointSigner(origin, auditKey) }),
+    await openAuditLog({
+      folder: data.authorityLog,
+      origin,
+      clock,
+      signer: checkpointSigner(origin, auditKey),
+    }),
   );
   const store = opened.use(await openStore({ file: data.database, clock }));
   const policies = opened.use(
@@ -48,17 +53,27 @@ export async function openAuthority(options: {
       folder: data.policies,
       onLoaded: (files) => {
         feed.publishPolicies(files);
-        log(`Policies in force: ${files.map((file) => file.name).join(', ') || 'none; nothing is permitted'}.`);
+        log(
+          `Policies in force: ${files.map((file) => file.name).join(', ') || 'none; nothing is permitted'}.`,
+        );
         audit.append({ type: 'policy.loaded', files: files.map((file) => file.name) }).catch(() => undefined);
       },
       onRefused: (fault) => {
         log(`The changed policies are not in force: ${fault.message}`);
-        audit.append({ type: 'policy.refused', code: fault.code, reason: fault.message }).catch(() => undefined);
+        audit
+          .append({ type: 'policy.refused', code: fault.code, reason: fault.message })
+          .catch(() => undefined);
       },
     }),
   );
   const feed = opened.use(createLocalFeed(store, policies.current));
-  const ca: CertificateAuthority = { issuer, records: store.certificates, agents: store.agents, audit, clock };
+  const ca: CertificateAuthority = {
+    issuer,
+    records: store.certificates,
+    agents: store.agents,
+    audit,
+    clock,
+  };
   await recoverIssuance(ca);
   const held = opened.move();
   return {
@@ -75,14 +90,22 @@ async function readMarker(data: DataFolder): Promise<string> {
     if (isJsonObject(marker) && marker['format'] === 1 && typeof marker['trustDomain'] === 'string') {
       return marker['trustDomain'];
     }
-    throw new Fault('state_newer', `${data.marker} was written by a newer version of Countersign, or by hand.`);
+    throw new Fault(
+      'state_newer',
+      `${data.marker} was written by a newer version of Countersign, or by hand.`,
+    );
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     if (error.code === 'not_found') {
-      throw new Fault('authority_missing', `There is no authority in ${data.folder}. Make one with: countersign init`);
+      throw new Fault(
+        'authority_missing',
+        `There is no authority in ${data.folder}. Make one with: countersign init`,
+      );
     }
     if (error.code === 'malformed_json') {
-      throw new Fault('state_damaged', `${data.marker} cannot be read. Restore the folder from a backup.`, { cause: error });
+      throw new Fault('state_damaged', `${data.marker} cannot be read. Restore the folder from a backup.`, {
+        cause: error,
+      });
     }
     throw error;
   }
@@ -93,7 +116,10 @@ async function readIssuer(data: DataFolder, trustDomain: string, passphrase: str
   const root = await readPem(data.rootCertificate);
   const key = signingKey(await openKey(await readPrivateFile(data.intermediateKey), passphrase));
   if (!intermediate.publicKey.equals(key.publicKey)) {
-    throw new Fault('state_damaged', 'The intermediate key is not the key of the intermediate certificate. Restore a backup.');
+    throw new Fault(
+      'state_damaged',
+      'The intermediate key is not the key of the intermediate certificate. Restore a backup.',
+    );
   }
   return { certificate: intermediate, chain: [intermediate, root], key, trustDomain };
 }

@@ -1,6 +1,23 @@
 import type { Command } from './command.ts';
+import { agentCommands } from './commands/agent.ts';
+import { backupCommands } from './commands/backup.ts';
+import { certCommands } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
+import { initCommand } from './commands/init.ts';
+import { joinTokenCommands } from './commands/join-token.ts';
+import { serveCommands } from './commands/serve.ts';
+import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
 
 /** Every command of the program, in the order of its help. */
-export const commands: readonly Command[] = [versionCommand, completionCommand(() => commands)];
+export const commands: readonly Command[] = [
+  initCommand,
+  ...serveCommands,
+  ...agentCommands,
+  ...serverCommands,
+  ...certCommands,
+  ...joinTokenCommands,
+  ...backupCommands,
+  versionCommand,
+  completionCommand(() => commands),
+];

@@ -33,9 +33,24 @@ export async function composeAuthority(options: {
     handle: Parameters<typeof listen>[0]['handle'],
   ): Promise<Listener> => {
     const { host, port, hosts, origins, tlsMinimum } = config.listeners[name];
-    const tls = clientCertificate && { material: identity.current(), clientCertificate, minimumVersion: tlsMinimum };
+    const tls = clientCertificate && {
+      material: identity.current(),
+      clientCertificate,
+      minimumVersion: tlsMinimum,
+    };
     const hsts = name === 'people';
-    const listener = await listen({ name, host, port, tls, hosts, origins, hsts, handle, onRefused: refused(name), clock });
+    const listener = await listen({
+      name,
+      host,
+      port,
+      tls,
+      hosts,
+      origins,
+      hsts,
+      handle,
+      onRefused: refused(name),
+      clock,
+    });
     if (tls) identity.onRenewed((material) => listener.replaceTls(material));
     return opened.use(listener);
   };
@@ -49,7 +64,10 @@ export async function composeAuthority(options: {
 }
 
 /** The names a certificate of ours carries: every host its listeners may be reached by. */
-export function listenerNames(config: Config, names: readonly (keyof Config['listeners'])[]): {
+export function listenerNames(
+  config: Config,
+  names: readonly (keyof Config['listeners'])[],
+): {
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
 } {
@@ -58,7 +76,9 @@ export function listenerNames(config: Config, names: readonly (keyof Config['lis
   const everywhere = new Set(['0.0.0.0', '::']);
   return {
     dnsNames: [...new Set(['localhost', ...hosts.filter((host) => !isAddress(host))])],
-    ipAddresses: [...new Set(['127.0.0.1', '::1', ...hosts.filter((host) => isAddress(host) && !everywhere.has(host))])],
+    ipAddresses: [
+      ...new Set(['127.0.0.1', '::1', ...hosts.filter((host) => isAddress(host) && !everywhere.has(host))]),
+    ],
   };
 }
 

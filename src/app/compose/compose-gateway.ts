@@ -9,7 +9,9 @@ import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { randomBytes } from '../../kernel/random.ts';
+import { createRedactor } from '../../secrets/redact.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
+import { leafUri } from '../../x509/leaf-profile.ts';
 import type { Config } from '../config/config.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
@@ -44,7 +46,11 @@ export interface GatewayOptions {
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { config, clock, identity, log } = options;
   await using opened = new AsyncDisposableStack();
-  const view = createRegistryView({ trustDomain: options.trustDomain, clock, staleness: config.gateway.stalenessMilliseconds });
+  const view = createRegistryView({
+    trustDomain: options.trustDomain,
+    clock,
+    staleness: config.gateway.stalenessMilliseconds,
+  });
   const audit = opened.use(
     await openAuditLog({
       folder: options.auditFolder,
@@ -53,8 +59,13 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       signer: checkpointSigner(`${options.trustDomain}/gateway`, options.auditKey),
     }),
   );
+  const redactor = createRedactor();
   const upstreams = opened.use(
-    createUpstreamSet((definition) => createUpstream(definition, { clock, identity: () => identity.current(), log }), log),
+    createUpstreamSet(
+      (definition) =>
+        createUpstream(definition, { clock, identity: () => identity.current(), log, redactor }),
+      log,
+    ),
   );
   const live = createLiveCalls();
   const gateway = createGateway({
@@ -95,9 +106,12 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   identity.onRenewed((material) => agents.replaceTls(material));
   const review = (): void => void gateway.review(agents.connections());
   opened.adopt(
-    view.onChange(() => {
+    view.onChange((message) => {
       upstreams.follow(view.servers());
       review();
+      for (const name of agentsWithoutRight(message)) {
+        upstreams.endCaller(leafUri(options.trustDomain, 'agent', name));
+      }
     }),
     (stop) => stop(),
   );
@@ -112,4 +126,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     liveCalls: live.count,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** The agents that a message of the feed takes a right from: their children and sessions at the servers end. */
+function agentsWithoutRight(message: FeedMessage): readonly string[] {
+  if (message.type === 'snapshot') {
+    return message.registry.agents.filter(({ state }) => state !== 'active').map(({ name }) => name);
+  }
+  if (message.type !== 'change') return [];
+  const { change } = message;
+  if (change.kind === 'agent') return change.value?.state === 'active' ? [] : [change.key];
+  if (change.kind === 'certificate' && change.value?.state === 'revoked') return [change.value.name];
+  return [];
 }

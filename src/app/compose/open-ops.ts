@@ -46,7 +46,10 @@ function healthOf(options: {
     const log = gateway.audit.health();
     parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
     const fresh = gateway.view.identity.fresh(clock.now());
-    parts['registry'] = { ok: fresh, detail: fresh ? `as of change ${gateway.view.sequence()}` : 'not heard from the authority' };
+    parts['registry'] = {
+      ok: fresh,
+      detail: fresh ? `as of change ${gateway.view.sequence()}` : 'not heard from the authority',
+    };
     for (const { name, state, detail } of gateway.upstreams.health()) {
       parts[`server ${name}`] = { ok: state !== 'down', detail: detail || state };
     }
@@ -55,6 +58,8 @@ function healthOf(options: {
     metrics['registry_sequence'] = gateway.view.sequence();
   }
   // A server that is down is that server's matter; calls to the others are served.
-  const ready = Object.entries(parts).every(([name, part]) => part.ok || name.startsWith('server ') || name === 'policies');
+  const ready = Object.entries(parts).every(
+    ([name, part]) => part.ok || name.startsWith('server ') || name === 'policies',
+  );
   return { ready, parts, metrics };
 }

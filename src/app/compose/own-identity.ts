@@ -33,9 +33,12 @@ export async function holdOwnIdentity(options: {
   const listeners: ((material: TlsMaterial) => void)[] = [];
   const obtain = async (): Promise<{ material: TlsMaterial; renewAt: number }> => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const csr = encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: name }, { dnsNames, ipAddresses }));
+    const csr = encodePem(
+      'CERTIFICATE REQUEST',
+      buildRequest(privateKey, { commonName: name }, { dnsNames, ipAddresses }),
+    );
     const delivery = await options.issue(csr);
-    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
     return {
       material: { certificate: delivery.certificate, key, clientAuthorities: delivery.roots },
       renewAt: delivery.renewAt,

@@ -19,7 +19,9 @@ export function createUpstreamSet(
 ): UpstreamSet {
   const held = new Map<string, { readonly definition: string; readonly upstream: Upstream }>();
   const close = (name: string, upstream: Upstream): void => {
-    Promise.resolve(upstream[Symbol.asyncDispose]()).catch((error: unknown) => log(`Closing ${name} failed: ${errorText(error)}`));
+    Promise.resolve(upstream[Symbol.asyncDispose]()).catch((error: unknown) =>
+      log(`Closing ${name} failed: ${errorText(error)}`),
+    );
   };
   return {
     find: (name) => held.get(name)?.upstream ?? null,
@@ -41,7 +43,9 @@ export function createUpstreamSet(
     },
     endCaller(spiffeId) {
       for (const [name, { upstream }] of held) {
-        Promise.resolve(upstream.endCaller(spiffeId)).catch((error: unknown) => log(`Ending a caller at ${name}: ${errorText(error)}`));
+        Promise.resolve(upstream.endCaller(spiffeId)).catch((error: unknown) =>
+          log(`Ending a caller at ${name}: ${errorText(error)}`),
+        );
       }
     },
     health: () => [...held].map(([name, { upstream }]) => ({ name, ...upstream.health() })),

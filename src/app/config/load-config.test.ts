@@ -33,7 +33,7 @@ test('the file is changed by the environment, and the environment by flags', asy
 
 test('every setting can be set by its variable and by --set', async () => {
   for (const { path, type, default: value } of listSettings()) {
-    const text = type === 'array' ? 'a.example,b.example' : String(value);
+    const text = type === 'array' ? 'a.example,b.example' : JSON.stringify(value).replaceAll('"', '');
     const origins = path.at(-1) === 'origins' ? 'https://a.example,https://b.example' : text;
     for (const given of [
       { env: { [variableOf(path)]: origins } },

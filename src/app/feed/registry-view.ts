@@ -16,7 +16,7 @@ export interface RegistryView {
   /** Waits until the serial is known, at most the given milliseconds. */
   settle(serial: string, milliseconds: number): Promise<void>;
   /** Calls the listener after every message that changed something. Returns how to stop. */
-  onChange(listener: () => void): () => void;
+  onChange(listener: (message: FeedMessage) => void): () => void;
   /** The last sequence number heard, 0 before the first snapshot. */
   sequence(): number;
 }
@@ -30,7 +30,7 @@ export function createRegistryView(options: {
   const agents = new Map<string, AgentRecord>();
   const certificates = new Map<string, CertificateStanding>();
   const servers = new Map<string, ServerDefinition>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(message: FeedMessage) => void>();
   let policies = compilePolicies([]);
   let sequence = 0;
   let heardAt: number | null = null;
@@ -62,7 +62,8 @@ export function createRegistryView(options: {
         certificates.clear();
         servers.clear();
         for (const agent of message.registry.agents) agents.set(agent.name, agent);
-        for (const certificate of message.registry.certificates) certificates.set(certificate.serial, certificate);
+        for (const certificate of message.registry.certificates)
+          certificates.set(certificate.serial, certificate);
         for (const server of message.registry.servers) servers.set(server.name, server);
         sequence = message.registry.sequence;
         takePolicies(message.policies);
@@ -77,7 +78,7 @@ export function createRegistryView(options: {
         break;
     }
     heardAt = options.clock.monotonic();
-    if (message.type !== 'heartbeat') for (const listener of listeners) listener();
+    if (message.type !== 'heartbeat') for (const listener of listeners) listener(message);
   };
   return {
     identity: {

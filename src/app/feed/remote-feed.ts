@@ -93,12 +93,7 @@ const types: readonly string[] = [
 /** The peer is our own authority, proved by TLS; the shape of a known type is its promise. */
 function readMessage(line: string): FeedMessage {
   const value: unknown = JSON.parse(line);
-  if (
-    typeof value === 'object' &&
-    value !== null &&
-    'type' in value &&
-    types.includes(String(value.type))
-  ) {
+  if (typeof value === 'object' && value !== null && 'type' in value && types.includes(String(value.type))) {
     return value as FeedMessage;
   }
   throw new Fault('invalid_input', 'The feed sent a message of an unknown type; is the authority newer?');

@@ -23,7 +23,8 @@ export async function streamFeed(exchange: Exchange, authority: Authority, gatew
   };
   exchange.closed.addEventListener('abort', gone, { once: true });
   try {
-    while (!over && !exchange.closed.aborted) {
+    while (!exchange.closed.aborted) {
+      if (over) break;
       const message = queue.shift();
       if (message) {
         await stream.write(`${JSON.stringify(message)}\n`);
@@ -42,5 +43,10 @@ export async function streamFeed(exchange: Exchange, authority: Authority, gatew
 }
 
 function revokes(message: FeedMessage, serial: string): boolean {
-  return message.type === 'change' && message.change.kind === 'certificate' && message.change.key === serial && message.change.value?.state === 'revoked';
+  return (
+    message.type === 'change' &&
+    message.change.kind === 'certificate' &&
+    message.change.key === serial &&
+    message.change.value?.state === 'revoked'
+  );
 }

@@ -109,7 +109,10 @@ async function holderOf(
   const record = await authority.store.certificates.find(caller.serial);
   if (record?.state === 'revoked') throw new Fault('certificate_revoked', 'The certificate is revoked.');
   if (record?.state !== 'issued') {
-    throw new Fault('certificate_unknown', 'The certificate is not in the issuance record of this authority.');
+    throw new Fault(
+      'certificate_unknown',
+      'The certificate is not in the issuance record of this authority.',
+    );
   }
   return { caller, record };
 }
@@ -131,7 +134,8 @@ async function readObject(exchange: Exchange): Promise<JsonObject> {
 
 function member(input: JsonObject, name: string): string {
   const value = input[name];
-  if (typeof value !== 'string' || value === '') throw new Fault('invalid_input', `The body needs ${name}, a string.`);
+  if (typeof value !== 'string' || value === '')
+    throw new Fault('invalid_input', `The body needs ${name}, a string.`);
   return value;
 }
 

@@ -24,7 +24,11 @@ export async function answerOps(exchange: Exchange, health: () => Health): Promi
         return await answer(exchange, ready ? 200 : 503, { ready, parts });
       }
       case '/metrics':
-        return await exchange.respond(200, { 'content-type': 'text/plain; version=0.0.4' }, metricsText(health()));
+        return await exchange.respond(
+          200,
+          { 'content-type': 'text/plain; version=0.0.4' },
+          metricsText(health()),
+        );
       default:
         throw new Fault('not_found', 'This listener has /healthz, /readyz and /metrics.');
     }

@@ -4,7 +4,8 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
 
 const strict = {
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
@@ -16,7 +17,11 @@ export async function answerPeople(exchange: Exchange, authority: AuthorityDescr
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', 'This listener has GET only.');
     switch (exchange.path) {
       case '/':
-        return await exchange.respond(200, { ...strict, 'content-type': 'text/html; charset=utf-8' }, page(authority));
+        return await exchange.respond(
+          200,
+          { ...strict, 'content-type': 'text/html; charset=utf-8' },
+          page(authority),
+        );
       case '/ca.pem':
         return await answerRoots(exchange, authority);
       default:

@@ -3,7 +3,13 @@ import { backUp, restore } from '../../authority/backup.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
 import type { Command } from '../command.ts';
 
-const folder = { name: 'folder', kind: 'text', placeholder: 'folder', meaning: 'the data folder', default: '.countersign' } as const;
+const folder = {
+  name: 'folder',
+  kind: 'text',
+  placeholder: 'folder',
+  meaning: 'the data folder',
+  default: '.countersign',
+} as const;
 
 /** `backup` and `restore`. */
 export const backupCommands: readonly Command[] = [
@@ -14,8 +20,15 @@ export const backupCommands: readonly Command[] = [
     flags: [folder],
     positionals: [{ name: 'target', meaning: 'a new folder for the copy', count: 'one' }],
     async run(context, input) {
-      const made = await backUp(dataFolder(resolve(input.must('folder'))), resolve(input.word('target')), context.clock);
-      return { text: `Backed up ${made.files} files to ${made.target}. Its keys need the same passphrase.`, json: made };
+      const made = await backUp(
+        dataFolder(resolve(input.must('folder'))),
+        resolve(input.word('target')),
+        context.clock,
+      );
+      return {
+        text: `Backed up ${made.files} files to ${made.target}. Its keys need the same passphrase.`,
+        json: made,
+      };
     },
   },
   {
@@ -26,7 +39,10 @@ export const backupCommands: readonly Command[] = [
     positionals: [{ name: 'source', meaning: 'the folder that `backup` made', count: 'one' }],
     async run(_context, input) {
       const made = await restore(resolve(input.word('source')), dataFolder(resolve(input.must('folder'))));
-      return { text: `Restored ${made.files} files to ${made.target}. Start it with: countersign up`, json: made };
+      return {
+        text: `Restored ${made.files} files to ${made.target}. Start it with: countersign up`,
+        json: made,
+      };
     },
   },
 ];

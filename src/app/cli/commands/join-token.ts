@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../../kernel/canonical-json.ts';
+import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
 import type { Command } from '../command.ts';
 import { administer, administrationFlags } from './administration.ts';
 
@@ -40,9 +40,9 @@ export const joinTokenCommands: readonly Command[] = [
         text: [
           `Join token for ${input.must('kind')} ${input.word('name')}, usable once until ${dateOf(json['expiresAt'])}:`,
           '',
-          `  ${String(json['token'])}`,
+          `  ${text(json['token'])}`,
           '',
-          `Root fingerprint to check: ${String(json['rootFingerprint'])}`,
+          `Root fingerprint to check: ${text(json['rootFingerprint'])}`,
         ].join('\n'),
         json,
       };
@@ -52,4 +52,8 @@ export const joinTokenCommands: readonly Command[] = [
 
 function dateOf(value: unknown): string {
   return typeof value === 'number' ? new Date(value).toISOString() : String(value);
+}
+
+function text(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }

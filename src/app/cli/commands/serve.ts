@@ -101,7 +101,11 @@ async function serve(
   return { text: '', json: null };
 }
 
-function pick(listeners: { authority: Listener; people: Listener; plain: Listener }): Record<string, Listener> {
+function pick(listeners: {
+  authority: Listener;
+  people: Listener;
+  plain: Listener;
+}): Record<string, Listener> {
   const { authority, people, plain } = listeners;
   return { authority, people, plain };
 }

@@ -1,0 +1,195 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canonical-json.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import { parseJson } from '../../../kernel/parse-json.ts';
+import { compilePolicies, type PolicySet } from '../../../policy/compile-policies.ts';
+import { explain, type Finding } from '../../../policy/explain.ts';
+import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
+import type { Question } from '../../../policy/question.ts';
+import { schemaText } from '../../../policy/schema.ts';
+import { readYaml } from '../../config/read-yaml.ts';
+import { readPolicies } from '../../feed/policy-folder.ts';
+import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { formatTable, printable } from '../format-table.ts';
+
+const folder = { name: 'folder', meaning: 'the folder with *.cedar files', count: 'one' } as const;
+
+/** The commands about policies; they read files only and need no authority. */
+export const policyCommands: readonly Command[] = [
+  {
+    path: ['policy', 'check'],
+    summary: 'Check the policies of a folder and list them',
+    example: 'countersign policy check ./policies',
+    flags: [],
+    positionals: [folder],
+    run: check,
+  },
+  {
+    path: ['policy', 'explain'],
+    summary: 'Say what the policies decide about one request, and why',
+    example: 'countersign policy explain ./policies --role guest --server files --tool read_text_file',
+    flags: [
+      { name: 'agent', kind: 'text', meaning: 'the name of the agent', default: 'an-agent' },
+      { name: 'owner', kind: 'text', meaning: 'the owner of the agent', default: 'an-owner' },
+      { name: 'role', kind: 'list', meaning: 'a role of the agent; may be repeated' },
+      { name: 'server', kind: 'text', meaning: 'the MCP server', required: true },
+      { name: 'tool', kind: 'text', meaning: 'the tool that is called' },
+      { name: 'prompt', kind: 'text', meaning: 'the prompt that is fetched' },
+      { name: 'resource', kind: 'text', placeholder: 'uri', meaning: 'the resource that is read' },
+      { name: 'method', kind: 'text', meaning: 'the MCP method, when the target does not say it' },
+      {
+        name: 'arguments',
+        kind: 'text',
+        placeholder: 'json',
+        meaning: 'the arguments, as JSON',
+        default: '{}',
+      },
+      { name: 'address', kind: 'text', meaning: 'where the agent calls from', default: '127.0.0.1' },
+      { name: 'profile', kind: 'text', meaning: 'the profile of its certificate', default: 'agent' },
+    ],
+    positionals: [folder],
+    run: explainOne,
+  },
+  {
+    path: ['policy', 'test'],
+    summary: 'Check that the policies decide as a test file expects',
+    example: 'countersign policy test ./policies ./policies/tests.yaml',
+    flags: [],
+    positionals: [folder, { name: 'tests', meaning: 'the YAML or JSON file with tests', count: 'one' }],
+    run: runTests,
+  },
+  {
+    path: ['policy', 'schema'],
+    summary: 'Print the Cedar schema: what policies can name',
+    example: 'countersign policy schema > countersign.cedarschema',
+    flags: [],
+    positionals: [],
+    async run() {
+      const text = schemaText().trimEnd();
+      return { text, json: { schema: text } };
+    },
+  },
+];
+
+async function check(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const set = await open(input.word('folder'));
+  const policies = set.policies.map(({ id, effect, file, line }) => ({ id, effect, file, line }));
+  return {
+    text: `${formatTable(['id', 'effect', 'file', 'line'], policies)}\n\nAll are valid. Version ${set.version}.`,
+    json: { version: set.version, policies },
+  };
+}
+
+async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const set = await open(input.word('folder'));
+  const question = questionOf(context, input);
+  const { decision, findings } = explain(set, question);
+  const reason =
+    decision.outcome === 'permit'
+      ? `Permitted by ${decision.policies.join(', ')}.`
+      : `Denied (${decision.reason}): ${decision.detail}`;
+  const shown = findings.filter(({ result, nearMiss }) => result !== 'does not apply' || nearMiss);
+  return {
+    text: [reason, ...shown.map(findingText)].map(printable).join('\n'),
+    json: {
+      decision: { ...decision },
+      findings: findings.map(({ rule, ...rest }) => ({ id: rule.id, effect: rule.effect, ...rest })),
+    },
+  };
+}
+
+async function runTests(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const set = await open(input.word('folder'));
+  const file = input.word('tests');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Fault('not_found', `The test file ${file} cannot be read.`, { cause });
+  });
+  const results = runPolicyTests(set, testsOf(file, readYaml(file, text).json));
+  const failed = results.filter(({ failure }) => failure !== null).length;
+  const lines = results.map(({ name, failure }) =>
+    printable(failure === null ? `ok      ${name}` : `FAILED  ${name}: ${failure}`),
+  );
+  const json: Json = {
+    version: set.version,
+    passed: results.length - failed,
+    failed,
+    tests: results.map(({ name, failure, decision }) => ({ name, failure, decision: { ...decision } })),
+  };
+  return {
+    text: [...lines, '', `${results.length - failed} passed, ${failed} failed.`].join('\n'),
+    json,
+    // 6: a verification ran to its end and found that the thing does not verify.
+    exitCode: failed === 0 ? 0 : 6,
+  };
+}
+
+function testsOf(file: string, json: JsonObject): ReturnType<typeof readPolicyTests> {
+  try {
+    return readPolicyTests(json);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault(error.code, `${basename(file)}: ${error.message}`, { cause: error });
+  }
+}
+
+async function open(path: string): Promise<PolicySet> {
+  const files = await readPolicies(path).catch((cause: unknown) => {
+    throw new Fault('not_found', `The folder ${path} cannot be read.`, { cause });
+  });
+  if (files.length === 0) {
+    throw new Fault(
+      'not_found',
+      `There is no *.cedar file in ${path}; without policies everything is denied.`,
+    );
+  }
+  return compilePolicies(files);
+}
+
+function questionOf(context: CommandContext, input: CommandInput): Question {
+  const target = targetOf(input);
+  return {
+    agent: { name: input.must('agent'), owner: input.must('owner'), roles: input.list('role') },
+    action: input.text('method') ?? defaultMethods[target.kind],
+    server: input.must('server'),
+    target,
+    context: {
+      arguments: argumentsOf(input.must('arguments')),
+      time: context.clock.now(),
+      address: input.must('address'),
+      profile: input.must('profile'),
+      binding: 'certificate',
+    },
+  };
+}
+
+const defaultMethods = {
+  tool: 'tools/call',
+  prompt: 'prompts/get',
+  resource: 'resources/read',
+  server: 'initialize',
+} as const;
+
+function targetOf(input: CommandInput): Question['target'] {
+  const [tool, prompt, uri] = [input.text('tool'), input.text('prompt'), input.text('resource')];
+  if ([tool, prompt, uri].filter((name) => name !== null).length > 1) {
+    throw new Fault('usage', 'Give one of --tool, --prompt and --resource.');
+  }
+  if (tool !== null) return { kind: 'tool', name: tool };
+  if (prompt !== null) return { kind: 'prompt', name: prompt };
+  return uri === null ? { kind: 'server' } : { kind: 'resource', uri };
+}
+
+function argumentsOf(text: string): JsonObject {
+  const value = parseJson(text);
+  if (isJsonObject(value)) return value;
+  throw new Fault('usage', '--arguments must be a JSON object, such as {"path":"/tmp/x"}.');
+}
+
+function findingText({ rule, result, mismatch, unmet }: Finding): string {
+  const name = `  ${rule.effect} "${rule.id}" (${rule.file}:${rule.line})`;
+  if (result === 'applies') return `${name} applies.`;
+  if (result === 'fails') return `${name} fails at: ${unmet.join(' and ')}.`;
+  if (mismatch.length > 0) return `${name} would apply with another ${mismatch.join(' and ')}.`;
+  return `${name} would apply, but for: ${unmet.join(' and ')}`;
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import { newKey, order } from './authority-client.ts';
+import type { Credentials } from './credentials.ts';
+import { firstRoots, type FirstTrust } from './first-roots.ts';
+import type { KeyStore } from './key-store.ts';
+
+/** What a first start needs. */
+export interface Enrolment extends Omit<FirstTrust, 'authority'> {
+  readonly authority: string | null;
+  readonly agent: string | null;
+  readonly joinToken: string | null;
+  readonly clock: Clock;
+}
+
+/**
+ * The first start: a new key, a join token, a certificate. Of bridges that start at once one enrols and the others take
+ * its identity. Throws Fault `enrolment_needed`, what `firstRoots` throws, or what the authority says.
+ */
+export async function enrol(store: KeyStore, enrolment: Enrolment): Promise<Credentials> {
+  const { agent, joinToken, clock } = enrolment;
+  if (joinToken === null) throw needed(agent, store.folder, 'Ask for one: countersign join-token create');
+  if (agent === null) throw new Fault('usage', 'Say with --agent for which agent the join token is.');
+  const authority = enrolment.authority;
+  if (authority === null) throw new Fault('usage', 'Say with --authority where the join token is redeemed.');
+  await using _lock = await store.lock();
+  const meanwhile = await store.load();
+  if (meanwhile && clock.now() < meanwhile.leaf.notAfter) return meanwhile;
+  const roots = await firstRoots({ ...enrolment, authority });
+  const key = newKey();
+  await store.prepare(key);
+  const path = '/v1/enrol/join-token';
+  const delivered = await order({
+    authority,
+    path,
+    token: joinToken,
+    name: agent,
+    key,
+    roots,
+    present: null,
+    clock,
+  });
+  await store.commit(delivered.certificate, roots);
+  return { certificate: delivered.certificate, key, roots, leaf: delivered.leaf };
+}
+
+function needed(agent: string | null, folder: string, advice: string): Fault {
+  const name = agent ?? '<agent>';
+  return new Fault(
+    'enrolment_needed',
+    `There is no certificate in ${folder} and no join token. ${advice} ${name}, then start once with --join-token-file.`,
+  );
+}
