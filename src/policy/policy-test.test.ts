@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Json, JsonObject } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
+import { readPolicyTests, runPolicyTests } from './policy-test.ts';
+import { policies } from './question.fixture.ts';
+
+const set = policies(
+  '@id("guests") permit (principal in Role::"guest", action, resource in Server::"files") when { context.time < 1000 }; @id("never") forbid (principal, action, resource == Tool::"files/delete");',
+);
+const base = { name: 'a', server: 'files', tool: 'read', roles: ['guest'], expect: 'permit' };
+
+test('A3 a test passes when the decision and the policy behind it are as expected', () => {
+  assert.equal(failure(base), null);
+  assert.equal(failure({ ...base, by: 'guests' }), null);
+  assert.equal(failure({ ...base, tool: 'delete', expect: 'deny', by: 'never' }), null);
+  assert.equal(failure({ ...base, roles: [], expect: 'deny' }), null);
+  assert.equal(failure({ ...base, time: '1970-01-01T00:00:02Z', expect: 'deny' }), null);
+});
+
+test('A3 a test fails when the decision differs, or another policy made it', () => {
+  assert.match(failure({ ...base, expect: 'deny' }) ?? '', /expected deny, got permit/);
+  assert.match(failure({ ...base, roles: [] }) ?? '', /expected permit, got deny/);
+  assert.match(failure({ ...base, by: 'never' }) ?? '', /by guests/);
+  assert.match(failure({ ...base, roles: [], expect: 'deny', by: 'never' }) ?? '', /no policy/);
+  assert.match(failure({ ...base, by: 'guest' }) ?? '', /"guests"/);
+});
+
+test('A3 a test file with a slip is refused with the nearest match', () => {
+  const slips: readonly (readonly [Json, RegExp])[] = [
+    [{}, /tests/],
+    [{ tests: [] }, /at least one/],
+    [{ tests: [base], test: 1 }, /"tests"/],
+    [{ tests: [base, { ...base, rols: ['a'] }] }, /test 2: "rols".*"roles"/],
+    [{ tests: [{ ...base, expect: 'allow' }] }, /test 1 expect/],
+    [{ tests: [{ ...base, tool: undefined, action: 'tools/lst' }] }, /"tools\/list"/],
+    [{ tests: [{ ...base, prompt: 'x' }] }, /one of/],
+    [{ tests: [{ name: 'a', server: 's', expect: 'deny' }] }, /give an action/],
+  ];
+  for (const [file, names] of slips) {
+    assert.throws(
+      () => readPolicyTests(file as JsonObject),
+      (error) => error instanceof Fault && error.code === 'invalid_input' && names.test(error.message),
+      JSON.stringify(file),
+    );
+  }
+});
+
+function failure(row: JsonObject): string | null {
+  const [result] = runPolicyTests(set, readPolicyTests({ tests: [row] }));
+  assert.ok(result);
+  return result.failure;
+}
