@@ -39,7 +39,10 @@ const limits = { totalMilliseconds: 30_000, bodyBytes: 256 * 1024 };
 
 /** A new P-256 key as PKCS #8 PEM. It never leaves this machine. */
 export function newKey(): string {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+  });
 }
 
 /**
@@ -108,7 +111,10 @@ function checkChain(chain: readonly Certificate[], roots: readonly Certificate[]
         isSignedBy(certificate, issuer.publicKey),
     );
     if (!signed) {
-      throw new Fault('gateway_untrusted', 'The certificate does not chain to the root that is trusted here.');
+      throw new Fault(
+        'gateway_untrusted',
+        'The certificate does not chain to the root that is trusted here.',
+      );
     }
   });
 }

@@ -21,9 +21,13 @@ export function explainFailure(error: unknown, { place, leaf, now }: Circumstanc
   const failure = failureOf(fault.cause);
   if (leaf && now > leaf.notAfter && (failure.kind === 'broken' || failure.kind === 'unwelcome')) {
     const ended = new Date(leaf.notAfter).toISOString();
-    return new Fault('certificate_expired', `${place} refused us: our certificate ended at ${ended}. ${enrolAgain}`, {
-      cause: fault.cause,
-    });
+    return new Fault(
+      'certificate_expired',
+      `${place} refused us: our certificate ended at ${ended}. ${enrolAgain}`,
+      {
+        cause: fault.cause,
+      },
+    );
   }
   const [code, what, advice] = explain(fault, failure);
   return new Fault(code, `${place} ${what} ${advice}`, { cause: fault.cause });
@@ -42,7 +46,11 @@ function explain(fault: Fault, failure: Failure): readonly [FaultCode, string, s
     case 'identity_refused':
       return alert(failure.text);
     case 'timed_out':
-      return ['gateway_unreachable', `did not answer: ${failure.text}.`, 'Check that it runs, and the way to it.'];
+      return [
+        'gateway_unreachable',
+        `did not answer: ${failure.text}.`,
+        'Check that it runs, and the way to it.',
+      ];
     case 'unavailable':
       return unreachable(failure);
     default:
@@ -73,7 +81,11 @@ const alerts: readonly (readonly [RegExp, FaultCode, string, string])[] = [
 function alert(text: string): readonly [FaultCode, string, string] {
   const known = alerts.find(([pattern]) => pattern.test(text));
   if (known) return [known[1], known[2], known[3]];
-  return ['identity_refused', `did not accept us: ${text}.`, 'Check that the certificate is of its authority.'];
+  return [
+    'identity_refused',
+    `did not accept us: ${text}.`,
+    'Check that the certificate is of its authority.',
+  ];
 }
 
 /** The code and words of an answer that is not what was asked for: a problem document or a JSON-RPC error. */

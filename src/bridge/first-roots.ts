@@ -49,14 +49,19 @@ export async function readRoots(path: string): Promise<string> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new Fault('not_found', `The root certificates ${path} cannot be read: ${errorText(cause)}`, { cause });
+    throw new Fault('not_found', `The root certificates ${path} cannot be read: ${errorText(cause)}`, {
+      cause,
+    });
   }
   decodePem(text, 'CERTIFICATE');
   return text;
 }
 
 function readFingerprint(text: string): string {
-  const digits = text.replace(/^sha256:/i, '').replaceAll(':', '').toLowerCase();
+  const digits = text
+    .replace(/^sha256:/i, '')
+    .replaceAll(':', '')
+    .toLowerCase();
   if (/^[0-9a-f]{64}$/.test(digits)) return digits;
   throw new Fault('invalid_input', 'A root fingerprint is sha256: and 64 hexadecimal digits.');
 }
@@ -73,7 +78,9 @@ async function offeredRoots(authority: string): Promise<string> {
     if (typeof roots === 'string') return roots;
   } catch (cause) {
     if (cause instanceof Fault && cause.code === 'unavailable') throw cause;
-    throw new Fault('unavailable', `${url.origin} did not show its roots: ${failureOf(cause).text}.`, { cause });
+    throw new Fault('unavailable', `${url.origin} did not show its roots: ${failureOf(cause).text}.`, {
+      cause,
+    });
   }
   throw new Fault('unavailable', `${url.origin} does not answer like an authority. Check --authority.`);
 }

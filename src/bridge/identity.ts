@@ -86,7 +86,11 @@ interface NamedFiles {
 }
 
 function namedFiles({ environment, authorityFile }: IdentityOptions): NamedFiles | null {
-  const { MCP_CLIENT_CERT: certificate = '', MCP_CLIENT_KEY: key = '', MCP_CA_CERT: roots = '' } = environment;
+  const {
+    MCP_CLIENT_CERT: certificate = '',
+    MCP_CLIENT_KEY: key = '',
+    MCP_CA_CERT: roots = '',
+  } = environment;
   if (certificate === '' && key === '') return null;
   if (certificate === '' || key === '') {
     throw new Fault('config_invalid', 'MCP_CLIENT_CERT and MCP_CLIENT_KEY go together; only one is set.');
@@ -108,7 +112,11 @@ function watched(watch: {
   readonly load: () => Promise<Credentials>;
   readonly version: () => Promise<string>;
   readonly store: KeyStore | null;
-  readonly options: { readonly clock: Clock; readonly limits: BridgeLimits; readonly log: (line: string) => void };
+  readonly options: {
+    readonly clock: Clock;
+    readonly limits: BridgeLimits;
+    readonly log: (line: string) => void;
+  };
 }): Identity {
   const { clock, limits, log } = watch.options;
   let held = watch.first;

@@ -42,7 +42,8 @@ export function createKeyStore(folder: string, clock: Clock): KeyStore {
     if (certificate === null || roots === null) return null;
     for (const name of [path.key, path.nextKey]) {
       const key = await readText(name);
-      if (key !== null && matches(certificate, key)) return readCredentials({ certificate, key, roots }, folder);
+      if (key !== null && matches(certificate, key))
+        return readCredentials({ certificate, key, roots }, folder);
     }
     throw new Fault(
       'state_damaged',

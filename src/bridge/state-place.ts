@@ -23,7 +23,10 @@ export function statePlace(question: PlaceQuestion, platform: NodeJS.Platform = 
   }
   if (stateFolder !== null) return stateFolder;
   if (agent === null) {
-    throw new Fault('usage', 'Say which agent this is with --agent, or where its identity lies with --state.');
+    throw new Fault(
+      'usage',
+      'Say which agent this is with --agent, or where its identity lies with --state.',
+    );
   }
   const { hostname, port } = new URL(question.authority ?? question.gateway);
   const realm = `${hostname}_${port === '' ? '443' : port}`.replace(/[^A-Za-z0-9._-]/g, '_');
