@@ -60,7 +60,7 @@ export function authorize(
   });
 }
 
-/** Whether an item of a list would be permitted; arguments are not known yet, so a condition on them may hide nothing. */
+/** Whether an item of a list is shown: some arguments could be permitted. The check on the call decides (law 7). */
 export function mayUse(
   policies: PolicySet,
   standing: Standing,
@@ -68,9 +68,7 @@ export function mayUse(
   target: Target,
   circumstances: Circumstances,
 ): boolean {
-  const decision = policies.decide(question(standing, action, target, null, circumstances));
-  // A condition on arguments cannot be evaluated without them; the check on the call decides (law 7).
-  return decision.outcome === 'permit' || decision.reason === 'policy_error';
+  return policies.couldPermit(question(standing, action, target, null, circumstances));
 }
 
 function questions(

@@ -1,10 +1,12 @@
 import type { Command } from './command.ts';
 import { agentCommands } from './commands/agent.ts';
 import { backupCommands } from './commands/backup.ts';
+import { bridgeCommand } from './commands/bridge.ts';
 import { certCommands } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
 import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
+import { policyCommands } from './commands/policy.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
@@ -13,10 +15,12 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly Command[] = [
   initCommand,
   ...serveCommands,
+  bridgeCommand,
   ...agentCommands,
   ...serverCommands,
   ...certCommands,
   ...joinTokenCommands,
+  ...policyCommands,
   ...backupCommands,
   versionCommand,
   completionCommand(() => commands),

@@ -1,13 +1,7 @@
 import { resolve } from 'node:path';
 import { dataFolder } from '../../authority/data-folder.ts';
-import { openAuthority } from '../../authority/open-authority.ts';
-import { announce } from '../../authority/running-authority.ts';
-import { composeAuthority, listenerNames } from '../../compose/compose-authority.ts';
-import { composeGateway } from '../../compose/compose-gateway.ts';
-import { openOps } from '../../compose/open-ops.ts';
-import { holdOwnIdentity } from '../../compose/own-identity.ts';
+import { composeDeployment } from '../../compose/compose-deployment.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
-import type { Listener } from '../../../http/exchange.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
 
@@ -51,63 +45,21 @@ async function serve(
   input: CommandInput,
   faces: { readonly gateway: boolean },
 ): Promise<CommandResult> {
-  const { clock } = context;
-  const log = context.say;
-  const data = dataFolder(resolve(input.must('folder')));
-  const config = await loadConfig(context, input);
-  await using opened = new AsyncDisposableStack();
-  const authority = opened.use(
-    await openAuthority({
-      data,
-      passphrase: () => readPassphrase(context, input, { confirm: false }),
-      clock,
-      log,
-    }),
+  await using deployment = await composeDeployment({
+    config: await loadConfig(context, input),
+    data: dataFolder(resolve(input.must('folder'))),
+    passphrase: () => readPassphrase(context, input, { confirm: false }),
+    gateway: faces.gateway,
+    clock: context.clock,
+    log: context.say,
+  });
+  const listening = Object.fromEntries(
+    Object.entries(deployment.listeners).map(([name, listener]) => [name, listener.url]),
   );
-  const listeners = opened.use(await composeAuthority({ config, clock, authority, log }));
-  const named: Record<string, Listener> = { ...pick(listeners) };
-  let gateway: Awaited<ReturnType<typeof composeGateway>> | null = null;
-  if (faces.gateway) {
-    const names = listenerNames(config, ['agents']);
-    const identity = opened.use(
-      await holdOwnIdentity({
-        name: 'gateway',
-        ...names,
-        issue: (csr) => authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority'),
-        clock,
-        log,
-      }),
-    );
-    gateway = opened.use(
-      await composeGateway({
-        config,
-        clock,
-        trustDomain: authority.issuer.trustDomain,
-        identity,
-        auditFolder: data.gatewayLog,
-        auditKey: authority.auditKey,
-        follow: (listener) => authority.feed.subscribe(listener),
-        log,
-      }),
-    );
-    named['agents'] = gateway.agents;
-  }
-  named['ops'] = opened.use(await openOps({ config, clock, authority, gateway }));
-  opened.use(await announce(data, { pid: process.pid, authority: listeners.authority.url }));
-  const listening = Object.fromEntries(Object.entries(named).map(([name, listener]) => [name, listener.url]));
   context.stdout.write(`${context.json ? JSON.stringify({ listening }) : ready(listening)}\n`);
   await untilEnded(context.ended);
-  log('Stopping: open requests may end, new ones are refused.');
+  context.say('Stopping: open requests may end, new ones are refused.');
   return { text: '', json: null };
-}
-
-function pick(listeners: {
-  authority: Listener;
-  people: Listener;
-  plain: Listener;
-}): Record<string, Listener> {
-  const { authority, people, plain } = listeners;
-  return { authority, people, plain };
 }
 
 function ready(listening: Readonly<Record<string, string>>): string {

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { steppedClock } from '../../../kernel/clock.ts';
+import { runCli } from '../run-cli.ts';
+import { policyCommands } from './policy.ts';
+
+const examples = join(import.meta.dirname, '../../../../examples/policies');
+
+test('A3 policy check lists the policies and their version', async () => {
+  const { code, stdout } = await run('policy', 'check', examples, '--json');
+  const result = JSON.parse(stdout) as { version: string; policies: { id: string; line: number }[] };
+  assert.equal(code, 0);
+  assert.match(result.version, /^[\w-]{43}$/);
+  assert.ok(result.policies.some(({ id }) => id === 'never-environment'));
+  assert.match((await run('policy', 'check', examples)).stdout, /never-environment +forbid +tour\.cedar/);
+});
+
+test('A3 policy check ends with 2 and file:line for a policy that is not valid, with 4 where there is none', async () => {
+  await inFolder(async (folder) => {
+    assert.equal((await run('policy', 'check', folder)).code, 4);
+    assert.equal((await run('policy', 'check', join(folder, 'missing'))).code, 4);
+    await writeFile(
+      join(folder, 'a.cedar'),
+      '\npermit (principal, action == Action::"tools/cal", resource);',
+    );
+    const { code, stderr } = await run('policy', 'check', folder);
+    assert.equal(code, 2);
+    assert.match(stderr, /a\.cedar:2:\d+: .*"tools\/call".*\[policy_invalid\]/);
+  });
+});
+
+test('A3 policy explain says what decides and which permit missed by one thing', async () => {
+  const asked = ['policy', 'explain', examples, '--server', 'files', '--tool', 'read_text_file'];
+  const permitted = await run(
+    ...asked,
+    '--role',
+    'guest',
+    '--arguments',
+    '{"path":"/srv/documents/public/a"}',
+  );
+  assert.equal(permitted.code, 0);
+  assert.match(permitted.stdout, /^Permitted by guests-may-read-public-files/);
+  const denied = await run(...asked, '--role', 'guest', '--arguments', '{"path":"/etc/passwd"}');
+  assert.match(denied.stdout, /^Denied \(no_policy_permits\)/);
+  assert.match(denied.stdout, /guests-may-read-public-files.*but for: when .*public/);
+  const json = await run(...asked, '--json', '--arguments', '{"path":"/srv/documents/public/a"}');
+  const { decision, findings } = JSON.parse(json.stdout) as {
+    decision: { outcome: string };
+    findings: { id: string; mismatch: string[]; nearMiss: boolean }[];
+  };
+  assert.equal(decision.outcome, 'deny');
+  const near = findings.find(({ id }) => id === 'guests-may-read-public-files');
+  assert.deepEqual([near?.mismatch, near?.nearMiss], [['principal'], true]);
+});
+
+test('A3 policy explain refuses arguments that are no JSON object, and two targets', async () => {
+  const asked = ['policy', 'explain', examples, '--server', 'files', '--tool', 'read_text_file'];
+  assert.equal((await run(...asked, '--arguments', '[]')).code, 2);
+  assert.notEqual((await run(...asked, '--arguments', '{')).code, 0);
+  assert.equal((await run(...asked, '--prompt', 'x')).code, 2);
+});
+
+test('A3 policy test passes the tests of the example, and ends with 6 when one fails', async () => {
+  const good = await run('policy', 'test', examples, join(examples, 'tour-tests.yaml'));
+  assert.match(good.stdout, /\n\d+ passed, 0 failed\.\n$/);
+  assert.equal(good.code, 0);
+  await inFolder(async (folder) => {
+    const file = join(folder, 'tests.yaml');
+    await writeFile(file, 'tests:\n  - {name: a, server: everything, tool: get-env, expect: permit}\n');
+    const bad = await run('policy', 'test', examples, file);
+    assert.equal(bad.code, 6);
+    assert.match(bad.stdout, /FAILED {2}a: expected permit, got deny: .*never-environment/);
+    const json = await run('policy', 'test', examples, file, '--json');
+    assert.equal(json.code, 6);
+    assert.equal((JSON.parse(json.stdout) as { failed: number }).failed, 1);
+  });
+});
+
+test('A3 policy test without tests, or with a slip in them, is refused', async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'tests.yaml');
+    assert.equal((await run('policy', 'test', examples, file)).code, 4);
+    for (const text of ['', 'tests: []', 'tests:\n  - {name: a, servr: b, expect: deny}', 'tests: [']) {
+      await writeFile(file, text);
+      assert.equal((await run('policy', 'test', examples, file)).code, 2, text);
+    }
+  });
+});
+
+test('A3 policy schema prints the schema', async () => {
+  assert.match((await run('policy', 'schema')).stdout, /entity Tool in \[Server\]/);
+});
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function run(
+  ...argv: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const code = await runCli(
+    argv,
+    {
+      stdin: new PassThrough(),
+      stdout,
+      stderr,
+      env: {},
+      isTty: false,
+      ended: new AbortController().signal,
+      clock: steppedClock(1_800_000_000_000),
+    },
+    policyCommands,
+  );
+  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+}

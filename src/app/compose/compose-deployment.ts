@@ -1,0 +1,78 @@
+import type { Listener } from '../../http/exchange.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { DataFolder } from '../authority/data-folder.ts';
+import { openAuthority } from '../authority/open-authority.ts';
+import { announce } from '../authority/running-authority.ts';
+import type { Config } from '../config/config.ts';
+import { composeAuthority, listenerNames } from './compose-authority.ts';
+import { composeGateway, type RunningGateway } from './compose-gateway.ts';
+import { openOps } from './open-ops.ts';
+import { holdOwnIdentity } from './own-identity.ts';
+
+/** An authority at work, and a gateway beside it when one was asked for. */
+export interface Deployment extends AsyncDisposable {
+  readonly authority: Authority;
+  readonly gateway: RunningGateway | null;
+  /** Every open listener, by name. */
+  readonly listeners: Readonly<Record<string, Listener>>;
+}
+
+export interface DeploymentOptions {
+  readonly config: Config;
+  readonly data: DataFolder;
+  readonly passphrase: () => Promise<string>;
+  readonly gateway: boolean;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+}
+
+/** Opens a data folder and everything that serves it. Throws what `openAuthority`, `listen` and the log throw. */
+export async function composeDeployment(options: DeploymentOptions): Promise<Deployment> {
+  const { config, data, clock, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const { passphrase } = options;
+  const authority = opened.use(await openAuthority({ data, passphrase, clock, log }));
+  const own = opened.use(await composeAuthority({ config, clock, authority, log }));
+  const listeners: Record<string, Listener> = {
+    authority: own.authority,
+    people: own.people,
+    plain: own.plain,
+  };
+  const gateway = options.gateway ? opened.use(await besideAuthority(authority, options)) : null;
+  if (gateway) listeners['agents'] = gateway.agents;
+  listeners['ops'] = opened.use(await openOps({ config, clock, authority, gateway }));
+  opened.use(await announce(data, { pid: process.pid, authority: own.authority.url }));
+  const held = opened.move();
+  return { authority, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** A gateway in the authority's own process: its feed and its certificate need no network. */
+async function besideAuthority(authority: Authority, options: DeploymentOptions): Promise<RunningGateway> {
+  const { config, data, clock, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const names = listenerNames(config, ['agents']);
+  const identity = opened.use(
+    await holdOwnIdentity({
+      name: 'gateway',
+      ...names,
+      issue: (csr) => authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority'),
+      clock,
+      log,
+    }),
+  );
+  const gateway = opened.use(
+    await composeGateway({
+      config,
+      clock,
+      trustDomain: authority.issuer.trustDomain,
+      identity,
+      auditFolder: data.gatewayLog,
+      auditKey: authority.auditKey,
+      follow: (listener) => authority.feed.subscribe(listener),
+      log,
+    }),
+  );
+  const held = opened.move();
+  return { ...gateway, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}

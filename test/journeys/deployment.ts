@@ -1,0 +1,145 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dataFolder, type DataFolder } from '../../src/app/authority/data-folder.ts';
+import { initAuthority } from '../../src/app/authority/init-authority.ts';
+import { composeDeployment, type Deployment } from '../../src/app/compose/compose-deployment.ts';
+import { configSchema, toConfig } from '../../src/app/config/config.ts';
+import type { RunningGateway } from '../../src/app/compose/compose-gateway.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { readServerDefinition } from '../../src/upstream/server-definition.ts';
+import type { LeafKind } from '../../src/x509/leaf-profile.ts';
+import { encodePem } from '../../src/x509/pem.ts';
+import { buildRequest } from '../../src/x509/request.ts';
+
+/** A whole deployment on loopback with free ports, in a folder that goes away with it. */
+export interface Town extends AsyncDisposable {
+  readonly data: DataFolder;
+  readonly deployment: Deployment;
+  readonly gateway: RunningGateway;
+  readonly passphrase: string;
+  /** The endpoint of one server for agents. */
+  endpoint(server: string): string;
+  readonly authorityUrl: string;
+  /** A certificate for a fresh key, in PEM, for Node's TLS options. */
+  issue(name: string, kind?: LeafKind): Promise<Presentable>;
+  /** Puts policies in force and waits until they are. */
+  permit(cedar: string): Promise<void>;
+  addAgent(name: string, roles?: readonly string[]): Promise<void>;
+  addStdioServer(name: string, command: readonly string[]): Promise<void>;
+  addHttpServer(name: string, url: string): Promise<void>;
+  /** The events of the gateway's log so far. */
+  events(): Promise<readonly { readonly type: string; readonly [field: string]: unknown }[]>;
+}
+
+export interface Presentable {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly serial: string;
+}
+
+const passphrase = 'a passphrase of the test';
+let fresh: Promise<string> | null = null;
+
+/** One `init` for all towns of a process: sealing keys is slow on purpose. */
+function freshAuthority(): Promise<string> {
+  fresh ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-fresh-'));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const data = dataFolder(join(folder, 'authority'));
+    await initAuthority({
+      data,
+      trustDomain: 'example.internal',
+      organization: 'Test',
+      dnsDomains: [],
+      rootKeyFile: data.rootKey,
+      imported: null,
+      passphrase: async () => passphrase,
+      clock: systemClock,
+    });
+    return data.folder;
+  })();
+  return fresh;
+}
+
+/** Opens a town. `settings` are members of the configuration's `gateway`. */
+export async function openTown(settings: Record<string, number> = {}): Promise<Town> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-town-'));
+  const data = dataFolder(join(folder, 'authority'));
+  await cp(await freshAuthority(), data.folder, { recursive: true });
+  const names = ['agents', 'authority', 'people', 'plain', 'ops'];
+  const listeners = Object.fromEntries(names.map((name) => [name, { port: 0 }]));
+  const deployment = await composeDeployment({
+    config: toConfig(configSchema.parse({ listeners, gateway: settings })),
+    data,
+    passphrase: async () => passphrase,
+    gateway: true,
+    clock: systemClock,
+    log: () => undefined,
+  });
+  const { authority, gateway } = deployment;
+  if (!gateway) throw new Error('the deployment has no gateway');
+  const put = async (definition: Parameters<typeof readServerDefinition>[0]): Promise<void> => {
+    const { name } = await authority.putServer(readServerDefinition(definition), false);
+    await until(() => gateway.view.servers().has(name));
+  };
+  return {
+    data,
+    deployment,
+    gateway,
+    passphrase,
+    endpoint: (server) => `${gateway.agents.url}/mcp/${server}`,
+    authorityUrl: deployment.listeners['authority']?.url ?? '',
+    async issue(name, kind = 'agent') {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const csr = encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: name }));
+      const order = { name, kind, csr, dnsNames: [], ipAddresses: [] };
+      const { certificate, roots, serial } = await authority.issueFor(order, 'test');
+      return {
+        ca: roots,
+        cert: certificate,
+        key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        serial,
+      };
+    },
+    async permit(cedar) {
+      const before = gateway.view.policies().version;
+      await writeFile(join(data.policies, 'test.cedar'), cedar);
+      await until(() => gateway.view.policies().version !== before);
+    },
+    async addAgent(name, roles = []) {
+      await authority.addAgent({ name, owner: 'o', purpose: 'p', roles, buildDigest: null });
+      await until(() => gateway.view.identity.agent(name) !== null);
+    },
+    addStdioServer: (name, command) => put({ name, transport: 'stdio', command: [...command] }),
+    addHttpServer: (name, url) => put({ name, transport: 'http', url }),
+    async events() {
+      await gateway.audit.checkpoint();
+      return await readEvents(data.gatewayLog);
+    },
+    async [Symbol.asyncDispose]() {
+      await deployment[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function readEvents(folder: string): Promise<Awaited<ReturnType<Town['events']>>> {
+  const text = await readFile(join(folder, 'log-00000000000000000000.jsonl'), 'utf8');
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { event: { type: string } }).event);
+}
+
+/** Waits for a condition that comes by itself, at most ten seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let waited = 0; waited < 1_000; waited++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('what was waited for did not come');
+}
