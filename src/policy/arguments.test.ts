@@ -47,16 +47,16 @@ test('A1 names that Cedar would read as more get an underscore, and no two names
   const names = ['__entity', '___entity', '____entity', '__extn', '__expr', '_entity', '__other', 'entity'];
   const value = cedarArguments(Object.fromEntries(names.map((name) => [name, name])));
   assert.deepEqual(
-    Object.entries(value).map(([name, was]) => `${String(was)}→${name}`),
+    Object.entries(value).map(([name, was]) => `${JSON.stringify(was)}→${name}`),
     [
-      '__entity→___entity',
-      '___entity→____entity',
-      '____entity→_____entity',
-      '__extn→___extn',
-      '__expr→___expr',
-      '_entity→_entity',
-      '__other→__other',
-      'entity→entity',
+      '"__entity"→___entity',
+      '"___entity"→____entity',
+      '"____entity"→_____entity',
+      '"__extn"→___extn',
+      '"__expr"→___expr',
+      '"_entity"→_entity',
+      '"__other"→__other',
+      '"entity"→entity',
     ],
   );
 });
@@ -84,7 +84,7 @@ test('A1 numbers: whole ones are Long, fractions decimal, and what neither can h
     ['context.arguments.x == "1e+300"', 1e300],
   ];
   for (const [condition, x] of table) {
-    assert.equal(decided(condition, { x }), 'permit', `${condition} with ${String(x)}`);
+    assert.equal(decided(condition, { x }), 'permit', `${condition} with ${JSON.stringify(x)}`);
   }
   assert.equal(decided('context.arguments.x <= 100', { x: 100.5 }), 'policy_error');
   assert.equal(decided('context.arguments.x <= 100', { x: 1e21 }), 'policy_error');

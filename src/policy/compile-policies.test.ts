@@ -58,7 +58,7 @@ test('A3 two policies with one id are refused, over files as well', () => {
 /** Each line: the policy, where the fault is, and what its text must name. */
 const refusals: readonly (readonly [string, string, RegExp])[] = [
   // What does not exist never matches: a typo would be a rule that is not there.
-  ['permit (principal, action == Action::"tools/cal", resource);', '1:37', /"tools\/call"/],
+  ['permit (principal, action == Action::"tools/cal", resource);', '1:38', /"tools\/call"/],
   ['permit (principal, action in [Action::"ping", Action::"tool/list"], resource);', '1:55', /"tools\/list"/],
   ['permit (principal, action in Action::"reed", resource);', '1:38', /"read"/],
   ['permit (principal in Rol::"guest", action, resource);', '1:22', /"Role"/],

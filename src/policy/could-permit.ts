@@ -4,6 +4,7 @@ import { contextReads } from './context-reads.ts';
 import { prepareRules } from './prepared-rules.ts';
 import type { Question } from './question.ts';
 import type { Rule } from './rule.ts';
+import { scopeFits } from './scope-fits.ts';
 
 /**
  * Whether some arguments could be permitted. Policies that do not read them are evaluated as ever; the others with the
@@ -20,7 +21,9 @@ export function possibilityOf(rules: readonly Rule[]): (question: Question) => b
       const { decision, diagnostics } = prepared.ask(request);
       if (diagnostics.errors.length > 0) return false;
       if (decision === 'deny' && diagnostics.reason.length > 0) return false;
-      return evaluateOpen(open, request, decision === 'allow');
+      const fitting = open.filter((rule) => scopeFits(rule, request));
+      if (fitting.length === 0) return decision === 'allow';
+      return evaluateOpen(fitting, request, decision === 'allow');
     } catch {
       // What cannot be evaluated is denied by the call as well.
       return false;

@@ -33,7 +33,7 @@ test('A3 a test file with a slip is refused with the nearest match', () => {
     [{ tests: [base], test: 1 }, /"tests"/],
     [{ tests: [base, { ...base, rols: ['a'] }] }, /test 2: "rols".*"roles"/],
     [{ tests: [{ ...base, expect: 'allow' }] }, /test 1 expect/],
-    [{ tests: [{ ...base, tool: undefined, action: 'tools/lst' }] }, /"tools\/list"/],
+    [{ tests: [{ ...base, action: 'tools/lst' }] }, /"tools\/list"/],
     [{ tests: [{ ...base, prompt: 'x' }] }, /one of/],
     [{ tests: [{ name: 'a', server: 's', expect: 'deny' }] }, /give an action/],
   ];
