@@ -25,7 +25,10 @@ export function countersign(words: readonly string[]): Promise<Ran> {
 
 /** Runs a command that must succeed and gives its `--json` output. */
 export async function ask<Answer>(words: readonly string[]): Promise<Answer> {
-  const ran = await countersign([...words, '--json']);
+  // Words after `--` belong to the server's command line.
+  const end = words.indexOf('--');
+  const at = end < 0 ? words.length : end;
+  const ran = await countersign([...words.slice(0, at), '--json', ...words.slice(at)]);
   if (ran.code !== 0)
     throw new Error(`countersign ${words.join(' ')}: ${ran.stderr.trim() || ran.stdout.trim()}`);
   return JSON.parse(ran.stdout) as Answer;

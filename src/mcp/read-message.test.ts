@@ -134,6 +134,7 @@ test('T6 refuses every ambiguous or broken body by code', () => {
     ['message_invalid', { jsonrpc: '2.0', id: 1, result: {}, error: {} }],
     ['message_invalid', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":9007199254740993}}'],
     ['message_invalid', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":1e400}}'],
+    ['message_invalid', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"s":"\\ud800"}}'],
     ['params_invalid', { jsonrpc: '2.0', id: 1, method: 'ping', params: [] }],
     ['params_invalid', { jsonrpc: '2.0', id: 1, method: 'tools/call', params: {} }],
     ['params_invalid', { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 1 } }],

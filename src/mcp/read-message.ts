@@ -6,7 +6,7 @@ import { checkHeaders } from './check-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import type { HeaderLookup, Inbound, Message } from './message.ts';
 import { MessageFault } from './message-fault.ts';
-import { isCarriedExactly } from './exact-numbers.ts';
+import { isCarriedExactly } from './exact-values.ts';
 import { assumedRevision, eraOf, firstModernRevision, hasBatches, revisions } from './revisions.ts';
 import { targetOf } from './targets.ts';
 
@@ -30,7 +30,7 @@ export function readInbound(input: {
   if (!isCarriedExactly(value)) {
     throw new Fault(
       'message_invalid',
-      'The body holds an integer beyond ±(2^53 − 1) or a number no double can hold. Send it as a string.',
+      'The body holds a lone surrogate, or a number beyond what every reader takes for the same: an integer past ±(2^53 − 1), or one no double holds. Send such a number as a string.',
     );
   }
   const stated = statedRevision(headers);

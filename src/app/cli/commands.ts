@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { agentCommands } from './commands/agent.ts';
+import { auditCommands } from './commands/audit.ts';
 import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { certCommands } from './commands/cert.ts';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   ...certCommands,
   ...joinTokenCommands,
   ...policyCommands,
+  ...auditCommands,
   ...backupCommands,
   versionCommand,
   completionCommand(() => commands),
