@@ -2,6 +2,9 @@ import { sha256, sha256Base64url } from '../kernel/bytes.ts';
 import { canonicalJson, isJsonObject, type Json } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 
+/** The longest line that a log holds, in octets: what a reader must be ready to keep in memory. */
+export const maximumLineOctets = 16 * 1024 * 1024;
+
 /** One line of the log, as a value. */
 export interface Entry {
   readonly index: number;
@@ -9,7 +12,7 @@ export interface Entry {
   readonly time: string;
   /** base64url SHA-256 of the line before, or of the origin for the first. */
   readonly previous: string;
-  readonly event: { readonly [field: string]: Json };
+  readonly event: { readonly type: string; readonly [field: string]: Json };
 }
 
 /** What the first entry of a log links to: a hash of its origin, so that logs cannot be exchanged. */
@@ -35,14 +38,18 @@ export function readEntry(line: string): Entry {
   throw new Fault('audit_broken', 'The line is not the canonical form of an entry.');
 }
 
+const timePattern = /^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 function isEntry(value: Json): value is Json & Entry {
   return (
     isJsonObject(value) &&
     Object.keys(value).length === 4 &&
     typeof value['index'] === 'number' &&
     typeof value['time'] === 'string' &&
+    timePattern.test(value['time']) &&
     typeof value['previous'] === 'string' &&
-    isJsonObject(value['event'])
+    isJsonObject(value['event']) &&
+    typeof value['event']['type'] === 'string'
   );
 }
 

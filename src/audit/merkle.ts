@@ -47,22 +47,27 @@ export class Frontier {
   }
 }
 
-/** The root over leaf hashes, by the recursive definition. */
-export function rootOf(leaves: readonly Uint8Array[]): Uint8Array {
-  const [only] = leaves;
-  if (!only) return sha256(new Uint8Array(0));
-  if (leaves.length === 1) return only;
-  const split = splitPoint(leaves.length);
-  return nodeHash(rootOf(leaves.slice(0, split)), rootOf(leaves.slice(split)));
+/** A half-open range of leaf indexes. */
+export interface LeafRange {
+  readonly from: number;
+  readonly to: number;
 }
 
-/** The audit path of a leaf, from the leaf up (RFC 6962 §2.1.1). */
-export function inclusionPath(index: number, leaves: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (leaves.length <= 1) return [];
-  const split = splitPoint(leaves.length);
-  return index < split
-    ? [...inclusionPath(index, leaves.slice(0, split)), rootOf(leaves.slice(split))]
-    : [...inclusionPath(index - split, leaves.slice(split)), rootOf(leaves.slice(0, split))];
+/** The subtrees whose roots are the audit path of a leaf, from the leaf up (RFC 6962 §2.1.1). */
+export function siblingRanges(index: number, size: number): readonly LeafRange[] {
+  const ranges: LeafRange[] = [];
+  let [from, to] = [0, size];
+  while (to - from > 1) {
+    const middle = from + splitPoint(to - from);
+    if (index < middle) {
+      ranges.unshift({ from: middle, to });
+      to = middle;
+    } else {
+      ranges.unshift({ from, to: middle });
+      from = middle;
+    }
+  }
+  return ranges;
 }
 
 /** Whether a leaf is at an index of the tree with this size and root (RFC 9162 §2.1.3.2). */

@@ -1,72 +1,101 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../kernel/bytes.ts';
+import { isJsonObject, type Json } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
-import { readHistory } from './checkpoint-history.ts';
-import { readCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { type Entry, leafHash, readEntry } from './entry.ts';
-import { inclusionPath, verifyInclusion } from './merkle.ts';
+import { folderKey, segmentsOf } from './log-folder.ts';
+import { Frontier, siblingRanges, verifyInclusion } from './merkle.ts';
 import { readLines } from './read-lines.ts';
-import { listSegments, logFiles } from './segment.ts';
+import { newestNote } from './stored-checkpoints.ts';
 
-/** All that somebody needs who has the log's public key and not the log. */
+/** Shows that one entry is in the log that a checkpoint signs, without the rest of the log. */
 export interface EntryProof {
-  readonly format: 'countersign-audit-proof-1';
-  /** The entry's line. */
-  readonly line: string;
   readonly index: number;
-  /** The audit path from the leaf up, base64 (RFC 6962 §2.1.1). */
-  readonly path: readonly string[];
-  /** The signed checkpoint that the path leads to. */
+  /** The line of the entry as it stands in the log. */
+  readonly entry: string;
+  /** The signed note. */
   readonly checkpoint: string;
+  /** The audit path from the leaf up (RFC 6962 §2.1.1), base64. */
+  readonly path: readonly string[];
 }
 
 /**
- * Proves one entry against the newest checkpoint of its log. Throws Fault `not_found` when there is no such entry or
- * no checkpoint covers it yet.
+ * Proves an entry under the newest checkpoint of a log. Throws Fault `not_found` when there is no such entry or no
+ * checkpoint covers it yet, `audit_broken` when the log does not give the root that the checkpoint signs.
  */
 export async function proveEntry(folder: string, index: number): Promise<EntryProof> {
-  const key = createPublicKey(await readFile(join(folder, logFiles.publicKey)));
-  const newest = (await readHistory(folder, key)).at(-1);
-  if (!newest || index < 0 || index >= newest.size) {
+  const note = await newestNote(folder);
+  const publicKey = await folderKey(folder);
+  const size = note === null ? 0 : readCheckpoint(note, publicKey).size;
+  if (note === null || index >= size || index < 0) {
     throw new Fault(
       'not_found',
-      `No checkpoint covers entry ${index}; the newest covers ${newest?.size ?? 0} entries.`,
+      `No checkpoint of ${folder} covers entry ${index}; ${size} entries are covered.`,
     );
   }
-  const leaves: Uint8Array[] = [];
-  let wanted = '';
-  for (const segment of await listSegments(folder)) {
-    for await (const { text, whole } of readLines(join(folder, segment.name))) {
-      if (!whole || leaves.length >= newest.size) break;
-      if (leaves.length === index) wanted = text;
-      leaves.push(leafHash(text));
-    }
+  const ranges = siblingRanges(index, size).map((range) => ({ ...range, tree: new Frontier() }));
+  let entry: string | null = null;
+  let at = 0;
+  for await (const line of linesTo(folder, size)) {
+    if (at === index) entry = line;
+    else ranges.find(({ from, to }) => at >= from && at < to)?.tree.append(leafHash(line));
+    at += 1;
   }
-  const proof: EntryProof = {
-    format: 'countersign-audit-proof-1',
-    line: wanted,
-    index,
-    path: inclusionPath(index, leaves).map(toBase64),
-    checkpoint: newest.note,
-  };
-  verifyProof(proof, key);
+  const path = ranges.map(({ tree }) => toBase64(tree.root()));
+  const proof = { index, entry: entry ?? '', checkpoint: note, path };
+  verifyProof(proof, publicKey);
   return proof;
 }
 
-/** Verifies a proof under the log's public key and gives the entry. Throws Fault `audit_broken`. */
-export function verifyProof(proof: EntryProof, publicKey: KeyObject): Entry {
-  const { size, root } = readCheckpoint(proof.checkpoint, publicKey);
-  const path = proof.path.map((text) => fromBase64(text));
-  const whole = path.filter((hash): hash is Uint8Array => hash?.length === 32);
-  const entry = readEntry(proof.line);
-  const holds =
-    whole.length === path.length &&
-    entry.index === proof.index &&
-    verifyInclusion({ index: proof.index, size, path: whole }, leafHash(proof.line), root);
-  if (!holds) {
-    throw new Fault('audit_broken', 'The proof does not lead from the entry to the signed checkpoint.');
+/** What a proof that holds has shown. */
+export interface ProvenEntry {
+  readonly entry: Entry;
+  readonly checkpoint: Checkpoint;
+}
+
+/** Checks a proof with the key of the log and nothing else. Throws Fault `audit_broken` when it does not hold. */
+export function verifyProof(proof: EntryProof, publicKey: KeyObject): ProvenEntry {
+  const checkpoint = readCheckpoint(proof.checkpoint, publicKey);
+  const entry = readEntry(proof.entry);
+  const path = proof.path.map(fromBase64).filter((hash) => hash?.length === 32) as Uint8Array[];
+  const claim = { index: proof.index, size: checkpoint.size, path };
+  const whole = path.length === proof.path.length && entry.index === proof.index;
+  if (!whole || !verifyInclusion(claim, leafHash(proof.entry), checkpoint.root)) {
+    throw new Fault('audit_broken', `The proof does not show that entry ${proof.index} is in the log.`);
   }
-  return entry;
+  return { entry, checkpoint };
+}
+
+/** Reads a proof that was stored as JSON. Throws Fault `invalid_input`. */
+export function readProof(value: Json): EntryProof {
+  const { index, entry, checkpoint, path } = isJsonObject(value) ? value : {};
+  const hashes = Array.isArray(path) ? path.filter((hash) => typeof hash === 'string') : [];
+  if (
+    !Number.isSafeInteger(index) ||
+    typeof entry !== 'string' ||
+    typeof checkpoint !== 'string' ||
+    !Array.isArray(path) ||
+    hashes.length !== path.length
+  ) {
+    throw new Fault('invalid_input', 'A proof has the members index, entry, checkpoint and path.');
+  }
+  return { index: Number(index), entry, checkpoint, path: hashes };
+}
+
+async function* linesTo(folder: string, size: number): AsyncGenerator<string> {
+  let at = 0;
+  for (const segment of await segmentsOf(folder)) {
+    if (segment.first !== at) break;
+    for await (const { text, whole } of readLines(join(folder, segment.name))) {
+      if (at === size) return;
+      if (!whole || text === null) break;
+      at += 1;
+      yield text;
+    }
+  }
+  if (at < size) {
+    throw new Fault('audit_broken', `Entry ${at} is not in the log. Run: countersign audit verify ${folder}`);
+  }
 }

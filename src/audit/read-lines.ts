@@ -1,41 +1,60 @@
-import { open } from 'node:fs/promises';
-import { Fault } from '../kernel/fault.ts';
+import { createReadStream } from 'node:fs';
+import { maximumLineOctets } from './entry.ts';
 
-/** The longest line that is read, in octets; an entry is far smaller. */
-const longestLine = 16 * 1024 * 1024;
-
-/** One line of a file without its line break; `whole` is false for what stands after the last line break. */
+/** One line of a file. */
 export interface Line {
-  readonly text: string;
+  /** Counted from 1. */
+  readonly number: number;
+  /** Without its line break; null when it is not UTF-8 or longer than an entry may be. */
+  readonly text: string | null;
+  /** Whether its line break is there. */
   readonly whole: boolean;
-  /** Where the line ends in the file, in octets. */
-  readonly end: number;
+  /** How many octets it takes, without its line break. */
+  readonly octets: number;
 }
 
-/** Reads a file line by line from a position with bounded memory. Throws Fault `audit_broken` for an endless line. */
-export async function* readLines(path: string, from = 0): AsyncGenerator<Line, void, undefined> {
-  const file = await open(path, 'r');
-  try {
-    const chunk = Buffer.alloc(64 * 1024);
-    let rest = Buffer.alloc(0);
-    let position = from;
-    for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
-      if (bytesRead === 0) break;
-      position += bytesRead;
-      let bytes: Buffer = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-      for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a)) {
-        const text = bytes.toString('utf8', 0, at);
-        bytes = bytes.subarray(at + 1);
-        yield { text, whole: true, end: position - bytes.length };
-      }
-      if (bytes.length > longestLine) {
-        throw new Fault('audit_broken', `${path} has a line longer than ${longestLine} octets.`);
-      }
-      rest = Buffer.from(bytes);
+/**
+ * The lines of a part of a file, one at a time; never holds more than one line and one chunk. Ends after a line that
+ * is too long.
+ */
+export async function* readLines(
+  path: string,
+  part: { readonly start?: number; readonly end?: number } = {},
+): AsyncGenerator<Line> {
+  // With the BOM kept and no replacement characters, the text has exactly the octets of the file.
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const last = part.end === undefined ? {} : { end: part.end - 1 };
+  if (part.end !== undefined && part.end <= (part.start ?? 0)) return;
+  let number = 1;
+  let pending: Buffer[] = [];
+  let octets = 0;
+  for await (const chunk of createReadStream(path, {
+    start: part.start ?? 0,
+    ...last,
+  }) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, from)) {
+      pending.push(chunk.subarray(from, at));
+      octets += at - from;
+      yield { number, text: textOf(decoder, pending, octets), whole: true, octets };
+      if (octets > maximumLineOctets) return;
+      number += 1;
+      pending = [];
+      octets = 0;
+      from = at + 1;
     }
-    if (rest.length > 0) yield { text: rest.toString('utf8'), whole: false, end: position };
-  } finally {
-    await file.close();
+    if (from < chunk.length) pending.push(chunk.subarray(from));
+    octets += chunk.length - from;
+    if (octets > maximumLineOctets) break;
+  }
+  if (octets > 0) yield { number, text: textOf(decoder, pending, octets), whole: false, octets };
+}
+
+function textOf(decoder: TextDecoder, parts: readonly Buffer[], octets: number): string | null {
+  if (octets > maximumLineOctets) return null;
+  try {
+    return decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+  } catch {
+    return null;
   }
 }

@@ -3,14 +3,18 @@ import { readdir } from 'node:fs/promises';
 /** The files of a log are named by the index of their first entry. */
 const pattern = /^log-(\d{20})\.jsonl$/;
 
+/** One file of a log, named by the index of its first entry. */
+export interface Segment {
+  readonly name: string;
+  readonly first: number;
+}
+
 export function segmentName(firstIndex: number): string {
   return `log-${String(firstIndex).padStart(20, '0')}.jsonl`;
 }
 
 /** The segments of a folder in order, with the index of their first entry. */
-export async function listSegments(
-  folder: string,
-): Promise<readonly { readonly name: string; readonly first: number }[]> {
+export async function listSegments(folder: string): Promise<readonly Segment[]> {
   const names = (await readdir(folder)).sort();
   return names.flatMap((name) => {
     const first = pattern.exec(name)?.[1];

@@ -1,38 +1,34 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type EntryProof, proveEntry, verifyProof } from '../../../audit/prove.ts';
+import { once } from 'node:events';
 import type { Entry } from '../../../audit/entry.ts';
+import { readPublicKey } from '../../../audit/log-folder.ts';
+import { proveEntry, readProof, verifyProof } from '../../../audit/prove.ts';
 import { tailLog } from '../../../audit/tail.ts';
-import { type Verification, verifyAuditLog } from '../../../audit/verify.ts';
-import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
+import { type AuditVerification, verifyAuditLog } from '../../../audit/verify.ts';
+import { canonicalJson, isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
 import { writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { parseJson } from '../../../kernel/parse-json.ts';
-import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
-import { exitCodeFor } from '../exit-codes.ts';
+import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { printable } from '../format-table.ts';
 
 const folder = { name: 'folder', meaning: 'the folder of the log', count: 'one' } as const;
-const keyFlag: Flag = {
-  name: 'key',
-  kind: 'text',
-  placeholder: 'file',
-  meaning: "the log's public key in PEM, kept elsewhere, instead of the one in its folder",
-};
+const keyMeaning = 'the public key of the log in PEM, kept outside its folder';
 
-/** The commands about the audit log; they read its files only and need no authority. */
+/** The commands about audit logs; they read files only and need no authority. */
 export const auditCommands: readonly Command[] = [
   {
     path: ['audit', 'verify'],
-    summary: 'Verify a log: links, signed checkpoints, nothing missing',
-    example: 'countersign audit verify .countersign/gateway-log',
+    summary: 'Verify a whole log and name the first broken entry',
+    example: 'countersign audit verify ./data/gateway-log --key ./gateway-log.pem',
     flags: [
-      keyFlag,
+      { name: 'key', kind: 'text', placeholder: 'file', meaning: keyMeaning },
+      { name: 'origin', kind: 'text', meaning: 'the origin that the log must have' },
       {
-        name: 'known',
-        kind: 'list',
+        name: 'checkpoint',
+        kind: 'text',
         placeholder: 'file',
-        meaning: 'a checkpoint of this log kept elsewhere; may be repeated',
+        meaning: 'a checkpoint that was kept elsewhere and must still fit',
       },
     ],
     positionals: [folder],
@@ -40,164 +36,161 @@ export const auditCommands: readonly Command[] = [
   },
   {
     path: ['audit', 'tail'],
-    summary: 'Show the entries of a log',
-    example: 'countersign audit tail .countersign/gateway-log --follow --agent ci-bot',
+    summary: 'Show the newest entries of a log',
+    example: 'countersign audit tail ./data/gateway-log --follow --refused',
     flags: [
-      {
-        name: 'from',
-        kind: 'integer',
-        placeholder: 'index',
-        meaning: 'the first entry to show',
-        default: '0',
-      },
-      { name: 'follow', kind: 'switch', meaning: 'go on with entries as they come' },
-      { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'only what concerns this agent' },
-      {
-        name: 'type',
-        kind: 'text',
-        placeholder: 'prefix',
-        meaning: "only this type, or a group such as 'call.'",
-      },
+      { name: 'follow', kind: 'switch', meaning: 'wait for new entries and show them' },
+      { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'only entries about this agent' },
+      { name: 'refused', kind: 'switch', meaning: 'only what was refused' },
+      { name: 'lines', kind: 'integer', meaning: 'how many entries to begin with', default: '10' },
     ],
     positionals: [folder],
     run: tail,
   },
   {
     path: ['audit', 'prove'],
-    summary: 'Prove one entry against a signed checkpoint, or check such a proof',
-    example: 'countersign audit prove .countersign/gateway-log 42 --out proof.json',
-    flags: [
-      { name: 'out', kind: 'text', placeholder: 'file', meaning: 'where to write the proof' },
-      { name: 'check', kind: 'text', placeholder: 'file', meaning: 'a proof to check; needs --key' },
-      keyFlag,
-    ],
-    positionals: [
-      { name: 'folder', meaning: 'the folder of the log', count: 'optional' },
-      { name: 'index', meaning: 'the index of the entry', count: 'optional' },
-    ],
+    summary: 'Prove that one entry is in the log that its checkpoint signs',
+    example: 'countersign audit prove ./data/gateway-log 42 --out ./entry-42.json',
+    flags: [{ name: 'out', kind: 'text', placeholder: 'file', meaning: 'where to write the proof, as JSON' }],
+    positionals: [folder, { name: 'index', meaning: 'the index of the entry', count: 'one' }],
     run: prove,
+  },
+  {
+    path: ['audit', 'check-proof'],
+    summary: 'Check the proof of an entry, without the log',
+    example: 'countersign audit check-proof ./entry-42.json --key ./gateway-log.pem',
+    flags: [{ name: 'key', kind: 'text', placeholder: 'file', meaning: keyMeaning, required: true }],
+    positionals: [{ name: 'proof', meaning: 'the file that audit prove wrote', count: 'one' }],
+    run: checkProof,
   },
 ];
 
 async function verify(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const publicKey = await keyOf(input);
-  const known = await Promise.all(input.list('known').map((file) => readFile(file, 'utf8')));
-  const found = await verifyAuditLog(input.word('folder'), { ...(publicKey && { publicKey }), known });
+  const [key, origin, checkpoint] = [input.text('key'), input.text('origin'), input.text('checkpoint')];
+  const result = await verifyAuditLog(input.word('folder'), {
+    ...(key === null ? {} : { publicKey: await readPublicKey(key) }),
+    ...(origin === null ? {} : { origin }),
+    ...(checkpoint === null ? {} : { checkpoint: await readText(checkpoint) }),
+  });
   return {
-    text: describe(found),
-    json: { ...found, firstBroken: found.firstBroken && { ...found.firstBroken } },
-    exitCode: found.ok ? 0 : exitCodeFor('audit_broken'),
+    text: verificationText(result).map(printable).join('\n'),
+    json: { ...result, torn: result.torn && { ...result.torn }, firstBroken: brokenJson(result) },
+    // 6: a verification ran to its end and found that the thing does not verify.
+    exitCode: result.ok ? 0 : 6,
   };
 }
 
-function describe(found: Verification): string {
-  const { firstBroken, entries, covered, checkpoints, keyFrom } = found;
+function brokenJson({ firstBroken }: AuditVerification): Json {
+  return firstBroken && { ...firstBroken };
+}
+
+function verificationText(result: AuditVerification): readonly string[] {
+  const { firstBroken, torn, entries, checkpoints, checkpointSize } = result;
   if (firstBroken) {
-    const where = firstBroken.line > 0 ? `${firstBroken.file} line ${firstBroken.line}` : firstBroken.file;
+    const { index, file, line, reason } = firstBroken;
     return [
-      `BROKEN at entry ${firstBroken.index} (${where}): ${firstBroken.reason}`,
-      `The ${entries} entries before it hold; ${covered} of them are under a signed checkpoint.`,
-    ].join('\n');
+      `Broken at entry ${index} (${file}, line ${line}): ${reason}`,
+      `The ${entries} entries before it stand as they were written; ${checkpointSize} of them are signed for.`,
+    ];
   }
-  const lines = [
-    `The log ${printable(found.origin)} verifies: ${entries} entries, ${covered} under ${checkpoints} signed checkpoints.`,
+  return [
+    `The log ${result.origin} verifies: ${entries} entries, ${checkpointSize} of them signed for, in ${checkpoints} checkpoints.`,
+    `Merkle root ${result.root}`,
+    ...(checkpointSize < entries ? [`${entries - checkpointSize} entries have no checkpoint yet.`] : []),
+    ...(torn
+      ? [`${torn.file}, line ${torn.line}, is half written: a writer is at work, or a crash cut it off.`]
+      : []),
+    ...(result.keyFrom === 'folder'
+      ? ['The key is the one in the folder. Give --key with a copy kept elsewhere: both could be replaced.']
+      : []),
   ];
-  if (found.unfinished > 0) lines.push(`After them stand ${found.unfinished} octets of an unfinished entry.`);
-  if (keyFrom === 'folder')
-    lines.push(
-      'The key was the one in the folder; with --key, one kept elsewhere also shows a replaced log.',
-    );
-  return lines.join('\n');
 }
 
 async function tail(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const agent = input.text('agent');
-  const type = input.text('type');
-  const follow = input.on('follow');
-  const signal = follow ? context.ended : new AbortController().signal;
-  for await (const entry of tailLog(input.word('folder'), {
-    from: input.integer('from') ?? 0,
-    follow,
-    signal,
-  })) {
-    const { event } = entry;
-    if (agent !== null && event['agent'] !== agent && event['name'] !== agent) continue;
-    if (type !== null && !(typeof event['type'] === 'string' && event['type'].startsWith(type))) continue;
-    const line = context.json ? JSON.stringify(entry) : lineOf(entry);
-    if (!context.stdout.write(`${line}\n`)) await drained(context);
+  const path = input.word('folder');
+  const limit = Math.max(0, input.integer('lines') ?? 10);
+  const wanted = filterOf(input);
+  const recent: Entry[] = [];
+  let next = 0;
+  for await (const entry of tailLog(path, { follow: false })) {
+    next = entry.index + 1;
+    if (wanted(entry)) recent.push(entry);
+    if (recent.length > limit) recent.shift();
+  }
+  if (!input.on('follow')) {
+    return { text: recent.map(entryText).join('\n'), json: recent.map((entry) => ({ ...entry })) };
+  }
+  for (const entry of recent) await show(context, entry);
+  for await (const entry of tailLog(path, { from: next, follow: true, signal: context.ended })) {
+    if (wanted(entry)) await show(context, entry);
   }
   return { text: '', json: null };
 }
 
-function drained(context: CommandContext): Promise<void> {
-  return new Promise((resolve) => context.stdout.once('drain', () => resolve()));
+function filterOf(input: CommandInput): (entry: Entry) => boolean {
+  const agent = input.text('agent');
+  const refused = input.on('refused');
+  return ({ event }) =>
+    (agent === null || [event['agent'], event['name']].includes(agent)) &&
+    (!refused || event.type.endsWith('.refused'));
 }
 
-function lineOf({ index, time, event }: Entry): string {
-  const { type, ...rest } = event;
-  const shown = ['agent', 'name', 'server', 'code', 'reason', 'policies', 'status', 'serial', 'messages'];
-  const parts = shown.flatMap((name) => {
-    const value = rest[name];
-    if (value === undefined || value === null || value === '') return [];
-    return [`${name}=${name === 'messages' ? methods(value) : JSON.stringify(value)}`];
-  });
-  return printable(`${index} ${time} ${String(type)} ${parts.join(' ')}`);
+/** One entry a line; with --json the canonical line of the log itself. */
+async function show(context: CommandContext, entry: Entry): Promise<void> {
+  const line = context.json ? canonicalJson({ ...entry }) : entryText(entry);
+  if (!context.stdout.write(`${line}\n`)) await once(context.stdout, 'drain', { signal: context.ended });
 }
 
-function methods(value: Json): string {
-  if (!Array.isArray(value)) return '';
-  return value
-    .map((message: Json) => (isJsonObject(message) ? [message['method'], message['target']] : []))
-    .map((words) => words.filter((word) => typeof word === 'string').join(':'))
-    .join(',');
+function entryText({ index, time, event }: Entry): string {
+  const messages = Array.isArray(event['messages']) ? event['messages'].filter(isJsonObject) : [];
+  const acts = messages.map(({ method, target }) => [method, target].filter(isText).join(' '));
+  const who = event['agent'] ?? event['name'];
+  const words = [
+    time,
+    `#${index}`,
+    event['type'],
+    who,
+    event['server'],
+    ...acts,
+    event['code'],
+    event['reason'],
+  ];
+  return printable(words.filter(isText).join('  '));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 async function prove(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const check = input.text('check');
-  if (check !== null) return await checkProof(check, await keyOf(input));
-  const [place] = input.words('folder');
-  const [index] = input.words('index');
-  if (place === undefined || index === undefined || !/^\d{1,15}$/.test(index)) {
-    throw new Fault('usage', 'Name the folder of the log and the index of an entry, or --check a proof.');
+  const word = input.word('index');
+  if (!/^\d{1,15}$/.test(word)) {
+    throw new Fault('usage', `${word} is not the index of an entry: a whole number, from 0.`);
   }
-  const proof = await proveEntry(place, Number(index));
-  const json = { ...proof };
+  const proof = await proveEntry(input.word('folder'), Number(word));
+  const json: Json = { ...proof };
   const out = input.text('out');
   if (out === null) return { text: JSON.stringify(json, null, 2), json };
   await writeDurably(out, `${JSON.stringify(json, null, 2)}\n`, 0o644);
-  return { text: `The proof of entry ${index} is in ${out}.`, json };
+  return { text: `The proof of entry ${proof.index} is in ${out}.`, json };
 }
 
-async function checkProof(file: string, key: KeyObject | null): Promise<CommandResult> {
-  if (!key) throw new Fault('usage', "--check needs --key, the log's public key from a place you trust.");
-  const proof = readProof(parseJson(await readFile(file)));
-  const entry = verifyProof(proof, key);
-  return { text: `The proof holds.\n${proof.line}`, json: { ok: true, entry: { ...entry } } };
+async function checkProof(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const proof = readProof(parseJson(await readText(input.word('proof'))));
+  const { entry, checkpoint } = verifyProof(proof, await readPublicKey(input.must('key')));
+  return {
+    text: [
+      `Entry ${entry.index} is in the log ${checkpoint.origin} of ${checkpoint.size} entries:`,
+      entryText(entry),
+    ]
+      .map(printable)
+      .join('\n'),
+    json: { ok: true, origin: checkpoint.origin, size: checkpoint.size, entry: { ...entry } },
+  };
 }
 
-function readProof(value: Json): EntryProof {
-  if (isJsonObject(value) && value['format'] === 'countersign-audit-proof-1') {
-    const { line, index, path, checkpoint } = value;
-    const texts = Array.isArray(path) ? path.filter((text: Json) => typeof text === 'string') : [];
-    if (
-      typeof line === 'string' &&
-      typeof index === 'number' &&
-      typeof checkpoint === 'string' &&
-      Array.isArray(path) &&
-      texts.length === path.length
-    ) {
-      return { format: value['format'], line, index, path: texts, checkpoint };
-    }
-  }
-  throw new Fault('invalid_input', 'The file is not a proof that `countersign audit prove` wrote.');
-}
-
-async function keyOf(input: CommandInput): Promise<KeyObject | null> {
-  const file = input.text('key');
-  if (file === null) return null;
-  try {
-    return createPublicKey(await readFile(file));
-  } catch (cause) {
-    throw new Fault('invalid_input', `${file} is not a public key in PEM.`, { cause });
-  }
+async function readText(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Fault('not_found', `The file ${path} cannot be read.`, { cause });
+  });
 }
