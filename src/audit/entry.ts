@@ -4,6 +4,8 @@ import { Fault } from '../kernel/fault.ts';
 
 /** The longest line that a log holds, in octets: what a reader must be ready to keep in memory. */
 export const maximumLineOctets = 16 * 1024 * 1024;
+/** The largest event, in octets of canonical JSON: a line without its index, link and time. */
+export const maximumEventOctets = maximumLineOctets - 1024;
 
 /** One line of the log, as a value. */
 export interface Entry {

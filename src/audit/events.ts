@@ -30,6 +30,7 @@ export const auditEvents = {
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
+  'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',
   'admin.command': 'An administrator changed something.',
   'authority.created': 'The authority was made.',
 } as const;

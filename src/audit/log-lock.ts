@@ -1,30 +1,57 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { Fault } from '../kernel/fault.ts';
+import { randomId } from '../kernel/random.ts';
 
 /**
  * Makes this process the only writer of a log. The lock of a process that is gone is taken over.
  * Throws Fault `state_locked`.
  */
 export async function lockLog(path: string): Promise<AsyncDisposable> {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const file = await open(path, 'wx', 0o600);
-      await file.writeFile(String(process.pid));
-      await file.close();
-      return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  const own = await holderText(process.pid);
+  const temporary = `${path}.${randomId()}.tmp`;
+  await writeFile(temporary, own, { mode: 0o600 });
+  try {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      // A link appears with its content, or not at all.
+      if (await tryLink(temporary, path)) {
+        return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+      }
+      const holder = await readFile(path, 'utf8').catch(() => '');
+      if (await isHeld(holder, own)) break;
+      await removeStale(path, holder);
     }
-    const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-    if (holder !== process.pid && isAlive(holder)) break;
-    if (holder === process.pid && attempt === 0) break;
-    await rm(path, { force: true });
+  } finally {
+    await rm(temporary, { force: true });
   }
   throw new Fault('state_locked', `Another process writes the log ${path} belongs to. Stop it first.`);
 }
 
-function isAlive(pid: number): boolean {
+/**
+ * A process number alone would be mistaken after a restart, above all in a container, where it is the same each time:
+ * the start of the process tells them apart.
+ */
+async function holderText(pid: number): Promise<string> {
+  return `${pid} ${(await startOf(pid)) ?? performance.timeOrigin}`;
+}
+
+/** When a process began, as Linux counts it (proc_pid_stat(5), field 22); null elsewhere. */
+async function startOf(pid: number): Promise<string | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  // The second field is a name in parentheses that may itself have spaces.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+}
+
+async function isHeld(holder: string, own: string): Promise<boolean> {
+  const [pidText = '', start = ''] = holder.split(' ');
+  const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 0) return false;
+  if (pid === process.pid) return holder === own;
+  if (!isAlive(pid)) return false;
+  const actual = await startOf(pid);
+  return actual === null || actual === start;
+}
+
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -32,4 +59,27 @@ function isAlive(pid: number): boolean {
     // EPERM: it exists and is somebody else's.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the lock that was judged, and puts another back that came in its place meanwhile. */
+async function removeStale(path: string, judged: string): Promise<void> {
+  const aside = `${path}.${randomId()}.stale`;
+  try {
+    await rename(path, aside);
+  } catch {
+    // Another process removed it first.
+    return;
+  }
+  if ((await readFile(aside, 'utf8')) !== judged) await tryLink(aside, path);
+  await rm(aside, { force: true });
 }

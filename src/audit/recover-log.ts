@@ -1,11 +1,12 @@
 import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBase64url } from '../kernel/bytes.ts';
+import { equalBytes, fromBase64url } from '../kernel/bytes.ts';
 import { isJsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { genesis, leafHash, linkOf, readEntry } from './entry.ts';
 import { Frontier } from './merkle.ts';
-import { listSegments, logFiles } from './segment.ts';
+import { listSegments, logFiles, type Segment } from './segment.ts';
 
 /** Where a log ended: all that is needed to go on. */
 export interface LogEnd {
@@ -20,37 +21,77 @@ export interface LogEnd {
 
 /**
  * Reads a log to its end and removes an entry that a crash cut off. Starts at the last segment when the frontier before
- * it was kept. Throws Fault `audit_broken` for damage anywhere else.
+ * it was kept and leads to the newest checkpoint. Throws Fault `audit_broken` for damage anywhere else, and when the
+ * checkpoint covers more or other entries.
  */
-export async function recoverLog(folder: string, origin: string): Promise<LogEnd> {
+export async function recoverLog(folder: string, origin: string, newest: Checkpoint | null): Promise<LogEnd> {
   const segments = await listSegments(folder);
+  const end =
+    (await readLastSegment(folder, segments, newest)) ??
+    (await readOn(folder, segments, newest, { size: 0, link: genesis(origin), frontier: new Frontier() }));
+  if (end.segment && end.removed > 0) await truncate(end.segment.path, end.segment.bytes);
+  return end;
+}
+
+type Beginning = Pick<LogEnd, 'size' | 'link' | 'frontier'>;
+
+/** Null when that is not enough to be sure: then the whole log is read, which also says what is wrong. */
+async function readLastSegment(
+  folder: string,
+  segments: readonly Segment[],
+  newest: Checkpoint | null,
+): Promise<LogEnd | null> {
   const last = segments.at(-1);
-  const kept = last ? await keptFrontier(folder, last.first) : null;
-  let { size, link, frontier } = kept ?? { size: 0, link: genesis(origin), frontier: new Frontier() };
+  if (!last || !newest || newest.size < last.first) return null;
+  const kept = await keptFrontier(folder, last.first);
+  if (!kept) return null;
+  try {
+    return await readOn(folder, [last], newest, kept);
+  } catch (error) {
+    if (error instanceof Fault) return null;
+    throw error;
+  }
+}
+
+async function readOn(
+  folder: string,
+  segments: readonly Segment[],
+  newest: Checkpoint | null,
+  { size, link, frontier }: Beginning,
+): Promise<LogEnd> {
   let end: LogEnd['segment'] = null;
   let removed = 0;
-  for (const segment of kept && last ? [last] : segments) {
+  checkRoot(newest, size, frontier);
+  for (const segment of segments) {
     const path = join(folder, segment.name);
     if (segment.first !== size) throw broken(`${segment.name} does not follow entry ${size - 1}`);
     const bytes = await readFile(path);
     const whole = bytes.lastIndexOf(0x0a) + 1;
-    if (whole < bytes.length) {
-      if (segment !== last) throw broken(`${segment.name} is cut off in the middle of the log`);
-      removed = bytes.length - whole;
-      await truncate(path, whole);
-    }
+    removed = bytes.length - whole;
+    if (removed > 0 && segment !== segments.at(-1)) throw broken(`${segment.name} is cut off at its end`);
     const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1);
     for (const line of lines) {
       const entry = readEntry(line);
-      if (entry.index !== size || entry.previous !== link)
+      if (entry.index !== size || entry.previous !== link) {
         throw broken(`entry ${size} in ${segment.name} is not linked`);
+      }
       link = linkOf(line);
       frontier.append(leafHash(line));
       size += 1;
+      checkRoot(newest, size, frontier);
     }
     end = { path, bytes: whole, entries: lines.length };
   }
+  if (newest && newest.size > size) {
+    throw broken(`its checkpoint covers ${newest.size} entries, but ${size} are there`);
+  }
   return { size, link, frontier, segment: end, removed };
+}
+
+function checkRoot(newest: Checkpoint | null, size: number, frontier: Frontier): void {
+  if (newest?.size === size && !equalBytes(newest.root, frontier.root())) {
+    throw broken(`the first ${size} entries do not give the root that its checkpoint signs`);
+  }
 }
 
 /** The text of the frontier before a segment, kept at rotation so that opening reads one segment only. */
@@ -59,10 +100,7 @@ export function frontierText(size: number, link: string, frontier: Frontier): st
   return JSON.stringify({ size, link, hashes });
 }
 
-async function keptFrontier(
-  folder: string,
-  size: number,
-): Promise<Pick<LogEnd, 'size' | 'link' | 'frontier'> | null> {
+async function keptFrontier(folder: string, size: number): Promise<Beginning | null> {
   try {
     const kept: unknown = JSON.parse(await readFile(join(folder, logFiles.frontier), 'utf8'));
     if (!isJsonObject(kept) || kept['size'] !== size || typeof kept['link'] !== 'string') return null;

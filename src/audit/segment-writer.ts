@@ -14,6 +14,10 @@ export class SegmentWriter implements Disposable {
   private file: number | null = null;
   private bytes = 0;
   private entries = 0;
+  /** Whether octets of a failed batch may stand behind the last entry. */
+  private leftover = false;
+  /** Whether the folder holds the file's name durably. */
+  private named = true;
   private link: string;
   private frontier: Frontier;
   /** How many entries the log has. */
@@ -53,10 +57,13 @@ export class SegmentWriter implements Disposable {
     const bytes = Buffer.from(text, 'utf8');
     try {
       if (!this.disk.linked(file)) throw new Error('the log file was removed');
+      if (this.leftover) this.disk.truncate(file, this.bytes);
+      this.leftover = true;
       this.disk.write(file, bytes, this.bytes);
       await this.disk.sync(file);
+      this.leftover = false;
     } catch (error) {
-      this.takeBack(file);
+      if (this.leftover) this.takeBack(file);
       throw error;
     }
     this.bytes += bytes.length;
@@ -73,29 +80,35 @@ export class SegmentWriter implements Disposable {
   }
 
   private async fileForBatch(): Promise<number> {
-    if (this.file !== null && this.entries < this.segmentEntries) return this.file;
-    if (this.file !== null) {
-      await writeDurably(
-        join(this.folder, logFiles.frontier),
-        frontierText(this.size, this.link, this.frontier),
-      );
-      this.disk.close(this.file);
-      this.file = null;
-    }
-    const opened = this.disk.open(join(this.folder, segmentName(this.size)), 'create');
-    await syncFolder(this.folder);
-    this.file = opened;
+    if (this.file !== null && this.entries >= this.segmentEntries) await this.endSegment(this.file);
+    this.file ??= this.beginSegment();
+    if (!this.named) await syncFolder(this.folder);
+    this.named = true;
+    return this.file;
+  }
+
+  private async endSegment(file: number): Promise<void> {
+    const kept = frontierText(this.size, this.link, this.frontier);
+    await writeDurably(join(this.folder, logFiles.frontier), kept);
+    this.file = null;
+    this.disk.close(file);
+  }
+
+  private beginSegment(): number {
+    const file = this.disk.open(join(this.folder, segmentName(this.size)), 'create');
     this.bytes = 0;
     this.entries = 0;
-    return opened;
+    this.named = false;
+    return file;
   }
 
   /** Removes what a failed write left, so that no entry stands that was reported as refused. */
   private takeBack(file: number): void {
     try {
       this.disk.truncate(file, this.bytes);
+      this.leftover = false;
     } catch {
-      // The next batch is written over the same octets; a crash before that is settled by recovery.
+      // Tried again before the next batch; a crash before that is settled by recovery.
     }
   }
 }

@@ -30,8 +30,8 @@ export interface VerifyOptions {
   readonly publicKey?: KeyObject;
   /** The origin that the log must have; without it the folder's own is believed. */
   readonly origin?: string;
-  /** A signed note that was kept elsewhere and must fit as well: then the end cannot have been cut off before it. */
-  readonly checkpoint?: string;
+  /** Signed notes that were kept elsewhere and must fit as well: what they cover cannot have been cut off unseen. */
+  readonly known?: readonly string[];
 }
 
 /**
@@ -54,7 +54,9 @@ export async function verifyAuditLog(
       ? { index: 0, file: logFiles.origin, line: 1, reason: 'the file with the origin of the log is missing' }
       : null;
   broken ??= stored.newest && walk.expect(stored.newest);
-  broken ??= options.checkpoint === undefined ? null : walk.expect(given(options.checkpoint));
+  for (const note of options.known ?? []) {
+    broken ??= walk.expect({ note, file: 'a given checkpoint', line: 1 });
+  }
   for await (const [line, next] of pairs(linesOf(folder, segments))) {
     broken ??= await walk.take(line, next);
     if (broken) break;
@@ -89,8 +91,4 @@ async function* pairs<T>(items: AsyncIterable<T>): AsyncGenerator<[T, T | null]>
     held = { item };
   }
   if (held) yield [held.item, null];
-}
-
-function given(note: string): { note: string; file: string; line: number } {
-  return { note, file: 'the given checkpoint', line: 1 };
 }

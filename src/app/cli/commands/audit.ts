@@ -25,10 +25,10 @@ export const auditCommands: readonly Command[] = [
       { name: 'key', kind: 'text', placeholder: 'file', meaning: keyMeaning },
       { name: 'origin', kind: 'text', meaning: 'the origin that the log must have' },
       {
-        name: 'checkpoint',
-        kind: 'text',
+        name: 'known',
+        kind: 'list',
         placeholder: 'file',
-        meaning: 'a checkpoint that was kept elsewhere and must still fit',
+        meaning: 'a checkpoint of this log that was kept elsewhere; may be repeated',
       },
     ],
     positionals: [folder],
@@ -42,6 +42,12 @@ export const auditCommands: readonly Command[] = [
       { name: 'follow', kind: 'switch', meaning: 'wait for new entries and show them' },
       { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'only entries about this agent' },
       { name: 'refused', kind: 'switch', meaning: 'only what was refused' },
+      {
+        name: 'type',
+        kind: 'text',
+        placeholder: 'prefix',
+        meaning: "only this type of event, or a group such as 'call.'",
+      },
       { name: 'lines', kind: 'integer', meaning: 'how many entries to begin with', default: '10' },
     ],
     positionals: [folder],
@@ -66,11 +72,11 @@ export const auditCommands: readonly Command[] = [
 ];
 
 async function verify(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const [key, origin, checkpoint] = [input.text('key'), input.text('origin'), input.text('checkpoint')];
+  const [key, origin] = [input.text('key'), input.text('origin')];
   const result = await verifyAuditLog(input.word('folder'), {
     ...(key === null ? {} : { publicKey: await readPublicKey(key) }),
     ...(origin === null ? {} : { origin }),
-    ...(checkpoint === null ? {} : { checkpoint: await readText(checkpoint) }),
+    known: await Promise.all(input.list('known').map(readText)),
   });
   return {
     text: verificationText(result).map(printable).join('\n'),
@@ -90,7 +96,7 @@ function verificationText(result: AuditVerification): readonly string[] {
     const { index, file, line, reason } = firstBroken;
     return [
       `Broken at entry ${index} (${file}, line ${line}): ${reason}`,
-      `The ${entries} entries before it stand as they were written; ${checkpointSize} of them are signed for.`,
+      `The ${entries} entries before it are linked and in order.`,
     ];
   }
   return [
@@ -130,9 +136,11 @@ async function tail(context: CommandContext, input: CommandInput): Promise<Comma
 function filterOf(input: CommandInput): (entry: Entry) => boolean {
   const agent = input.text('agent');
   const refused = input.on('refused');
+  const type = input.text('type') ?? '';
   return ({ event }) =>
     (agent === null || [event['agent'], event['name']].includes(agent)) &&
-    (!refused || event.type.endsWith('.refused'));
+    (!refused || event.type.endsWith('.refused')) &&
+    event.type.startsWith(type);
 }
 
 /** One entry a line; with --json the canonical line of the log itself. */
