@@ -33,6 +33,7 @@ export interface Order {
   readonly roots: string;
   readonly present: { readonly certificate: string; readonly key: string } | null;
   readonly clock: Clock;
+  readonly signal?: AbortSignal;
 }
 
 const limits = { totalMilliseconds: 30_000, bodyBytes: 256 * 1024 };
@@ -68,7 +69,9 @@ async function ask(client: Client, order: Order): Promise<Json> {
   const body = JSON.stringify(order.token === null ? { csr } : { token: order.token, csr });
   const url = new URL(order.path, order.authority).href;
   const headers = { 'content-type': 'application/json', accept: 'application/json' };
-  const answer = await client.request({ method: 'POST', url, headers, body }).catch((error: unknown) => {
+  const signal = order.signal ? { signal: order.signal } : {};
+  const request = { method: 'POST', url, headers, body, ...signal };
+  const answer = await client.request(request).catch((error: unknown) => {
     throw explainFailure(error, { place: `the authority ${place}`, leaf: null, now: order.clock.now() });
   });
   if (answer.status !== 200) throw explainStatus(answer.status, answer.body, `The authority ${place}`);

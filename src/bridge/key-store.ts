@@ -23,8 +23,8 @@ export interface KeyStore {
   prepare(key: string): Promise<void>;
   /** Puts the certificate of the prepared key in place, and with it the key. */
   commit(certificate: string, roots: string): Promise<void>;
-  /** Throws Fault `state_locked`. */
-  lock(): Promise<AsyncDisposable>;
+  /** Throws Fault `state_locked`, also when the signal is aborted while it waits. */
+  lock(signal?: AbortSignal): Promise<AsyncDisposable>;
 }
 
 export function createKeyStore(folder: string, clock: Clock): KeyStore {
@@ -74,9 +74,9 @@ export function createKeyStore(folder: string, clock: Clock): KeyStore {
       await rename(path.nextKey, path.key);
       await syncFolder(folder);
     },
-    async lock() {
+    async lock(signal) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const lock = await lockFolder(path.lock, clock);
+      const lock = await lockFolder(path.lock, clock, signal);
       try {
         await finishCommit();
         return lock;

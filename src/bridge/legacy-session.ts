@@ -17,6 +17,8 @@ export interface LegacySession {
   opened(initialize: JsonObject, id: string | null, result: JsonObject): void;
   /** The client is ready: opens the stream of what belongs to no request, when the server offers one. */
   listen(): void;
+  /** A message was accepted: listens again when the stream had been refused meanwhile. */
+  wake(): void;
   /** Opens a session anew in place of the one of a generation, as the client did. Throws Fault `session_unknown`. */
   reopen(generation: number): Promise<void>;
   /** Opens a stream anew after a break. */
@@ -45,6 +47,7 @@ export function createLegacySession(ports: LegacyPorts): LegacySession {
   let initialize: JsonObject | null = null;
   let listening: AbortController | null = null;
   let reopening: Promise<void> | null = null;
+  let dormant = false;
 
   const adopt = (id: string | null, result: JsonObject): void => {
     const { protocolVersion } = result;
@@ -55,6 +58,7 @@ export function createLegacySession(ports: LegacyPorts): LegacySession {
   const hush = (): void => {
     listening?.abort();
     listening = null;
+    dormant = false;
   };
 
   const resume = (lastEventId: string | null, signal: AbortSignal): Promise<GatewayResponse> =>
@@ -86,7 +90,9 @@ export function createLegacySession(ports: LegacyPorts): LegacySession {
       signal: stopped,
     });
     // A session whose stream was never there is left to the next call to find out about.
-    if (end === 'session-ended' && wasOpen && !stopped.aborted) await reopen(mine);
+    if (!wasOpen || stopped.aborted) return;
+    if (end === 'session-ended') await reopen(mine);
+    else dormant = true;
   };
 
   const listen = (): void => {
@@ -161,6 +167,9 @@ export function createLegacySession(ports: LegacyPorts): LegacySession {
       adopt(id, result);
     },
     listen,
+    wake() {
+      if (dormant) listen();
+    },
     reopen,
     resume,
     hush,

@@ -54,9 +54,10 @@ async function run(renewal: Renewal, stop: AbortSignal): Promise<void> {
       await pause(Math.min(left, limits.renewalCheckMilliseconds), stop);
     } else {
       try {
-        await renewOnce(renewal, current);
+        await renewOnce(renewal, current, stop);
         backOff.reset();
       } catch (error) {
+        if (stop.aborted) return;
         log(`The certificate was not renewed and is tried again: ${errorText(error)}`);
         await backOff.pause(stop);
       }
@@ -65,10 +66,10 @@ async function run(renewal: Renewal, stop: AbortSignal): Promise<void> {
 }
 
 /** Gets a certificate for a new key over a connection that the current one authenticates, and puts both in place. */
-export async function renewOnce(renewal: Renewal, current: Credentials): Promise<void> {
+export async function renewOnce(renewal: Renewal, current: Credentials, signal: AbortSignal): Promise<void> {
   const { identity, store, authority, clock } = renewal;
   {
-    await using _lock = await store.lock();
+    await using _lock = await store.lock(signal);
     const stored = await store.load();
     // Another bridge of this agent was first.
     if (stored && stored.leaf.serial !== current.leaf.serial) return identity.refresh();
@@ -84,6 +85,7 @@ export async function renewOnce(renewal: Renewal, current: Credentials): Promise
       roots,
       present: current,
       clock,
+      signal,
     });
     await store.commit(delivered.certificate, renewal.fixedRoots ? roots : delivered.roots);
   }

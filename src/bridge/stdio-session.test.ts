@@ -161,6 +161,43 @@ test('T3 the stream of what belongs to no request is followed, and resumed after
   assert.deepEqual(opened, [null, 'e1', 'e2']);
 });
 
+test('I7 a stream that was refused for a while is opened again once calls are accepted again', async () => {
+  let refusing = false;
+  let opened = 0;
+  let cut = (): void => undefined;
+  await using stage = await setStage(async (seen) => {
+    const { exchange } = seen;
+    if (refusing) {
+      const problem = { status: 403, code: 'agent_inactive', detail: 'The agent is suspended.' };
+      return await answerJson(exchange, problem, {}, 403);
+    }
+    if (exchange.method !== 'GET') return await answerLegacy(seen);
+    opened++;
+    const stream = exchange.stream(200, eventStream);
+    await stream.write(event({ method: `notifications/news/${opened}` }));
+    await new Promise<void>((resolve) => {
+      cut = resolve;
+      exchange.closed.addEventListener('abort', () => resolve());
+    });
+    stream.abort();
+  });
+  const client = await stage.connect();
+  await openSession(client);
+  await client.next((message) => message['method'] === 'notifications/news/1');
+  refusing = true;
+  cut();
+  await until(() => stage.seen.filter(({ exchange }) => exchange.method === 'GET').length === 2);
+  client.send({ id: 1, method: 'tools/list' });
+  assert.ok((await client.answerTo(1))['error']);
+  refusing = false;
+  const isBack = (): boolean => opened === 2;
+  for (let id = 2; !isBack(); id++) {
+    client.send({ id, method: 'tools/list' });
+    await client.answerTo(id);
+  }
+  await client.next((message) => message['method'] === 'notifications/news/2');
+});
+
 test('T3 a legacy answer whose stream breaks is fetched by its last event', async () => {
   await using stage = await setStage(async (seen) => {
     const { exchange, message } = seen;
@@ -186,9 +223,12 @@ test('T3 a modern answer that breaks off is an error and is not repeated', async
   await using stage = await setStage(async ({ exchange }) => {
     const stream = exchange.stream(200, eventStream);
     await stream.write(event({ method: 'notifications/progress', params: {} }, 'e1'));
+    await until(() => received.length > 0);
     stream.abort();
   });
+  let received: readonly string[] = [];
   const client = await stage.connect();
+  received = client.lines;
   client.send({ id: 1, method: 'tools/call', params: { name: 'pay', _meta: modernMeta } });
   const { error } = await client.answerTo(1);
   assert.deepEqual((error as JsonObject)['data'], { code: 'upstream_failed' });
@@ -251,6 +291,8 @@ test('T3 a session that the server has forgotten is opened anew, and the call is
       return await answerJson(exchange, resultFor(message), { 'mcp-session-id': session });
     }
     if (!sessions.has(exchange.headers.get('mcp-session-id') ?? '')) {
+      // The second call hears of the end when the session is open again already.
+      if (message['id'] === 2) await until(() => sessions.size > 0);
       const error = { code: -32001, message: 'Session not found', data: { code: 'session_unknown' } };
       return await answerJson(exchange, { jsonrpc: '2.0', id: message['id'] ?? null, error }, {}, 404);
     }

@@ -83,7 +83,9 @@ export function createStdioSession(ports: SessionPorts): StdioSession {
     if (call.signal.aborted) return;
     if (!refusal) {
       const [first] = call.outgoing.messages;
-      if (first?.method === 'notifications/initialized' && call.outgoing.revision === null) legacy.listen();
+      if (call.outgoing.revision !== null) return;
+      if (first?.method === 'notifications/initialized') legacy.listen();
+      else legacy.wake();
       return;
     }
     const { status, body } = refusal;
