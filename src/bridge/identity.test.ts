@@ -194,6 +194,27 @@ test('I4 a renewal that fails is tried again, and the end of the certificate is 
   assert.ok(tries - after <= 1);
 });
 
+test('I4 a bridge that is told to end does not wait for a renewal under way', async () => {
+  await using stage = await setStage();
+  const clock = shiftedClock();
+  let asked = false;
+  let release = (): void => undefined;
+  stage.authority.beforeRenewal = () => {
+    asked = true;
+    return new Promise<void>((resolve) => {
+      release = resolve;
+    });
+  };
+  const client = await stage.connect({ clock });
+  const [first] = stage.authority.issued;
+  assert.ok(first);
+  clock.shift(renewalMoment(first) - clock.now() + 1);
+  await until(() => asked);
+  assert.equal(await client.end(), 0);
+  release();
+  assert.ok(!(await readdir(join(stage.folder, 'state'))).includes('lock'));
+});
+
 test('I4 a bridge takes over what another bridge of the agent has renewed', async () => {
   const shown: string[] = [];
   await using stage = await setStage(async (seen) => {
