@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json, JsonObject } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
 import { cedarArguments } from './cedar-arguments.ts';
 import { aQuestion, policies } from './question.fixture.ts';
 
@@ -103,6 +104,12 @@ test('A1 text that is not Unicode and nesting without end are refused', () => {
   let deep: Json = 1;
   for (let level = 0; level < 5_000; level++) deep = level % 2 ? [deep] : { a: deep };
   assert.equal(decided('context.arguments has x', { x: deep }), 'policy_error');
+  for (const args of [{ x: '\ud800' }, { '\udfff': 1 }, { x: deep }]) {
+    assert.throws(
+      () => cedarArguments(args),
+      (error) => error instanceof Fault && error.code === 'invalid_input',
+    );
+  }
 });
 
 test('A1 arguments as deep as a body may be are read', () => {

@@ -53,6 +53,10 @@ function checkExpression(rule: Rule, expression: Expr): void {
 }
 
 function checkValue(rule: Rule, value: unknown): void {
+  // Beyond this, the policy's JSON form holds another number than its text, and arguments are text as well.
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw policyFault(rule.file, rule, 'whole numbers in policies reach from −(2^53−1) to 2^53−1');
+  }
   if (typeof value !== 'object' || value === null) return;
   if ('__entity' in value) return checkEntity(rule, value as EntityUidJson);
   for (const member of Object.values(value)) checkValue(rule, member);

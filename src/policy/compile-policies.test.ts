@@ -106,6 +106,7 @@ const refusals: readonly (readonly [string, string, RegExp])[] = [
   ['permit (principal == ?principal, action, resource);', '1:22', /template/],
   ['@id("a") @id("b") permit (principal, action, resource);', '1:10', /id/],
   ['@id("") permit (principal, action, resource);', '1:1', /@id/],
+  ['permit (principal, action, resource) when { context.time < 9007199254740992 };', '1:1', /2\^53/],
   // CVE-2021-42574
   ['permit (principal, action, resource); // \u202e', '1:42', /invisible/],
 ];

@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { compilePolicies, type PolicySet } from './compile-policies.ts';
+import { contextReads } from './context-reads.ts';
 import type { Decision, Question } from './question.ts';
 import { aQuestion, policies } from './question.fixture.ts';
+import { contextMembers } from './schema.ts';
 
 const everybody = '@id("everybody") permit (principal, action, resource);';
 
@@ -163,6 +165,25 @@ test('A1 no answer is remembered beyond what it depends on', () => {
     assert.equal(asked({ ...prompt, context: { time: 4 } }), 'permit');
     assert.equal(asked({ ...prompt, context: { time: 6 } }), 'deny');
   }
+  const other = policies(
+    'permit (principal, action == Action::"other", resource == Tool::"files/x") when { context.method == "vendor/a" };',
+  );
+  const unknown = (action: string, kind: 'tool' | 'prompt'): string =>
+    other.decide(aQuestion({ action, target: { kind, name: 'x' } })).outcome;
+  assert.equal(unknown('vendor/a', 'tool'), 'permit');
+  assert.equal(unknown('vendor/b', 'tool'), 'deny');
+  assert.equal(unknown('vendor/a', 'prompt'), 'deny');
+});
+
+test('A1 only requests that carry arguments have context.arguments', () => {
+  const set = policies(`${everybody} forbid (principal, action, resource) when { context has arguments };`);
+  assert.equal(set.decide(aQuestion({ action: 'tools/list', target: { kind: 'server' } })).outcome, 'permit');
+  assert.equal(reason(set, aQuestion({ context: { arguments: null } })), 'forbidden');
+});
+
+test('A1 a policy that looks at the context as a whole depends on all of it', () => {
+  const set = policies('permit (principal, action, resource) when { context == context };');
+  assert.deepEqual([...contextReads(set.policies)].sort(), Object.keys(contextMembers).sort());
 });
 
 test('A1 every decision names the version, which follows names and texts and not their order', () => {

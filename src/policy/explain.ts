@@ -74,13 +74,11 @@ function resultOf(json: PolicyJson, request: CedarRequest): Finding['result'] {
 function unmetIn(clause: Clause, request: CedarRequest): readonly string[] {
   if (resultOf({ ...anyRequest, conditions: [clause] }, request) === 'applies') return [];
   if (clause.kind === 'unless') return [textOf(clause)];
-  const parts = conjuncts(clause.body);
-  // A later part may rely on an earlier one (`has`), so they are tried together, from the first on.
-  const failing = parts.findIndex((_, at) => {
-    const conditions = parts.slice(0, at + 1).map((body): Clause => ({ kind: 'when', body }));
-    return resultOf({ ...anyRequest, conditions }, request) !== 'applies';
-  });
-  return [textOf({ kind: 'when', body: parts[failing] ?? clause.body })];
+  // The first one: what comes after it may rely on it, as on `has`.
+  const failing = conjuncts(clause.body).find(
+    (body) => resultOf({ ...anyRequest, conditions: [{ kind: 'when', body }] }, request) !== 'applies',
+  );
+  return [textOf({ kind: 'when', body: failing ?? clause.body })];
 }
 
 function conjuncts(expression: Expr): readonly Expr[] {
