@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 
 /** What came back from one request made without any of our code: a status, or the reason there was none. */
 export interface RawAnswer {
@@ -80,7 +80,7 @@ function openStream(
 export function post(
   url: string,
   presented: Presented,
-  agent: Agent | false,
+  agent: RequestOptions['agent'],
   value: unknown,
   headers: Record<string, string>,
 ): Promise<RawAnswer> {

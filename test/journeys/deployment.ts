@@ -66,7 +66,10 @@ function freshAuthority(): Promise<string> {
 }
 
 /** Opens a town. `settings` are members of the configuration's `gateway`. */
-export async function openTown(settings: Record<string, number> = {}): Promise<Town> {
+export async function openTown(
+  settings: Record<string, number> = {},
+  more: Pick<Parameters<typeof composeDeployment>[0], 'disk'> = {},
+): Promise<Town> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-town-'));
   const data = dataFolder(join(folder, 'authority'));
   await cp(await freshAuthority(), data.folder, { recursive: true });
@@ -79,6 +82,7 @@ export async function openTown(settings: Record<string, number> = {}): Promise<T
     gateway: true,
     clock: systemClock,
     log: () => undefined,
+    ...more,
   });
   const { authority, gateway } = deployment;
   if (!gateway) throw new Error('the deployment has no gateway');
@@ -135,9 +139,10 @@ async function readEvents(folder: string): Promise<Awaited<ReturnType<Town['even
     .map((line) => (JSON.parse(line) as { event: { type: string } }).event);
 }
 
-/** Waits for a condition that comes by itself, at most ten seconds. */
-export async function until(condition: () => boolean): Promise<void> {
+/** Waits for a condition, at most ten seconds; `nudge` is done before each look. */
+export async function until(condition: () => boolean, nudge?: () => Promise<void>): Promise<void> {
   for (let waited = 0; waited < 1_000; waited++) {
+    await nudge?.();
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

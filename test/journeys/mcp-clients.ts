@@ -13,8 +13,7 @@ type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 /** `fetch` over mutual TLS. */
 export function mutualFetch(shown: Pick<Presentable, 'ca' | 'cert' | 'key'>): Fetch & AsyncDisposable {
   const dispatcher = new Agent({ connect: { ca: shown.ca, cert: shown.cert, key: shown.key } });
-  const over = ((url: string | URL, init?: RequestInit) =>
-    undiciFetch(url, { ...init, dispatcher } as Parameters<typeof undiciFetch>[1])) as unknown as Fetch;
+  const over: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher });
   return Object.assign(over, { [Symbol.asyncDispose]: () => dispatcher.destroy() });
 }
 
@@ -22,10 +21,7 @@ export function mutualFetch(shown: Pick<Presentable, 'ca' | 'cert' | 'key'>): Fe
 export async function legacyClient(url: string, fetch: Fetch): Promise<LegacyClient> {
   const client = new LegacyClient({ name: 'v1', version: '1' }, { capabilities: { elicitation: {} } });
   client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: {} }));
-  // The SDK's own types disagree under exactOptionalPropertyTypes.
-  await client.connect(
-    new LegacyTransport(new URL(url), { fetch }) as Parameters<LegacyClient['connect']>[0],
-  );
+  await client.connect(new LegacyTransport(new URL(url), { fetch }));
   return client;
 }
 

@@ -45,8 +45,13 @@ function legacyServer(): LegacyServer {
   });
   server.registerTool('count', { inputSchema: {} }, async (_input, extra) => {
     const progressToken = extra._meta?.progressToken;
-    for (let progress = 1; progressToken !== undefined && progress <= 3; progress++) {
-      await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
+    if (progressToken !== undefined) {
+      for (const progress of [1, 2, 3]) {
+        await extra.sendNotification({
+          method: 'notifications/progress',
+          params: { progressToken, progress },
+        });
+      }
     }
     return { content: [{ type: 'text', text: 'counted' }] };
   });

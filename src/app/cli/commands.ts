@@ -5,6 +5,7 @@ import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { certCommands } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
+import { gatewayCommand } from './commands/gateway.ts';
 import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
 import { policyCommands } from './commands/policy.ts';
@@ -16,6 +17,7 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly Command[] = [
   initCommand,
   ...serveCommands,
+  gatewayCommand,
   bridgeCommand,
   ...agentCommands,
   ...serverCommands,

@@ -1,3 +1,4 @@
+import type { Disk } from '../../audit/disk.ts';
 import type { Listener } from '../../http/exchange.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -25,6 +26,8 @@ export interface DeploymentOptions {
   readonly gateway: boolean;
   readonly clock: Clock;
   readonly log: (line: string) => void;
+  /** Where the gateway's log is written; the machine's disk unless given. */
+  readonly disk?: Disk;
 }
 
 /** Opens a data folder and everything that serves it. Throws what `openAuthority`, `listen` and the log throw. */
@@ -71,6 +74,7 @@ async function besideAuthority(authority: Authority, options: DeploymentOptions)
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),
       log,
+      ...(options.disk && { disk: options.disk }),
     }),
   );
   const held = opened.move();

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
+import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { createAgentLimits } from '../../gateway/limits.ts';
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   /** Starts the feed; the gateway refuses everything until the first snapshot. */
   readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
   readonly log: (line: string) => void;
+  /** Where the log is written; the machine's disk unless given. */
+  readonly disk?: Disk;
 }
 
 /** Puts the data path together: registry view, log, upstreams, gateway, listener. */
@@ -57,6 +60,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       origin: `${options.trustDomain}/gateway`,
       clock,
       signer: checkpointSigner(`${options.trustDomain}/gateway`, options.auditKey),
+      ...(options.disk && { disk: options.disk }),
     }),
   );
   const redactor = createRedactor();

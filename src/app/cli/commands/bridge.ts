@@ -1,6 +1,6 @@
-import { readPrivateFile } from '../../../kernel/durable-file.ts';
 import { startBridge } from '../../../bridge/bridge.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
 
 /** `bridge`: beside an MCP client. */
 export const bridgeCommand: Command = {
@@ -22,20 +22,7 @@ export const bridgeCommand: Command = {
       meaning: 'the authority, for enrolment and renewal',
     },
     { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'the name of the agent' },
-    {
-      name: 'join-token',
-      kind: 'text',
-      placeholder: 'token',
-      meaning: 'a one-time token for the first start',
-    },
-    { name: 'join-token-file', kind: 'text', placeholder: 'file', meaning: 'a file (0600) with that token' },
-    { name: 'ca', kind: 'text', placeholder: 'file', meaning: 'the root certificates to trust, in PEM' },
-    {
-      name: 'ca-fingerprint',
-      kind: 'text',
-      placeholder: 'sha256:…',
-      meaning: 'the fingerprint of the root to trust at the first start',
-    },
+    ...joinTokenFlags,
     {
       name: 'state',
       kind: 'text',
@@ -59,7 +46,7 @@ async function bridge(context: CommandContext, input: CommandInput): Promise<Com
     gateway: input.must('gateway'),
     authority: input.text('authority'),
     agent: input.text('agent'),
-    joinToken: await joinToken(context, input),
+    joinToken: await readJoinToken(context, input),
     authorityFile: input.text('ca') ?? context.env['MCP_CA_CERT'] ?? null,
     rootFingerprint: input.text('ca-fingerprint'),
     stateFolder: input.text('state'),
@@ -74,13 +61,4 @@ async function bridge(context: CommandContext, input: CommandInput): Promise<Com
   await using held = running;
   context.ended.addEventListener('abort', () => void held[Symbol.asyncDispose](), { once: true });
   return { text: '', json: null, exitCode: await held.ended };
-}
-
-async function joinToken(context: CommandContext, input: CommandInput): Promise<string | null> {
-  const file = input.text('join-token-file');
-  if (file !== null)
-    return Buffer.from(await readPrivateFile(file))
-      .toString('utf8')
-      .trim();
-  return input.text('join-token') ?? context.env['COUNTERSIGN_JOIN_TOKEN'] ?? null;
 }

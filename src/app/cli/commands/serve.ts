@@ -4,6 +4,7 @@ import { composeDeployment } from '../../compose/compose-deployment.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
+import { announceListeners, portsFlag, untilEnded } from '../serving.ts';
 
 const folderFlag: Flag = {
   name: 'folder',
@@ -12,14 +13,6 @@ const folderFlag: Flag = {
   meaning: 'the data folder that `init` made',
   default: '.countersign',
 };
-const portsFlag: Flag = {
-  name: 'ports',
-  kind: 'text',
-  meaning: "'any' takes free ports instead of the configured ones",
-  choices: ['configured', 'any'],
-  default: 'configured',
-};
-
 /** The commands that stay up. */
 export const serveCommands: readonly Command[] = [
   {
@@ -53,21 +46,7 @@ async function serve(
     clock: context.clock,
     log: context.say,
   });
-  const listening = Object.fromEntries(
-    Object.entries(deployment.listeners).map(([name, listener]) => [name, listener.url]),
-  );
-  context.stdout.write(`${context.json ? JSON.stringify({ listening }) : ready(listening)}\n`);
-  await untilEnded(context.ended);
-  context.say('Stopping: open requests may end, new ones are refused.');
+  announceListeners(context, deployment.listeners);
+  await untilEnded(context);
   return { text: '', json: null };
-}
-
-function ready(listening: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(listening).map(([name, url]) => `  ${name.padEnd(9)} ${url}`);
-  return ['Countersign is up.', ...lines, 'Press Ctrl-C to stop.'].join('\n');
-}
-
-async function untilEnded(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
 }

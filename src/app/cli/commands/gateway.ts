@@ -1,0 +1,101 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import { listenerNames } from '../../compose/compose-authority.ts';
+import { composeGateway } from '../../compose/compose-gateway.ts';
+import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
+import { openOps } from '../../compose/open-ops.ts';
+import { configFlags, loadConfig } from '../../config/load-config.ts';
+import { followRemoteFeed } from '../../feed/remote-feed.ts';
+import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
+import { announceListeners, portsFlag, untilEnded } from '../serving.ts';
+
+/** `gateway`: a gateway elsewhere than its authority. */
+export const gatewayCommand: Command = {
+  path: ['gateway'],
+  summary: 'Run a gateway alone; it enrols at an authority elsewhere and follows it',
+  example:
+    'countersign gateway --authority https://authority.example.internal:8444 --name edge-1 --join-token-file token',
+  flags: [
+    {
+      name: 'authority',
+      kind: 'text',
+      placeholder: 'url',
+      meaning: 'the authority to enrol at and to follow',
+      required: true,
+    },
+    { name: 'name', kind: 'text', meaning: 'the name of this gateway', required: true },
+    {
+      name: 'state',
+      kind: 'text',
+      placeholder: 'folder',
+      meaning: 'where key, certificate and log lie',
+      default: '.countersign-gateway',
+    },
+    ...joinTokenFlags,
+    portsFlag,
+    ...configFlags,
+  ],
+  positionals: [],
+  run: gateway,
+};
+
+async function gateway(context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const { clock, say: log } = context;
+  const config = await loadConfig(context, input);
+  const state = resolve(input.must('state'));
+  const authority = input.must('authority');
+  await using opened = new AsyncDisposableStack();
+  const identity = opened.use(
+    await holdEnrolledIdentity({
+      folder: join(state, 'identity'),
+      authority,
+      name: input.must('name'),
+      ...listenerNames(config, ['agents']),
+      joinToken: await readJoinToken(context, input),
+      authorityFile: input.text('ca'),
+      rootFingerprint: input.text('ca-fingerprint'),
+      clock,
+      log,
+    }),
+  );
+  const running = opened.use(
+    await composeGateway({
+      config,
+      clock,
+      trustDomain: identity.trustDomain,
+      identity,
+      auditFolder: join(state, 'gateway-log'),
+      auditKey: await auditKey(join(state, 'audit-key.pem')),
+      follow: async (listener) =>
+        followRemoteFeed({
+          authority,
+          identity: () => {
+            const { certificate, key, clientAuthorities: authorities } = identity.current();
+            return { certificate, key, authorities };
+          },
+          listener,
+          log,
+        }),
+      log,
+    }),
+  );
+  const ops = opened.use(await openOps({ config, clock, authority: null, gateway: running }));
+  announceListeners(context, { agents: running.agents, ops });
+  await untilEnded(context);
+  return { text: '', json: null };
+}
+
+/** The Ed25519 key that signs this gateway's checkpoints, made at the first start. */
+async function auditKey(path: string): Promise<KeyObject> {
+  try {
+    return createPrivateKey(Buffer.from(await readPrivateFile(path)));
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'not_found') throw error;
+  }
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await writeDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return privateKey;
+}

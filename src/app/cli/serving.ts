@@ -1,0 +1,33 @@
+import type { Listener } from '../../http/exchange.ts';
+import type { CommandContext, Flag } from './command.ts';
+
+/** Of every command that listens. */
+export const portsFlag: Flag = {
+  name: 'ports',
+  kind: 'text',
+  meaning: "'any' takes free ports instead of the configured ones",
+  choices: ['configured', 'any'],
+  default: 'configured',
+};
+
+/** Tells where the program answers, once everything does: one line of JSON, or lines for a person. */
+export function announceListeners(
+  context: CommandContext,
+  listeners: Readonly<Record<string, Listener>>,
+): void {
+  const listening = Object.fromEntries(
+    Object.entries(listeners).map(([name, listener]) => [name, listener.url]),
+  );
+  const lines = Object.entries(listening).map(([name, url]) => `  ${name.padEnd(9)} ${url}`);
+  const text = ['Countersign is up.', ...lines, 'Press Ctrl-C to stop.'].join('\n');
+  context.stdout.write(`${context.json ? JSON.stringify({ listening }) : text}\n`);
+}
+
+/** Waits until the process is asked to end. */
+export async function untilEnded(context: CommandContext): Promise<void> {
+  const signal = context.ended;
+  if (!signal.aborted) {
+    await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  }
+  context.say('Stopping: open requests may end, new ones are refused.');
+}

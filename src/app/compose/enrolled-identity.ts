@@ -1,0 +1,128 @@
+import { createPrivateKey } from 'node:crypto';
+import { newKey } from '../../bridge/authority-client.ts';
+import { belongsTo, type Credentials } from '../../bridge/credentials.ts';
+import { firstRoots } from '../../bridge/first-roots.ts';
+import { createKeyStore, type KeyStore } from '../../bridge/key-store.ts';
+import { renewalMoment } from '../../bridge/renewal-moment.ts';
+import type { TlsMaterial } from '../../http/exchange.ts';
+import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { errorText, Fault } from '../../kernel/fault.ts';
+import { readCertificate } from '../../x509/certificate.ts';
+import { checkLeaf, checkValidity } from '../../x509/leaf-profile.ts';
+import { decodePem, encodePem } from '../../x509/pem.ts';
+import { buildRequest } from '../../x509/request.ts';
+import { parseSpiffeId } from '../../x509/spiffe-id.ts';
+import { type AdminIdentity, callAuthority, type Trust } from '../admin/remote-administration.ts';
+import type { OwnIdentity } from './own-identity.ts';
+
+/** How a gateway elsewhere gets and keeps its certificate. */
+export interface Enrolling {
+  /** Where key, certificate and roots lie. */
+  readonly folder: string;
+  readonly authority: string;
+  readonly name: string;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly joinToken: string | null;
+  readonly authorityFile: string | null;
+  readonly rootFingerprint: string | null;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+}
+
+/** How often the moment of renewal is looked for, and a failed renewal tried again, in milliseconds. */
+const lookMilliseconds = 10_000;
+
+/**
+ * The gateway's stored identity, or a new one for a join token of kind `gateway`; renewed with a new key for as long
+ * as it is held. Throws Fault `enrolment_needed`, `certificate_expired`, or what the authority says.
+ */
+export async function holdEnrolledIdentity(
+  options: Enrolling,
+): Promise<OwnIdentity & { readonly trustDomain: string }> {
+  const { clock, log } = options;
+  const store = createKeyStore(options.folder, clock);
+  let held = await firstIdentity(store, options);
+  const { trustDomain } = parseSpiffeId(held.leaf.uris[0] ?? '');
+  checkLeaf(held.leaf, { trustDomain, kinds: ['gateway'] });
+  const listeners: ((material: TlsMaterial) => void)[] = [];
+  let busy = false;
+  const look = async (): Promise<void> => {
+    if (busy || clock.now() < renewalMoment(held.leaf)) return;
+    busy = true;
+    try {
+      held = await obtain(store, options, identityOf(held), '/v1/enrol/renew', {});
+      for (const listener of listeners) listener(materialOf(held));
+    } catch (error) {
+      log(
+        `The certificate of gateway ${options.name} was not renewed and is tried again: ${errorText(error)}`,
+      );
+    } finally {
+      busy = false;
+    }
+  };
+  const timer = setInterval(() => void look(), lookMilliseconds);
+  timer.unref();
+  return {
+    trustDomain,
+    current: () => materialOf(held),
+    onRenewed: (listener) => void listeners.push(listener),
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
+async function firstIdentity(store: KeyStore, options: Enrolling): Promise<Credentials> {
+  const stored = await store.load();
+  if (stored && options.clock.now() <= stored.leaf.notAfter) return stored;
+  if (options.joinToken === null) {
+    const advice = `Make a token: countersign join-token create ${options.name} --kind gateway, then start once with --join-token-file.`;
+    throw stored
+      ? new Fault('certificate_expired', `The certificate in ${store.folder} has ended. ${advice}`)
+      : new Fault('enrolment_needed', `There is no certificate in ${store.folder}. ${advice}`);
+  }
+  const authorities = await firstRoots(options);
+  const token = { token: options.joinToken };
+  return await obtain(store, options, { authorities }, '/v1/enrol/join-token', token);
+}
+
+/** Has a new key certified and puts both in place. */
+async function obtain(
+  store: KeyStore,
+  options: Enrolling,
+  as: AdminIdentity | Trust,
+  path: string,
+  more: { readonly [name: string]: Json },
+): Promise<Credentials> {
+  await using _lock = await store.lock();
+  const { name, dnsNames, ipAddresses } = options;
+  const key = newKey();
+  await store.prepare(key);
+  const request = buildRequest(createPrivateKey(key), { commonName: name }, { dnsNames, ipAddresses });
+  const csr = encodePem('CERTIFICATE REQUEST', request);
+  const delivery = await callAuthority(new URL(path, options.authority), as, { ...more, csr });
+  const certificate = isJsonObject(delivery) ? delivery['certificate'] : null;
+  const roots = isJsonObject(delivery) ? delivery['roots'] : null;
+  if (typeof certificate !== 'string' || typeof roots !== 'string') {
+    throw new Fault('unavailable', 'The authority answered without a certificate. Check --authority.');
+  }
+  const [der] = decodePem(certificate, 'CERTIFICATE');
+  const leaf = der && readCertificate(der);
+  if (!leaf || !belongsTo(leaf, createPrivateKey(key))) {
+    throw new Fault(
+      'certificate_profile',
+      'The certificate that came back is not for the key that was sent.',
+    );
+  }
+  checkValidity(leaf, options.clock.now());
+  await store.commit(certificate, roots);
+  return { certificate, key, roots, leaf };
+}
+
+function identityOf({ certificate, key, roots }: Credentials): AdminIdentity {
+  return { certificate, key, authorities: roots ?? '' };
+}
+
+function materialOf({ certificate, key, roots }: Credentials): TlsMaterial {
+  return { certificate, key, clientAuthorities: roots ?? '' };
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { verifyAuditLog } from '../../src/audit/verify.ts';
+import { openTown } from './deployment.ts';
+import { legacyClient, mutualFetch, textOf } from './mcp-clients.ts';
+import { openLegacyServer } from './mcp-servers.ts';
+import { run, start } from './program.ts';
+
+test('I3 I7 U9 a gateway in a process of its own enrols with a join token and hears of a revocation', async () => {
+  await using old = await openLegacyServer();
+  await using town = await openTown();
+  const { authority } = town.deployment;
+  const state = await mkdtemp(join(tmpdir(), 'countersign-gateway-'));
+  const order = { name: 'edge', kind: 'gateway', dnsNames: ['localhost'], minutes: 5 } as const;
+  const { token, rootFingerprint } = await authority.createJoinToken(
+    { ...order, ipAddresses: ['127.0.0.1', '::1'] },
+    'test',
+  );
+  const words = ['gateway', '--authority', town.authorityUrl, '--name', 'edge', '--state', state];
+  const arrive = ['--ports', 'any', '--ca-fingerprint', rootFingerprint];
+  const without = await run([...words, ...arrive]);
+  assert.equal(without.code, 3, without.stderr);
+  assert.match(without.stderr, /join-token create edge --kind gateway/);
+  {
+    await using first = await start([...words, ...arrive, '--join-token', token]);
+    assert.ok(first.first.listening['agents']);
+  }
+  // The second start needs no token.
+  await using gateway = await start([...words, '--ports', 'any']);
+  await town.addHttpServer('old', old.url);
+  await town.addAgent('ci-bot');
+  await town.permit('permit (principal, action, resource);');
+  const shown = await town.issue('ci-bot');
+  await using fetch = mutualFetch(shown);
+  const url = `${gateway.first.listening['agents']}/mcp/old`;
+  const client = await legacyClient(url, fetch);
+  const call = (): Promise<unknown> => client.callTool({ name: 'echo', arguments: { message: 'hi' } });
+  assert.equal(textOf(await call()), 'legacy hi');
+  await authority.revoke({ serial: shown.serial, reason: 'test' }, 'test');
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await assert.rejects(call());
+  await client.close();
+  await gateway[Symbol.asyncDispose]();
+  const verified = await verifyAuditLog(join(state, 'gateway-log'));
+  assert.equal(verified.ok, true);
+  await rm(state, { recursive: true, force: true });
+});
