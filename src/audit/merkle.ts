@@ -15,6 +15,7 @@ export class Frontier {
   constructor(hashes: readonly Uint8Array[] = [], size = 0) {
     let left = size;
     for (const hash of hashes) {
+      if (left < 1) throw new TypeError('the frontier does not fit its size');
       const peak = 2 ** Math.floor(Math.log2(left));
       this.peaks.push({ hash, size: peak });
       left -= peak;
