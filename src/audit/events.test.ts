@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { auditEvents } from './events.ts';
+
+test('S4 docs/audit.md lists exactly the events of the code, with the same meaning', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/audit.md'), 'utf8');
+  const listed: Record<string, string> = {};
+  for (const [, type, meaning] of page.matchAll(/^\| `([a-z-]+\.[a-z-]+)` \| ([^|]+) \|/gm)) {
+    if (type && meaning) listed[type] = meaning;
+  }
+  assert.deepEqual(listed, { ...auditEvents });
+});
