@@ -35,6 +35,8 @@ export interface FixtureAuthority extends AsyncDisposable {
   life: number;
   /** What the next renewals fail with, or null. */
   refuse: Fault | null;
+  /** Changes the chains that are handed out. */
+  spoil: (chain: string) => string;
   /** Called before a renewal is answered. */
   beforeRenewal: () => Promise<void>;
   material(): TlsMaterial;
@@ -50,6 +52,7 @@ export async function startAuthority(): Promise<FixtureAuthority> {
   const state = {
     life: hour,
     refuse: null as Fault | null,
+    spoil: (chain: string): string => chain,
     beforeRenewal: async (): Promise<void> => undefined,
   };
   const issued: Certificate[] = [];
@@ -72,14 +75,14 @@ export async function startAuthority(): Promise<FixtureAuthority> {
       const name = tokens.get(token ?? '');
       tokens.delete(token ?? '');
       if (name === undefined) throw new Fault('join_token_invalid', 'The join token is unknown or used.');
-      return await json(exchange, delivery(issueAgent(name, request.spki), signer.root));
+      return await json(exchange, delivery(state.spoil(issueAgent(name, request.spki)), signer.root));
     }
     const { certificate } = exchange.connection;
     if (!certificate) throw new Fault('certificate_required', 'This needs a certificate.');
     await state.beforeRenewal();
     if (state.refuse) throw state.refuse;
     const name = readCertificate(certificate).commonName ?? '';
-    return await json(exchange, delivery(issueAgent(name, request.spki), signer.root));
+    return await json(exchange, delivery(state.spoil(issueAgent(name, request.spki)), signer.root));
   };
 
   const listener: Listener = await listen({

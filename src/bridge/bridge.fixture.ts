@@ -193,11 +193,18 @@ export const modernMeta = {
   'io.modelcontextprotocol/clientCapabilities': {},
 };
 
-/** The machine's clock, moved. */
-export function shiftedClock(): Clock & { shift(milliseconds: number): void } {
+/** The machine's clock, moved; it counts how often the time was asked for. */
+export function shiftedClock(): Clock & { shift(milliseconds: number): void; readonly reads: number } {
   let offset = 0;
+  let reads = 0;
   return {
-    now: () => systemClock.now() + offset,
+    get reads() {
+      return reads;
+    },
+    now() {
+      reads++;
+      return systemClock.now() + offset;
+    },
     monotonic: () => systemClock.monotonic(),
     shift(milliseconds) {
       offset += milliseconds;

@@ -26,18 +26,32 @@ test('a gateway that is down is waited for, said once, and used when it is back'
   assert.equal(stage.log.filter((line) => line.includes('answers again')).length, 1);
 });
 
-test('a gateway that stays down is an error with the reason, and the bridge stays up', async () => {
+test('a gateway that stays down is an error with the reason, said once, and the bridge stays up', async () => {
   await using stage = await setStage();
-  const client = await stage.connect({ limits: { ...quick, patienceMilliseconds: 0 } });
+  const client = await stage.connect({ limits: { ...quick, patienceMilliseconds: 200 } });
   const { port } = stage.gateway;
   await stage.gateway.close();
   client.send({ id: 1, method: 'tools/list' });
   const answer = await client.answerTo(1);
   assert.equal(code(answer), 'gateway_unreachable');
   assert.match(told(answer), /ECONNREFUSED/);
+  assert.equal(stage.log.length, 1);
   stage.gateway = await stage.openGateway(port);
   client.send({ id: 2, method: 'tools/list' });
   assert.ok((await client.answerTo(2))['result']);
+});
+
+test('a request that the gateway may have begun is not sent again', async () => {
+  await using stage = await setStage(async (seen) => {
+    if (seen.message['id'] === 1) seen.exchange.connection.cut();
+    else await answerLegacy(seen);
+  });
+  const client = await stage.connect();
+  client.send({ id: 1, method: 'tools/call', params: { name: 'pay' } });
+  assert.equal(code(await client.answerTo(1)), 'gateway_unreachable');
+  client.send({ id: 2, method: 'tools/list' });
+  await client.answerTo(2);
+  assert.equal(stage.seen.length, 2);
 });
 
 test('T1 a gateway of another authority is not trusted and hears nothing', async () => {

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, readdir, rename, stat, writeFile } from 'node:f
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
+import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { startAuthority } from './authority.fixture.ts';
 import { answerLegacy, quick, setStage, shiftedClock, type Stage, until } from './bridge.fixture.ts';
@@ -10,6 +11,8 @@ import { type BridgeOptions, type RunningBridge, startBridge } from './bridge.ts
 import { newKey } from './authority-client.ts';
 import { pause } from './back-off.ts';
 import { createKeyStore } from './key-store.ts';
+import { defaultBridgeLimits } from './limits.ts';
+import { renewOnce } from './renew.ts';
 import { renewalMoment } from './renewal-moment.ts';
 import { statePlace } from './state-place.ts';
 
@@ -80,6 +83,21 @@ test('U2 a token that is refused, or is for another agent, is told with the reas
   stage.authority.tokens.set('theirs', 'other-bot');
   await assert.rejects(start(stage, { joinToken: 'theirs' }), fault('certificate_profile'));
   await assert.rejects(start(stage), fault('enrolment_needed'));
+});
+
+test('U2 a certificate for another key, or without the way to the root, is not stored', async () => {
+  await using stage = await setStage();
+  const { authority } = stage;
+  const begin = (): Promise<RunningBridge> => {
+    authority.tokens.set('once', 'ci-bot');
+    return start(stage, { joinToken: 'once' });
+  };
+  const { certificate } = authority.agent('ci-bot');
+  authority.spoil = () => certificate;
+  await assert.rejects(begin(), fault('certificate_profile'));
+  authority.spoil = (chain) => chain.slice(0, chain.indexOf('-----BEGIN', 1));
+  await assert.rejects(begin(), fault('gateway_untrusted'));
+  assert.ok(!(await readdir(join(stage.folder, 'state'))).includes('certificate.pem'));
 });
 
 test('U2 of two bridges that start at once one enrols and both run', async () => {
@@ -189,9 +207,27 @@ test('I4 a renewal that fails is tried again, and the end of the certificate is 
   clock.shift(hour);
   await until(() => stage.log.some((line) => line.includes('could not be renewed')));
   const after = tries;
-  await until(() => stage.log.length > 0);
+  const { reads } = clock;
+  await until(() => clock.reads > reads + 10);
   assert.equal(stage.log.filter((line) => line.includes('could not be renewed')).length, 1);
   assert.ok(tries - after <= 1);
+});
+
+test('I4 of two bridges that renew at once one gets a certificate', async () => {
+  await using stage = await setStage();
+  const first = await stage.connect();
+  await first.end();
+  const store = createKeyStore(join(stage.folder, 'state'), systemClock);
+  const current = await store.load();
+  assert.ok(current);
+  const identity = { store, current: async () => current, refresh: () => undefined };
+  const { authority, clock, log } = stage.options();
+  const limits = { ...defaultBridgeLimits, ...quick };
+  const renewal = { identity, store, authority: authority ?? '', fixedRoots: false, clock, limits, log };
+  const { signal } = new AbortController();
+  await Promise.all([renewOnce(renewal, current, signal), renewOnce(renewal, current, signal)]);
+  assert.equal(stage.authority.issued.length, 2);
+  assert.equal((await store.load())?.leaf.serial, stage.authority.issued[1]?.serial);
 });
 
 test('I4 a bridge that is told to end does not wait for a renewal under way', async () => {
