@@ -1,4 +1,4 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { Fault } from '../kernel/fault.ts';
 import { randomId } from '../kernel/random.ts';
 
@@ -18,7 +18,7 @@ export async function lockLog(path: string): Promise<AsyncDisposable> {
       }
       const holder = await readFile(path, 'utf8').catch(() => '');
       if (await isHeld(holder, own)) break;
-      await removeStale(path, holder);
+      await removeStale(path, holder, own, temporary);
     }
   } finally {
     await rm(temporary, { force: true });
@@ -71,15 +71,18 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Removes the lock that was judged, and puts another back that came in its place meanwhile. */
-async function removeStale(path: string, judged: string): Promise<void> {
-  const aside = `${path}.${randomId()}.stale`;
-  try {
-    await rename(path, aside);
-  } catch {
-    // Another process removed it first.
+/** Removes a lock that was judged stale. Only one process does so at a time, so that no fresh lock is removed. */
+async function removeStale(path: string, judged: string, own: string, temporary: string): Promise<void> {
+  const claim = `${path}.takeover`;
+  if (!(await tryLink(temporary, claim))) {
+    const claimant = await readFile(claim, 'utf8').catch(() => own);
+    if (!(await isHeld(claimant, own))) await rm(claim, { force: true });
     return;
   }
-  if ((await readFile(aside, 'utf8')) !== judged) await tryLink(aside, path);
-  await rm(aside, { force: true });
+  try {
+    const present = await readFile(path, 'utf8').catch(() => null);
+    if (present === judged) await rm(path, { force: true });
+  } finally {
+    await rm(claim, { force: true });
+  }
 }

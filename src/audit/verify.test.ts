@@ -293,7 +293,7 @@ async function assertBroken(lines: readonly string[], index: number): Promise<{ 
 
 /** The log that a forger would make: one event changed, everything after it linked anew. */
 function rewrittenFrom(lines: readonly string[], index: number): readonly string[] {
-  const written = [...lines.slice(0, index)];
+  const written = lines.slice(0, index);
   for (const line of lines.slice(index)) {
     const { event, time } = readEntry(line);
     const last = written.at(-1);
