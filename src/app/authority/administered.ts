@@ -1,20 +1,17 @@
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { certify } from '../../ca/certify.ts';
-import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
-import { renew } from '../../ca/renew.ts';
-import { renewalWindow } from '../../ca/renewal-window.ts';
 import { readPemRequest } from '../../ca/request.ts';
 import { revoke, revokeName } from '../../ca/revoke.ts';
+import { deliver } from '../../enrol/delivery.ts';
+import { redeemRoute, renewRoute, trustBundleRoute } from '../../enrol/enrol-routes.ts';
 import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
-import { redeemJoinToken } from '../../enrol/join-token/redeem-join-token.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { Certificate } from '../../x509/certificate.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import type { Store } from '../store/store.ts';
-import type { Authority, Delivery, RevocationOrder } from './authority.ts';
+import type { Authority, RevocationOrder } from './authority.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
 /** What the acts of an authority work on. */
@@ -35,15 +32,6 @@ export function administered(parts: Parts): Acts {
   const { ca, store, audit, clock, feed } = parts;
   const [intermediate, root] = ca.issuer.chain;
   if (!intermediate || !root) throw new Fault('state_damaged', 'The issuer has no chain to its root.');
-  const roots = pemOfCertificate(root.der);
-  const deliver = (certificate: Certificate): Delivery => ({
-    serial: certificate.serial,
-    spiffeId: certificate.uris[0] ?? '',
-    certificate: pemOfCertificate(certificate.der) + pemOfCertificate(intermediate.der),
-    roots,
-    notAfter: certificate.notAfter,
-    renewAt: renewalWindow(certificate).at,
-  });
   return {
     clock,
     store,
@@ -51,9 +39,7 @@ export function administered(parts: Parts): Acts {
     issuer: ca.issuer,
     feed,
     describe: () => ({
-      trustDomain: ca.issuer.trustDomain,
-      rootFingerprint: fingerprintOf(root),
-      roots,
+      ...trustBundleRoute(ca.issuer),
       rootNotAfter: root.notAfter,
       intermediateNotAfter: intermediate.notAfter,
     }),
@@ -93,17 +79,14 @@ export function administered(parts: Parts): Acts {
       const { name, kind, dnsNames, ipAddresses } = order;
       const evidence = { door: 'admin', name, kind, owner: actor, dnsNames, ipAddresses, replaces: null };
       const requestedLife = order.minutes === undefined ? null : order.minutes * 60_000;
-      return deliver(await certify({ request: readPemRequest(order.csr), evidence, requestedLife }, ca));
+      return deliver(
+        await certify({ request: readPemRequest(order.csr), evidence, requestedLife }, ca),
+        ca.issuer,
+      );
     },
-    async redeem(token, csr) {
-      // The request is read first: a malformed one must not cost the token.
-      const request = readPemRequest(csr);
-      const evidence = await redeemJoinToken(token, { tokens: store.joinTokens, audit, clock });
-      return deliver(await certify({ request, evidence, requestedLife: null }, ca));
-    },
-    async renew(current, csr) {
-      return deliver(await renew({ current, request: readPemRequest(csr) }, ca));
-    },
+    redeem: (token, csr, address) =>
+      redeemRoute({ token, csr, address }, { ...ca, joinTokens: store.joinTokens }),
+    renew: (current, csr) => renewRoute({ current, csr }, ca),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };
     },

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
+import type { Delivery } from '../../enrol/delivery.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
@@ -19,19 +20,6 @@ export interface IssueOrder {
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
   readonly minutes?: number | undefined;
-}
-
-/** An issued certificate as it is delivered. Times in epoch milliseconds. */
-export interface Delivery {
-  readonly serial: string;
-  readonly spiffeId: string;
-  /** Leaf, then intermediate, in PEM. */
-  readonly certificate: string;
-  /** The roots to trust, in PEM. */
-  readonly roots: string;
-  readonly notAfter: number;
-  /** When to renew. */
-  readonly renewAt: number;
 }
 
 /** What a revocation names: one certificate, or every certificate of a name. */
@@ -71,7 +59,8 @@ export interface Authority extends AsyncDisposable {
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
   removeServer(name: string): Promise<void>;
   issueFor(order: IssueOrder, actor: string): Promise<Delivery>;
-  redeem(token: string, csr: string): Promise<Delivery>;
+  /** `address`: where the request came from, for the log. */
+  redeem(token: string, csr: string, address: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(

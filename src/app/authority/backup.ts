@@ -18,7 +18,7 @@ export type Copied = {
 
 const manifestName = 'backup.json';
 /** Locks and notes of the running process, and the database, which is copied through SQLite. */
-const leftOut = new Set(['lock.db', 'running.json', 'state.db', 'state.db-wal', 'state.db-shm']);
+const leftOut = new Set(['lock', 'lock.db', 'running.json', 'state.db', 'state.db-wal', 'state.db-shm']);
 
 /**
  * Copies an authority to a new folder, also while it runs: the database as one consistent state first, then the files,
@@ -97,10 +97,21 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   return await readdir(folder).catch((): string[] => []);
 }
 
+/**
+ * Copies in the order of names: a log's checkpoints before its entries, so that the copy of a log at work holds every
+ * entry that its checkpoints cover.
+ */
 async function copyTree(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) {
-    if (leftOut.has(name)) continue;
-    await cp(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true });
+  const entries = await readdir(from, { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (leftOut.has(entry.name)) continue;
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) {
+      await mkdir(target, { mode: 0o700 });
+      await copyTree(source, target);
+    } else {
+      await cp(source, target, { preserveTimestamps: true });
+    }
   }
 }
 

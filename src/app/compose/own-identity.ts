@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { encodePem } from '../../x509/pem.ts';
 import { buildRequest } from '../../x509/request.ts';
-import type { Delivery } from '../authority/authority.ts';
+import type { Delivery } from '../../enrol/delivery.ts';
 
 /** A certificate of our own whose key never leaves this process, renewed for as long as the process lives. */
 export interface OwnIdentity extends Disposable {

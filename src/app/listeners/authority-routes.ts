@@ -46,7 +46,9 @@ const routes: readonly Route[] = [
     async answer({ exchange, authority }) {
       const input = await readObject(exchange);
       const token = member(input, 'token');
-      await answerJson(exchange, { ...(await authority.redeem(token, member(input, 'csr'))) });
+      await answerJson(exchange, {
+        ...(await authority.redeem(token, member(input, 'csr'), exchange.connection.address)),
+      });
     },
   },
   {
