@@ -107,7 +107,14 @@ export function post(
       });
     });
     sent.setTimeout(5_000, () => sent.destroy(new Error('no answer in 5 s')));
-    sent.once('error', (error) => failed(error.message));
+    sent.once('error', (error) => failed(plainly(error.message)));
     sent.end(body);
   });
+}
+
+/** The TLS alert in OpenSSL's message, or what Node says of a connection that just ended. */
+function plainly(message: string): string {
+  const alert = /alert ([a-z ]+):/.exec(message)?.[1];
+  if (alert !== undefined) return `TLS alert "${alert}"`;
+  return message === 'socket hang up' ? 'the gateway ended the TLS connection' : message;
 }

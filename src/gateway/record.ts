@@ -41,8 +41,8 @@ export function circumstancesOf(
 function messageRecord(message: Message): Json {
   return {
     kind: message.kind,
-    id: message.id,
-    method: message.method,
+    id: typeof message.id === 'string' ? short(message.id) : message.id,
+    method: message.method === null ? null : short(message.method),
     target: targetName(message),
     argumentsHash: message.kind === 'request' ? sha256Base64url(canonicalJson(message.arguments)) : null,
   };
@@ -51,7 +51,16 @@ function messageRecord(message: Message): Json {
 function targetName(message: Message): string | null {
   const { target } = message;
   if (target.kind === 'server') return null;
-  return target.kind === 'resource' ? target.uri : target.name;
+  return short(target.kind === 'resource' ? target.uri : target.name);
+}
+
+/** The longest text of a client that a record repeats, in UTF-16 units; a log entry has a greatest size. */
+const longestText = 512;
+
+/** A text of the client as a record keeps it: whole, or its beginning and its hash. */
+function short(text: string): string {
+  if (text.length <= longestText) return text;
+  return `${text.slice(0, longestText).toWellFormed()}… (sha256 ${sha256Base64url(text)})`;
 }
 
 export function permittedEvent(circumstances: Record<string, Json>, permit: Permit): AuditEvent {
@@ -67,7 +76,11 @@ export function refusedEvent(
   fault: Fault,
   policyVersion: string,
 ): AuditEvent {
-  return event('call.refused', circumstances, { code: fault.code, reason: fault.message, policyVersion });
+  return event('call.refused', circumstances, {
+    code: fault.code,
+    reason: short(fault.message),
+    policyVersion,
+  });
 }
 
 export function answeredEvent(circumstances: Record<string, Json>, outcome: Outcome): AuditEvent {
@@ -79,7 +92,11 @@ export function failedEvent(
   fault: Fault,
   milliseconds: number,
 ): AuditEvent {
-  return event('call.failed', circumstances, { code: fault.code, reason: fault.message, milliseconds });
+  return event('call.failed', circumstances, {
+    code: fault.code,
+    reason: short(fault.message),
+    milliseconds,
+  });
 }
 
 function event(type: AuditEventType, shared: Record<string, Json>, more: Record<string, Json>): AuditEvent {

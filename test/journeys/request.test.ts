@@ -198,3 +198,15 @@ test('T2 a policy that is withdrawn ends the live stream that it permitted, with
   await assert.rejects(client.callTool({ name: 'echo', arguments: { message: 'hi' } }));
   await client.close();
 });
+
+test('A1 a refusal is recorded however long the names in it are (trap: refusals missing from the audit)', async () => {
+  await using place = await settled(echoOnly);
+  const { town, shown } = place;
+  await using fetch = mutualFetch(shown);
+  const client = await legacyClient(town.endpoint('old'), fetch);
+  await assert.rejects(client.callTool({ name: 'x'.repeat(3_000_000), arguments: {} }), /no policy/i);
+  await client.close();
+  const refused = (await town.events()).filter(({ type }) => type === 'call.refused');
+  assert.equal(refused.length, 1);
+  assert.ok(JSON.stringify(refused).length < 10_000);
+});
