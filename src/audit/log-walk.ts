@@ -3,7 +3,7 @@ import { equalBytes, toBase64 } from '../kernel/bytes.ts';
 import { canonicalJson } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Entry, entryLine, genesis, leafHash, linkOf, readEntry } from './entry.ts';
+import { type Entry, entryLine, genesis, leafHash, linkOf, maximumLineOctets, readEntry } from './entry.ts';
 import { Frontier } from './merkle.ts';
 import type { Line } from './read-lines.ts';
 import { type Segment, segmentName } from './segment.ts';
@@ -81,14 +81,15 @@ export class LogWalk {
       if (line === null) return null;
     }
     const place = { file: segment.name, line: line.number };
-    if (!line.whole && next === null) {
+    // What is longer than an entry may be was not left by a crash.
+    if (!line.whole && next === null && line.octets <= maximumLineOctets) {
       this.torn = { ...place, octets: line.octets };
       return null;
     }
-    if (!line.whole) return { index: this.size, ...place, reason: 'the entry is cut off' };
     if (line.text === null) {
       return { index: this.size, ...place, reason: 'the line is not UTF-8, or longer than an entry may be' };
     }
+    if (!line.whole) return { index: this.size, ...place, reason: 'the entry is cut off' };
     const entry = parse(line.text);
     if (typeof entry === 'string') return { index: this.size, ...place, reason: entry };
     const broken = this.misplaced(entry, place) ?? this.unlinked(entry, place, next) ?? this.failedRoot;

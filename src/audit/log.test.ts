@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { steppedClock } from '../kernel/clock.ts';
@@ -134,6 +134,10 @@ for (const [name, trouble] of troubles) {
         assert.ok(result.status === 'rejected' && isFault('audit_unwritable')(result.reason));
       }
       assert.equal(log.health().writable, false);
+      if (trouble.kind !== 'stuck') {
+        const text = await readFile(join(folder.path, 'log-00000000000000000000.jsonl'), 'utf8');
+        assert.equal(text.indexOf('\n'), text.length - 1, 'nothing of the batch is left in the file');
+      }
       await assert.rejects(log.append(call), isFault('audit_unwritable'));
       disk.trouble = { kind: 'none' };
       clock.advance(1_000);
@@ -198,11 +202,14 @@ test('S4 a file that was deleted under the writer is noticed before anything is 
 test('S4 an entry that a crash cut off is removed when the log is opened, and that is recorded', async () => {
   await using folder = await temporaryFolder();
   await makeLog(folder.path);
-  await appendFile(join(folder.path, 'log-00000000000000000010.jsonl'), '{"event":{"ty');
+  await appendFile(
+    join(folder.path, 'log-00000000000000000010.jsonl'),
+    '{"event":{"type":"x'.padEnd(900, 'x'),
+  );
   await (await openLog(folder.path, { segmentEntries: 5 }))[Symbol.asyncDispose]();
   const events = (await linesOf(folder.path)).slice(14).map((line) => readEntry(line).event);
   assert.deepEqual(events, [
-    { type: 'log.recovered', removedOctets: 13 },
+    { type: 'log.recovered', removedOctets: 900 },
     { type: 'log.opened', origin },
   ]);
   assert.equal((await verifyAuditLog(folder.path, { publicKey })).ok, true);
@@ -215,6 +222,11 @@ test('S4 damage that no crash leaves is refused when the log is opened', async (
     'a changed entry': (path) => edit(path, newest, (text) => text.replace('"at":1', '"at":7')),
     'a changed last entry': (path) => edit(path, newest, (text) => text.replace('"at":3', '"at":7')),
     'covered entries cut off': (path) => edit(path, newest, (text) => text.slice(0, text.indexOf('\n') + 1)),
+    'a changed entry, and no checkpoint': async (path) => {
+      await edit(path, newest, (text) => text.replace('"at":1', '"at":7'));
+      await rm(join(path, 'checkpoint'));
+    },
+    'a renamed file': (path) => rename(join(path, newest), join(path, newest.replace('10.', '11.'))),
     'a covered entry half written': (path) => edit(path, newest, (text) => text.slice(0, -5)),
     'the newest file gone': (path) => rm(join(path, newest)),
     'an old file gone, and the shortcut': async (path) => {
@@ -253,6 +265,22 @@ test('S4 the kept frontier is a shortcut only: with a wrong one, or none, the lo
     const { ok, entries } = await verifyAuditLog(folder.path, { publicKey });
     assert.deepEqual([ok, entries], [true, 15], String(text));
   }
+});
+
+test('S4 the kept frontier is not believed when no checkpoint can confirm it', async () => {
+  await using folder = await temporaryFolder();
+  await makeLog(folder.path);
+  const notes = await readFile(join(folder.path, 'checkpoints.txt'), 'utf8');
+  await writeFile(
+    join(folder.path, 'checkpoint'),
+    notes.slice(0, notes.indexOf('\n\n', notes.indexOf('— ')) + 1),
+  );
+  const path = join(folder.path, 'frontier.json');
+  const kept = JSON.parse(await readFile(path, 'utf8')) as { hashes: string[] };
+  await writeFile(path, JSON.stringify({ ...kept, hashes: kept.hashes.toReversed() }));
+  await (await openLog(folder.path))[Symbol.asyncDispose]();
+  const { ok, entries } = await verifyAuditLog(folder.path, { publicKey });
+  assert.deepEqual([ok, entries], [true, 15]);
 });
 
 test('S4 a half written note at the end of the checkpoint history is removed before the next', async () => {

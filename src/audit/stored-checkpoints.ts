@@ -58,8 +58,7 @@ export function readCheckpointOf(note: string, origin: string, publicKey: KeyObj
 
 async function* readHistory(path: string, end: number): AsyncGenerator<StoredNote> {
   let lines: string[] = [];
-  for await (const { number, text, whole } of readLines(path, { end })) {
-    if (!whole) return;
+  for await (const { number, text } of readLines(path, { end })) {
     // The blank line after a note divides it from the next.
     if (lines.length === noteLines) {
       yield { note: `${lines.join('\n')}\n${text ?? ''}`, file: logFiles.history, line: number - noteLines };
