@@ -12,7 +12,7 @@ import { type ScriptStep, readScript, splitWords } from './read-script.ts';
 const main = join(import.meta.dirname, '../../src/app/main.ts');
 
 for (const path of globSync('*.txt', { cwd: import.meta.dirname }).sort()) {
-  test(`U9 the command line behaves as ${path} says`, { timeout: 120_000 }, async () => {
+  test(`U9 the command line behaves as ${path} says`, { timeout: 280_000 }, async () => {
     const script = readScript(await readFile(join(import.meta.dirname, path), 'utf8'));
     assert.ok(script.steps.length > 0, 'the script has no step');
     const folder = await mkdtemp(join(tmpdir(), 'countersign-'));

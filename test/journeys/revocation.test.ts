@@ -33,7 +33,7 @@ test('I7 from the order to the refusal and to the end of the live stream is less
   assert.ok(slowest.refusal < 1_000 && slowest.cut < 1_000);
 });
 
-test('I7 a certificate that was never used is refused on its first connection after revocation', async () => {
+test('I7 a certificate that was never used is refused on its first connection after revocation (trap: certificate and CRL read once at boot)', async () => {
   await using old = await openLegacyServer();
   await using town = await openTown();
   await town.addHttpServer('old', old.url);

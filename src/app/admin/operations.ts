@@ -9,6 +9,11 @@ import { namePattern } from '../../x509/leaf-profile.ts';
 import { type Operation, operation } from './operation.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
+/** A dotted common name is a DNS name to OpenSSL, which the name constraints of the intermediate then refuse. */
+const agentName = name.refine(
+  (text) => !text.includes('.'),
+  'must have no dot: TLS libraries take such a name for a DNS name',
+);
 const text = z.string().trim().min(1).max(500);
 const kind = z.enum(['agent', 'ephemeral', 'server', 'gateway', 'admin']);
 const dnsNames = z.array(z.string().max(253)).max(20).default([]);
@@ -21,7 +26,7 @@ export const operations: readonly Operation[] = [
     'agent.add',
     true,
     z.strictObject({
-      name,
+      name: agentName,
       owner: text,
       purpose: text,
       roles: z.array(name).max(50).default([]),
