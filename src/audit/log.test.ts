@@ -85,7 +85,7 @@ test('S4 an append is answered only when the disk says that it is durable', asyn
   await appended;
 });
 
-test('S4 the audit queue is bounded (trap "unbounded audit channel", reference/gateways.md §7)', async () => {
+test('S4 the audit queue is bounded (trap: unbounded audit queue)', async () => {
   await using folder = await temporaryFolder();
   const disk = faultyDisk();
   await using log = await openLog(folder.path, { disk, queueLimit: 50 });

@@ -15,7 +15,15 @@ export function describe(json: Json, indent = ''): string {
         return `${indent}${member}:\n${items}`;
       }
       if (isJsonObject(value)) return `${indent}${member}:\n${describe(value, `${indent}  `)}`;
-      return `${indent}${member}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+      return `${indent}${member}: ${shown(member, value)}`;
     })
     .join('\n');
+}
+
+/** Members that hold epoch milliseconds are shown as a person reads a time. */
+const timeMembers = /(At|notAfter|notBefore|lastSeen)$/;
+
+function shown(member: string, value: Json): string {
+  if (typeof value === 'number' && timeMembers.test(member)) return new Date(value).toISOString();
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
