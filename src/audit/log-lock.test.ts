@@ -38,7 +38,7 @@ test('S4 the lock of a process that is gone is taken over, even when its number 
 });
 
 test('S4 of many that want an abandoned log at once, one gets it', async () => {
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 12; round++) {
     await using folder = await temporaryFolder();
     const path = join(folder.path, 'lock');
     await writeFile(path, '999999999 1');

@@ -95,7 +95,7 @@ test('S4 any octet changed in any entry is found, and the entry is named', async
         assert.deepEqual([firstBroken?.file, firstBroken?.line], [file.name, hit - file.first + 1]);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 120 },
   );
 });
 
@@ -311,9 +311,9 @@ test('S4 a file in the middle that lacks its last line feed is damage', async ()
 test('S4 any octet changed in a stored checkpoint, the origin or the key of the folder is found', async () => {
   for (const name of ['checkpoint', 'checkpoints.txt', 'origin.txt']) {
     const whole = await readFile(join(place.whole, name));
-    // A last note of the history that lost its end looks as a crash leaves it; `checkpoint` has the same note.
-    const end = name === 'checkpoints.txt' ? whole.length - 10 : whole.length;
-    for (let at = 0; at < end; at += 3) {
+    for (let at = 0; at < whole.length; at += 7) {
+      // A last note of the history that lost a line looks as a crash leaves it; `checkpoint` has the same note.
+      if (name === 'checkpoints.txt' && at > whole.length / 2 && whole[at] === 0x0a) continue;
       await copyFolder(place.whole, place.copy);
       const bytes = Buffer.from(whole);
       bytes[at] = (bytes[at] ?? 0) ^ 4;
