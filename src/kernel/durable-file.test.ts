@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -25,5 +25,7 @@ test('refuses a private file that others can open', {
   await writeFile(path, 'secret');
   await chmod(path, 0o640);
   await assert.rejects(readPrivateFile(path), { code: 'file_mode' });
+  await symlink(path, join(folder, 'link'));
+  await assert.rejects(readPrivateFile(join(folder, 'link')), { code: 'file_mode' });
   await assert.rejects(readPrivateFile(join(folder, 'none')), { code: 'not_found' });
 });

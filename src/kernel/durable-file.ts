@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Fault } from './fault.ts';
 import { randomId } from './random.ts';
@@ -42,8 +42,13 @@ export async function syncFolder(path: string): Promise<void> {
  * `not_found` when it does not exist. File modes are not looked at on Windows, which has none.
  */
 export async function readPrivateFile(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new Fault('not_found', `${path} does not exist.`, { cause: error });
+  });
   try {
-    const status = await lstat(path);
+    // The mode of what was opened, so that neither a link nor a change in between shows another file's.
+    const status = await file.stat();
     if (process.platform !== 'win32' && status.isFile() && (status.mode & 0o077) !== 0) {
       const mode = (status.mode & 0o777).toString(8).padStart(4, '0');
       throw new Fault(
@@ -51,11 +56,8 @@ export async function readPrivateFile(path: string): Promise<Uint8Array> {
         `${path} has mode ${mode}, so others on this machine can open it. Run: chmod 600 ${path}`,
       );
     }
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new Fault('not_found', `${path} does not exist.`, { cause: error });
-    }
-    throw error;
+    return new Uint8Array(await file.readFile());
+  } finally {
+    await file.close();
   }
 }
