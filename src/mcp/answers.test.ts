@@ -65,13 +65,13 @@ test('T3 an unsupported revision is told with those that are (MCP 2026-07-28, -3
   });
 });
 
-test('T2 lists show what may be used and nothing that has no name', () => {
+test('A2 lists show what may be used and nothing that has no name', () => {
   const result = { tools: [{ name: 'a' }, { name: 'b' }, {}, 1], nextCursor: 'n', cacheScope: 'public' };
   const shown = filterList('tools/list', result, (target) => target.kind === 'tool' && target.name === 'a');
   assert.deepEqual(shown, { tools: [{ name: 'a' }], nextCursor: 'n', cacheScope: 'private' });
 });
 
-test('T2 prompts, resources and templates are lists too; other methods are not', () => {
+test('A2 prompts, resources and templates are lists too; other methods are not', () => {
   assert.deepEqual(
     ['prompts/list', 'resources/list', 'resources/templates/list', 'tools/call', 'constructor'].map(
       listTargets,
@@ -83,7 +83,7 @@ test('T2 prompts, resources and templates are lists too; other methods are not',
   assert.ok(isJsonObject(filterList('resources/list', {}, () => false)));
 });
 
-test('T1 a client can name no credential, cookie or identity of its own to the server', () => {
+test('law 3 a client can name no credential, cookie or identity of its own to the server', () => {
   const given: [string, string][] = [
     ['Authorization', 'Bearer x'],
     ['cookie', 'a=b'],

@@ -237,7 +237,7 @@ test('T6 any octets are read or refused with a fault, never anything else', () =
   );
 });
 
-test('T2 a subscription asks for every resource that it names', () => {
+test('A2 a subscription asks for every resource that it names', () => {
   const body = {
     jsonrpc: '2.0',
     id: 1,

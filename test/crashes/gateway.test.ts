@@ -14,7 +14,7 @@ import { start } from '../journeys/program.ts';
 
 const moments = [5, 20, 45, 80, 120, 170, 240, 330];
 
-test('A1 whenever the gateway is killed, every call that reached a server has its "permitted" entry', async () => {
+test('S4 whenever the gateway is killed, every call that reached a server has its "permitted" entry', async () => {
   await using modern = await openModernServer();
   const place = await prepare(modern.url);
   let reached = 0;

@@ -77,7 +77,7 @@ test('U2 I3 SDK 1.x over stdio: first start with a join token, then without; cal
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: {} }));
     await client.connect(new LegacyStdio(place.bridgeTo('old', shown)));
     const { tools } = await client.listTools();
-    assert.deepEqual(tools.map(({ name }) => name).sort(), ['ask', 'count', 'echo', 'hang']);
+    assert.deepEqual(tools.map(({ name }) => name).sort(), ['ask', 'count', 'echo', 'grow', 'hang']);
     assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), 'legacy hi');
     assert.equal(textOf(await client.callTool({ name: 'ask', arguments: {} })), 'accept');
     await client.close();

@@ -6,7 +6,7 @@ import { openTown, until } from './deployment.ts';
 import { legacyClient, mutualFetch, textOf } from './mcp-clients.ts';
 import { openLegacyServer } from './mcp-servers.ts';
 
-test('A1 a log that cannot be written refuses every call with its fault and recovers by itself', async () => {
+test('S4 a log that cannot be written refuses every call with its fault and recovers by itself', async () => {
   for (const code of ['ENOSPC', 'EIO']) {
     let failing = false;
     const fail = (): void => {

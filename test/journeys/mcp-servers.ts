@@ -55,6 +55,11 @@ function legacyServer(): LegacyServer {
     }
     return { content: [{ type: 'text', text: 'counted' }] };
   });
+  server.registerTool('grow', { inputSchema: {} }, () => {
+    // The SDK tells every session that its tools changed, on the stream that belongs to no request.
+    server.registerTool('grown', { inputSchema: {} }, () => ({ content: [] }));
+    return { content: [{ type: 'text', text: 'grown' }] };
+  });
   server.registerTool('hang', { inputSchema: {} }, async (_input, extra) => {
     await new Promise<void>((resolve) => extra.signal.addEventListener('abort', () => resolve()));
     return { content: [] };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { openTown, type Presentable, type Town, until } from './deployment.ts';
 import { legacyClient, modernClient, mutualFetch, textOf } from './mcp-clients.ts';
 import { openLegacyServer, openModernServer } from './mcp-servers.ts';
@@ -36,7 +37,7 @@ test('T3 SDK 1.x client and server: list, call, progress and a request from the 
   await using fetch = mutualFetch(shown);
   const client = await legacyClient(town.endpoint('old'), fetch);
   const { tools } = await client.listTools();
-  assert.deepEqual(tools.map(({ name }) => name).sort(), ['ask', 'count', 'echo', 'hang']);
+  assert.deepEqual(tools.map(({ name }) => name).sort(), ['ask', 'count', 'echo', 'grow', 'hang']);
   assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), 'legacy hi');
   const progress: number[] = [];
   const counted = await client.callTool({ name: 'count', arguments: {} }, undefined, {
@@ -81,7 +82,7 @@ forbid (principal, action == Action::"tools/call", resource) when { context.argu
   await client.close();
 });
 
-test('A1 every call leaves "permitted" before and "answered" after, every refusal its reason (trap: refusals missing from the audit)', async () => {
+test('S4 every call leaves "permitted" before and "answered" after, every refusal its reason (trap: refusals missing from the audit)', async () => {
   await using place = await settled(echoOnly);
   const { town, shown } = place;
   await using fetch = mutualFetch(shown);
@@ -101,7 +102,7 @@ test('A1 every call leaves "permitted" before and "answered" after, every refusa
   assert.ok(!JSON.stringify(events).includes(canary), 'arguments and results are kept as hashes only');
 });
 
-test('T1 the server sees neither the session id of the client nor a header that names a credential', async () => {
+test('law 3 the server sees neither the session id of the client nor a header that names a credential', async () => {
   await using old = await openLegacyServer();
   await using town = await openTown();
   await town.addHttpServer('old', old.url);
@@ -150,7 +151,7 @@ test('T6 a session id works for nobody else (trap: session not tied to principal
   await client.close();
 });
 
-test('I2 I12 a revoked certificate is refused and its live stream cut within a second (trap: cached allow after revocation)', async () => {
+test('I7 a revoked certificate is refused and its live stream cut within a second (trap: cached allow after revocation)', async () => {
   await using place = await settled(echoOnly);
   const { town, shown } = place;
   await using fetch = mutualFetch(shown);
@@ -187,7 +188,7 @@ test('I12 a suspended agent is cut off at once and back when resumed; a retired 
   await assert.rejects(authority.changeAgentState('ci-bot', 'active', 'test'));
 });
 
-test('T2 a policy that is withdrawn ends the live stream that it permitted, without a restart', async () => {
+test('A2 a policy that is withdrawn ends the live stream that it permitted, without a restart', async () => {
   await using place = await settled(echoOnly);
   const { town, shown } = place;
   await using fetch = mutualFetch(shown);
@@ -199,7 +200,7 @@ test('T2 a policy that is withdrawn ends the live stream that it permitted, with
   await client.close();
 });
 
-test('A1 a refusal is recorded however long the names in it are (trap: refusals missing from the audit)', async () => {
+test('S4 a refusal is recorded however long the names in it are (trap: refusals missing from the audit)', async () => {
   await using place = await settled(echoOnly);
   const { town, shown } = place;
   await using fetch = mutualFetch(shown);
@@ -209,4 +210,28 @@ test('A1 a refusal is recorded however long the names in it are (trap: refusals 
   const refused = (await town.events()).filter(({ type }) => type === 'call.refused');
   assert.equal(refused.length, 1);
   assert.ok(JSON.stringify(refused).length < 10_000);
+});
+
+test('T3 cancelling a call reaches the server, and news that belong to no request reach the client', async () => {
+  await using old = await openLegacyServer();
+  await using town = await openTown();
+  await town.addHttpServer('old', old.url);
+  await town.addAgent('ci-bot');
+  await town.permit('permit (principal, action, resource);');
+  await using fetch = mutualFetch(await town.issue('ci-bot'));
+  const client = await legacyClient(town.endpoint('old'), fetch);
+  await until(() => town.gateway.liveCalls() === 1);
+  let changes = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+    changes += 1;
+  });
+  await client.callTool({ name: 'grow', arguments: {} });
+  await until(() => changes === 1);
+  const stop = new AbortController();
+  const hanging = client.callTool({ name: 'hang', arguments: {} }, undefined, { signal: stop.signal });
+  await until(() => old.seen.some(({ body }) => body.includes('"hang"')));
+  stop.abort();
+  await assert.rejects(hanging);
+  await until(() => old.seen.some(({ body }) => body.includes('notifications/cancelled')));
+  await client.close();
 });
