@@ -36,7 +36,9 @@ async function open(): Promise<Place> {
   await town.addAgent('ci-bot');
   await town.permit(policy);
   const state = await mkdtemp(join(tmpdir(), 'countersign-bridge-'));
-  opened.defer(() => rm(state, { recursive: true, force: true }));
+  for (const folder of [state, `${state}-2`]) {
+    opened.defer(() => rm(folder, { recursive: true, force: true }));
+  }
   const { rootFingerprint } = town.deployment.authority.describe();
   const held = opened.move();
   return {
