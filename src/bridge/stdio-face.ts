@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { GatewayConnection } from './gateway-connection.ts';
-import { createLineCutter } from './line-cutter.ts';
+import { createLineCutter } from '../mcp/line-cutter.ts';
 import { createLineWriter } from './line-writer.ts';
 import type { BridgeLimits } from './limits.ts';
 import { createStdioSession } from './stdio-session.ts';

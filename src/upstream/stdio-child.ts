@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import type { UpstreamLimits } from './limits.ts';
-import { createLineReader } from './line-reader.ts';
+import { createLineCutter } from '../mcp/line-cutter.ts';
 
 /** A server process that speaks JSON-RPC, one message a line, over its standard input and output. */
 export interface StdioChild {
@@ -145,7 +145,7 @@ async function closed(
 function readMessages(stdout: Readable, options: StdioChildOptions, condemn: (fault: Fault) => void): void {
   const { name, limits } = options;
   let garbage = 0;
-  const reader = createLineReader(limits.messageBytes, {
+  const reader = createLineCutter(limits.messageBytes, {
     line(line) {
       if (line.length === 0) return;
       const messages = readMessageLine(line);
@@ -202,7 +202,7 @@ function isMessage(value: Json): value is JsonObject {
 }
 
 function readLog(stderr: Readable, { name, log }: StdioChildOptions): void {
-  const reader = createLineReader(longestLogLine, {
+  const reader = createLineCutter(longestLogLine, {
     line: (line) => log(`Server ${name}: ${line.toString()}`),
     tooLong: () => log(`Server ${name}: (a line of more than ${longestLogLine} octets)`),
   });

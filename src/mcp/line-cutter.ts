@@ -1,4 +1,4 @@
-/** Cuts octets into lines and never holds more than one line of the longest length. */
+/** Cuts octets into the lines of MCP's stdio transport and never holds more than one line of the longest length. */
 export interface LineCutter {
   push(chunk: Uint8Array): void;
   /** The input ended: what is left is a line. */
@@ -8,7 +8,7 @@ export interface LineCutter {
 /** Hands on each line that is not empty, without its end (LF or CR LF). One longer than `limit` octets is skipped. */
 export function createLineCutter(
   limit: number,
-  on: { line(line: Uint8Array): void; tooLong(): void },
+  on: { line(line: Buffer): void; tooLong(): void },
 ): LineCutter {
   let parts: Uint8Array[] = [];
   let size = 0;
