@@ -1,9 +1,4 @@
-/** Header values by lower-case name. */
-export interface Headers {
-  /** The value, or null. Names are matched without case. */
-  get(name: string): string | null;
-  entries(): Iterable<[string, string]>;
-}
+import type { Headers } from '../wire/headers.ts';
 
 /** One request and its answer. */
 export interface Exchange {

@@ -1,5 +1,5 @@
 import { Fault } from '../kernel/fault.ts';
-import type { Headers } from './exchange.ts';
+import type { Headers } from '../wire/headers.ts';
 
 /** Holds Host and Origin of a request to their lists, against DNS rebinding and cross-site requests. */
 export interface HostGuard {

@@ -1,28 +1,17 @@
-import {
-  createServer as createPlainServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../kernel/clock.ts';
-import { Fault, toFault } from '../kernel/fault.ts';
+import { Fault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
+import type { CreateEngine, Door, Engine } from './engine.ts';
 import type { Exchange, Listener } from './exchange.ts';
-import { createHostGuard, type HostGuard, isLoopbackHost } from './host-guard.ts';
-import { createExchange } from './node-exchange.ts';
-import { answerProblem } from './problem.ts';
-import { emptyHead, type Head, readHead } from './read-head.ts';
-import { answerUnparsed, unparsedReason } from './unparsed.ts';
-import {
-  handshakeMilliseconds,
-  type ListenTls,
-  secureContextOptions,
-  tlsServerOptions,
-} from './tls-options.ts';
+import { createHostGuard, isLoopbackHost } from './host-guard.ts';
+import { createHttpDate } from './http-date.ts';
+import { createNodeEngine } from './node-engine.ts';
+import { serve, type Serving } from './serve.ts';
+import { type ListenTls, secureContextOptions } from './tls-options.ts';
 import { tlsReason } from './tls-reason.ts';
+import { createWireEngine } from './wire-engine.ts';
 
 /** A peer that was turned away before any handler saw it. */
 export interface Refusal {
@@ -51,11 +40,17 @@ export interface ListenOptions {
   /** Told of errors that no peer may see. */
   onError?(error: unknown): void;
   readonly clock: Clock;
+  /** Who reads and writes the HTTP: `wire` is ours, `node` the reference that it is held against. */
+  readonly engine?: HttpEngine;
 }
 
-const maximumHeadOctets = 16 * 1024;
-const headMilliseconds = 15_000;
-const keepAliveMilliseconds = 75_000;
+export type HttpEngine = 'wire' | 'node';
+
+const engines: Readonly<Record<HttpEngine, CreateEngine>> = {
+  wire: createWireEngine,
+  node: createNodeEngine,
+};
+
 const oneYearSeconds = 31_536_000;
 
 /** Opens a listener. Throws Fault `port_taken` or `config_invalid`. */
@@ -66,130 +61,53 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       `Listener ${options.name}: plain HTTP on ${options.host} would be open to the network. Use TLS or a loopback host.`,
     );
   }
-  const server = createServer(options.tls);
-  const state = createState(options);
-  accept(server, options, state);
-  await bind(server, options);
-  return listener(server, options, state);
+  const state: State = { connections: new Map(), closing: false };
+  const engine = engines[options.engine ?? 'wire'](options.tls, createDoor(options, state));
+  accept(engine, options, state);
+  await bind(engine.server, options);
+  return listener(engine, options, state);
 }
 
 interface State {
-  readonly guard: HostGuard;
   readonly connections: Map<Socket, LiveConnection>;
-  readonly extraHeaders: Readonly<Record<string, string>>;
   closing: boolean;
 }
 
-function createState(options: ListenOptions): State {
-  return {
-    guard: createHostGuard(options.hosts, options.origins),
-    connections: new Map(),
-    extraHeaders: options.hsts ? { 'strict-transport-security': `max-age=${oneYearSeconds}` } : {},
-    closing: false,
-  };
-}
-
-function createServer(tls: ListenTls | null): Server | TlsServer {
-  const http = {
-    insecureHTTPParser: false,
-    requireHostHeader: true,
-    maxHeaderSize: maximumHeadOctets,
-    headersTimeout: headMilliseconds,
-    connectionsCheckingInterval: headMilliseconds / 3,
-    // A stream may last for hours; heads and bodies have limits of their own.
-    requestTimeout: 0,
-    keepAliveTimeout: keepAliveMilliseconds,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 30_000,
-  };
-  if (tls === null) return createPlainServer(http);
-  return createTlsServer({ ...http, ...tlsServerOptions(tls), handshakeTimeout: handshakeMilliseconds });
-}
-
-function accept(server: Server | TlsServer, options: ListenOptions, state: State): void {
-  const refused = (stage: Refusal['stage'], address: string, reason: string): void => {
+function createDoor(options: ListenOptions, state: State): Door {
+  const refused: Door['refused'] = (stage, address, reason) => {
     options.onRefused?.({ stage, address, reason });
   };
+  const serving: Serving = {
+    guard: createHostGuard(options.hosts, options.origins),
+    handle: (exchange) => options.handle(exchange),
+    refused,
+    onError: (error) => options.onError?.(error),
+  };
+  return {
+    clock: options.clock,
+    date: createHttpDate(options.clock),
+    extraHeaders: options.hsts ? { 'strict-transport-security': `max-age=${oneYearSeconds}` } : {},
+    closing: () => state.closing,
+    serve: (exchange, connection, wrong) => serve(exchange, connection, wrong, serving),
+    refused,
+  };
+}
+
+function accept(engine: Engine, options: ListenOptions, state: State): void {
+  const { server } = engine;
   server.on(options.tls === null ? 'connection' : 'secureConnection', (socket: Socket) => {
     const connection = createConnection(socket);
     state.connections.set(socket, connection);
     socket.once('close', () => state.connections.delete(socket));
-    if (connection.refusal !== null) refused('tls', connection.address, connection.refusal);
+    if (connection.refusal !== null) {
+      options.onRefused?.({ stage: 'tls', address: connection.address, reason: connection.refusal });
+    }
+    engine.accept(socket, connection);
   });
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    refused('tls', plainAddress(socket.remoteAddress ?? ''), tlsReason(error, socket.authorizationError));
+    const address = plainAddress(socket.remoteAddress ?? '');
+    options.onRefused?.({ stage: 'tls', address, reason: tlsReason(error, socket.authorizationError) });
   });
-  server.on('clientError', (error: Error, socket: Socket) => {
-    // Node repeats every `tlsClientError` here; what has no connection yet never got as far as HTTP.
-    if (!state.connections.has(socket)) {
-      socket.destroy();
-      return;
-    }
-    const reason = unparsedReason(error);
-    if (reason !== null) refused('http', plainAddress(socket.remoteAddress ?? ''), reason);
-    answerUnparsed(error, socket);
-  });
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const connection = state.connections.get(request.socket);
-    if (connection) void serve(request, response, connection, options, state);
-    else response.destroy();
-  });
-}
-
-/** One request from its head to the end of its answer; never rejects. */
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  connection: LiveConnection,
-  options: ListenOptions,
-  state: State,
-): Promise<void> {
-  response.once('close', () => {
-    // A stream that began before closing did not say `Connection: close`.
-    if (state.closing) request.socket.end();
-  });
-  const read = tryReadHead(request);
-  const exchange = createExchange(request, response, {
-    id: connection.nextExchange(),
-    head: read.head,
-    connection,
-    extraHeaders: state.extraHeaders,
-    lastOnConnection: () => state.closing || read.fault !== null || connection.refusal !== null,
-  });
-  try {
-    const refusal = read.fault ?? refusalOf(exchange, connection, state.guard);
-    if (refusal) {
-      options.onRefused?.({ stage: 'http', address: connection.address, reason: refusal.message });
-      return await answerProblem(exchange, refusal);
-    }
-    await options.handle(exchange);
-    if (!exchange.answered && !response.destroyed) throw new Error('the handler ended without an answer');
-  } catch (error) {
-    const fault = toFault(error);
-    if (fault.code === 'internal') options.onError?.(fault.cause ?? fault);
-    // With the head out, only a broken end tells the peer that the answer is incomplete.
-    if (exchange.answered) response.destroy();
-    else await answerProblem(exchange, fault).catch(() => response.destroy());
-  }
-}
-
-function tryReadHead(request: IncomingMessage): { readonly head: Head; readonly fault: Fault | null } {
-  try {
-    return { head: readHead(request.url ?? '', request.rawHeaders), fault: null };
-  } catch (error) {
-    return { head: emptyHead, fault: toFault(error) };
-  }
-}
-
-function refusalOf(exchange: Exchange, connection: LiveConnection, guard: HostGuard): Fault | null {
-  if (connection.refusal !== null) return new Fault('identity_refused', `Refused: ${connection.refusal}.`);
-  try {
-    guard.check(exchange.headers);
-    return null;
-  } catch (error) {
-    return toFault(error);
-  }
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {
@@ -217,16 +135,17 @@ function bindFault(error: Error, options: ListenOptions): Fault {
   });
 }
 
-function listener(server: Server | TlsServer, options: ListenOptions, state: State): Listener {
+function listener(engine: Engine, options: ListenOptions, state: State): Listener {
+  const { server } = engine;
   const { port } = server.address() as AddressInfo;
   const { name, host, tls } = options;
   const close = async (graceMilliseconds = 0): Promise<void> => {
     state.closing = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
+    engine.closeIdle();
     const cutAll = (): void => {
       for (const connection of state.connections.values()) connection.cut();
-      server.closeAllConnections();
+      engine.cutAll();
     };
     const timer = setTimeout(cutAll, graceMilliseconds);
     await closed;
@@ -238,7 +157,7 @@ function listener(server: Server | TlsServer, options: ListenOptions, state: Sta
     port,
     url: `${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
     replaceTls(material) {
-      if (tls === null || !('setSecureContext' in server)) {
+      if (tls === null || !(server instanceof TlsServer)) {
         throw new Fault(
           'config_invalid',
           `Listener ${name} speaks plain HTTP and has no certificate to replace.`,

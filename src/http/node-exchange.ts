@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
-import type { Connection, Exchange, ResponseStream } from './exchange.ts';
+import type { Addressed } from '../wire/request-head.ts';
+import { lingerMilliseconds, type ServedExchange } from './engine.ts';
+import type { Connection, ResponseStream } from './exchange.ts';
 import { readBody } from './read-body.ts';
-import type { Head } from './read-head.ts';
 
 /** What the listener adds to one request. */
 export interface ExchangeFrame {
   readonly id: string;
-  readonly head: Head;
+  readonly head: Addressed;
   readonly connection: Connection;
   /** Sent with every answer. */
   readonly extraHeaders: Readonly<Record<string, string>>;
@@ -16,15 +17,12 @@ export interface ExchangeFrame {
   readonly lastOnConnection: () => boolean;
 }
 
-/** How long a peer that is still sending its body may take to read an answer, in milliseconds. */
-const lingerMilliseconds = 500;
-
 /** An exchange over Node's request and response. */
 export function createExchange(
   request: IncomingMessage,
   response: ServerResponse,
   frame: ExchangeFrame,
-): Exchange {
+): ServedExchange {
   const { path, query, headers } = frame.head;
   const declared = headers.get('content-length');
   const hasBody = headers.get('transfer-encoding') !== null || (declared !== null && declared !== '0');
@@ -51,6 +49,10 @@ export function createExchange(
     },
     get answered() {
       return response.headersSent;
+    },
+    abort: () => void response.destroy(),
+    get gone() {
+      return response.destroyed;
     },
     get closed() {
       return (closed ??= closedSignal(response, frame.connection)).signal;

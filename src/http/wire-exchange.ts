@@ -1,0 +1,224 @@
+import { STATUS_CODES } from 'node:http';
+import { Fault } from '../kernel/fault.ts';
+import type { BodyReader } from '../wire/body-reader.ts';
+import { fieldLine } from '../wire/field-lines.ts';
+import type { Headers } from '../wire/headers.ts';
+import { NotHttp } from '../wire/not-http.ts';
+import { keepAliveMilliseconds, type ServedExchange } from './engine.ts';
+import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
+import type { WireConnection, WireRequest } from './wire-connection.ts';
+
+/** An exchange over a connection that we read and write ourselves. */
+export class WireExchange implements ServedExchange {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Headers;
+  readonly connection: Connection;
+  answered = false;
+  private readonly wire: WireConnection;
+  private readonly request: WireRequest;
+  private readonly reader: BodyReader;
+  private bodyTaken = false;
+  /** Whether the last octet of the answer was written. */
+  private complete = false;
+  private isLost = false;
+  private controller: AbortController | null = null;
+  private parsedQuery: URLSearchParams | null = null;
+  /** Wakes whoever waits for more of the body. */
+  private onInput: (() => void) | null = null;
+
+  constructor(request: WireRequest, reader: BodyReader, wire: WireConnection) {
+    this.id = wire.live.nextExchange();
+    this.method = request.method;
+    this.path = request.head.path;
+    this.headers = request.head.headers;
+    this.connection = wire.live;
+    this.wire = wire;
+    this.request = request;
+    this.reader = reader;
+  }
+
+  get query(): URLSearchParams {
+    return (this.parsedQuery ??= new URLSearchParams(this.request.head.query));
+  }
+
+  get gone(): boolean {
+    return this.isLost || this.wire.gone;
+  }
+
+  get closed(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.gone && !this.complete) this.controller.abort();
+    }
+    return this.controller.signal;
+  }
+
+  async body(limit: BodyLimit): Promise<Uint8Array> {
+    if (this.bodyTaken) throw new Fault('internal', 'A request body was read twice.');
+    this.bodyTaken = true;
+    const { length } = this.request;
+    if (typeof length === 'number' && length > limit.bytes) throw tooLarge(limit);
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    const take = (): void => {
+      this.wire.feed(this.reader, (piece) => {
+        size += piece.length;
+        if (size > limit.bytes) throw tooLarge(limit);
+        pieces.push(piece);
+      });
+    };
+    if (!this.reader.ended) take();
+    if (!this.reader.ended) {
+      // RFC 9110 §10.1.1: the client may be waiting for leave to send the body.
+      if (pieces.length === 0 && this.headers.get('expect')?.toLowerCase() === '100-continue') {
+        this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
+      }
+      await this.more(take, limit);
+    }
+    const [only] = pieces;
+    return pieces.length === 1 && only ? only : Buffer.concat(pieces);
+  }
+
+  respond(status: number, given: Record<string, string>, body?: Uint8Array | string): Promise<void> {
+    const octets = typeof body === 'string' ? Buffer.from(body) : body;
+    const size = octets?.length ?? 0;
+    const last = this.isLast();
+    // RFC 9110 §8.6: no Content-Length in a 204.
+    const head = this.head(status, given, status === 204 ? '' : `content-length: ${size}\r\n`, last);
+    if (octets && size > 0 && this.method !== 'HEAD' && status !== 204) this.writeWhole(head, octets);
+    else this.wire.write(head);
+    this.conclude(last);
+    return Promise.resolve();
+  }
+
+  stream(status: number, given: Record<string, string>): ResponseStream {
+    const last = this.isLast();
+    this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
+    return {
+      write: async (chunk) => {
+        if (this.gone) throw peerGone();
+        const octets = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+        if (octets.length === 0 || this.method === 'HEAD') return;
+        if (this.writeChunk(octets)) return;
+        await this.wire.drain();
+        if (this.gone) throw peerGone();
+      },
+      end: async () => {
+        if (this.gone || this.complete) return;
+        this.wire.write(this.method === 'HEAD' ? '' : '0\r\n\r\n');
+        this.conclude(last);
+      },
+      abort: () => this.abort(),
+    };
+  }
+
+  abort(): void {
+    this.wire.socket.destroy();
+  }
+
+  /** More octets wait at the connection. */
+  arrived(): void {
+    this.onInput?.();
+  }
+
+  /** The peer went away or was cut off. */
+  lost(): void {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.onInput?.();
+    if (!this.complete) this.controller?.abort();
+  }
+
+  /** Waits until `take` has had the whole body. */
+  private async more(take: () => void, limit: BodyLimit): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      reject(new Fault('timed_out', `The request body was not complete after ${limit.milliseconds} ms.`));
+    }, limit.milliseconds);
+    this.onInput = () => {
+      try {
+        take();
+        if (this.reader.ended) resolve();
+        else if (this.isLost)
+          reject(new Fault('unavailable', 'The peer went away before its body was complete.'));
+      } catch (error) {
+        reject(error instanceof NotHttp ? new Fault('invalid_input', `Refused: ${error.message}.`) : error);
+      }
+    };
+    if (this.gone) this.onInput();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.onInput = null;
+    }
+  }
+
+  /** Whether the connection ends with this answer. */
+  private isLast(): boolean {
+    const { wire, request } = this;
+    return (
+      wire.door.closing() ||
+      request.wrong !== null ||
+      wire.live.refusal !== null ||
+      !this.reader.ended ||
+      (this.headers.get('connection')?.toLowerCase().includes('close') ?? false)
+    );
+  }
+
+  private head(status: number, given: Record<string, string>, framing: string, last: boolean): string {
+    if (this.answered) throw new Fault('internal', 'An exchange was answered twice.');
+    const { door } = this.wire;
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    for (const [name, value] of Object.entries(door.extraHeaders)) head += fieldLine(name, value);
+    for (const [name, value] of Object.entries(given)) head += fieldLine(name, value);
+    this.answered = true;
+    // RFC 9110 §6.6.1: whoever has a clock says when it answered.
+    return `${head}date: ${door.date()}\r\n${last ? closing : staying}${framing}\r\n`;
+  }
+
+  private writeWhole(head: string, body: Uint8Array): void {
+    if (body.length > largestJoined) {
+      this.wire.socket.cork();
+      this.wire.write(head);
+      this.wire.write(body);
+      this.wire.socket.uncork();
+      return;
+    }
+    // One write is one TLS record and one system call.
+    const octets = Buffer.allocUnsafe(head.length + body.length);
+    octets.write(head, 'latin1');
+    octets.set(body, head.length);
+    this.wire.write(octets);
+  }
+
+  private writeChunk(body: Uint8Array): boolean {
+    const { socket } = this.wire;
+    socket.cork();
+    this.wire.write(`${body.length.toString(16)}\r\n`);
+    this.wire.write(body);
+    const room = this.wire.write('\r\n');
+    socket.uncork();
+    return room;
+  }
+
+  private conclude(last: boolean): void {
+    this.complete = true;
+    this.wire.finish(last, !this.reader.ended);
+  }
+}
+
+const closing = 'connection: close\r\n';
+const staying = `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMilliseconds / 1_000}\r\n`;
+/** Bodies up to so many octets are copied behind their head. */
+const largestJoined = 64 * 1024;
+
+function tooLarge(limit: BodyLimit): Fault {
+  return new Fault('too_large', `The request body is larger than the limit of ${limit.bytes} octets.`);
+}
+
+function peerGone(): Fault {
+  return new Fault('unavailable', 'The peer went away before the answer was complete.');
+}
