@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../http/exchange.ts';
-import { utf8 } from '../kernel/bytes.ts';
+import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { parseJson } from '../kernel/parse-json.ts';
@@ -32,12 +32,11 @@ export async function relay(
   relaying: Relaying,
 ): Promise<Sent> {
   const headers = responseHeaders(response, relaying.session);
-  const type = response.headers['content-type'] ?? '';
   const filtering = relaying.requests.some((message) => listTargets(message.method) !== null);
-  if (type.startsWith('text/event-stream')) {
-    return await relayStream(exchange, response, headers, filtering ? relaying : null);
-  }
-  return await relayWhole(exchange, response, headers, filtering ? relaying : null);
+  const how = { status: response.status, headers, filtering: filtering ? relaying : null };
+  return response.body instanceof Uint8Array
+    ? await relayWhole(exchange, response.body, how)
+    : await relayStream(exchange, response.body, how);
 }
 
 function responseHeaders(response: UpstreamResponse, session: string | null): Record<string, string> {
@@ -50,33 +49,34 @@ function responseHeaders(response: UpstreamResponse, session: string | null): Re
   return headers;
 }
 
+interface Relay {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** null when the answers are no lists. */
+  readonly filtering: Relaying | null;
+}
+
 async function relayWhole(
   exchange: Exchange,
-  response: UpstreamResponse,
-  headers: Record<string, string>,
-  filtering: Relaying | null,
+  answer: Uint8Array,
+  { status, headers, filtering }: Relay,
 ): Promise<Sent> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  let body: Uint8Array = chunks.length === 1 && chunks[0] ? chunks[0] : new Uint8Array(Buffer.concat(chunks));
-  if (filtering && body.length > 0) body = utf8(JSON.stringify(filterAnswer(readAnswer(body), filtering)));
-  await exchange.respond(response.status, headers, body.length > 0 ? body : undefined);
-  return {
-    status: response.status,
-    bytes: body.length,
-    resultHash: createHash('sha256').update(body).digest('base64url'),
-  };
+  const body =
+    filtering && answer.length > 0
+      ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), filtering)))
+      : answer;
+  await exchange.respond(status, headers, body.length > 0 ? body : undefined);
+  return { status, bytes: body.length, resultHash: sha256Base64url(body) };
 }
 
 async function relayStream(
   exchange: Exchange,
-  response: UpstreamResponse,
-  headers: Record<string, string>,
-  filtering: Relaying | null,
+  answers: AsyncIterable<Uint8Array>,
+  { status, headers, filtering }: Relay,
 ): Promise<Sent> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const stream = exchange.stream(response.status, headers);
+  const stream = exchange.stream(status, headers);
   const send = async (chunk: Uint8Array): Promise<void> => {
     hash.update(chunk);
     bytes += chunk.length;
@@ -84,7 +84,7 @@ async function relayStream(
   };
   const decoder = filtering ? createSseDecoder() : null;
   try {
-    for await (const chunk of response.body) {
+    for await (const chunk of answers) {
       if (!decoder || !filtering) {
         await send(chunk);
         continue;
@@ -103,7 +103,7 @@ async function relayStream(
     stream.abort();
     throw error;
   }
-  return { status: response.status, bytes, resultHash: hash.digest('base64url') };
+  return { status, bytes, resultHash: hash.digest('base64url') };
 }
 
 function readAnswer(body: Uint8Array | string): Json {

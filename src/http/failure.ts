@@ -2,15 +2,29 @@
 export interface Failure {
   /**
    * `untrusted`: the peer's certificate; `unwelcome`: the peer refused ours; `timeout`; `unreachable`: no connection
-   * was made; `broken`: it ended too soon; `garbage`: what came is not HTTP.
+   * was made; `broken`: it ended too soon; `garbage`: what came is not HTTP; `oversized`: more came than is taken.
    */
-  readonly kind: 'untrusted' | 'unwelcome' | 'timeout' | 'unreachable' | 'broken' | 'garbage';
+  readonly kind: 'untrusted' | 'unwelcome' | 'timeout' | 'unreachable' | 'broken' | 'garbage' | 'oversized';
   /** For people. */
   readonly text: string;
 }
 
-/** Reads the errors of undici, Node and OpenSSL. */
+/** A failure that we found ourselves. */
+export class ExchangeFailure extends Error implements Failure {
+  readonly kind: Failure['kind'];
+  readonly text: string;
+
+  constructor(kind: Failure['kind'], text: string, cause?: unknown) {
+    super(text, { cause });
+    this.name = 'ExchangeFailure';
+    this.kind = kind;
+    this.text = text;
+  }
+}
+
+/** Reads the errors of our own client, undici, Node and OpenSSL. */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof ExchangeFailure) return error;
   const code = codeOf(error);
   if (code === 'UND_ERR_SOCKET' && saidNothing(error)) {
     // With TLS 1.3 a server refuses a client certificate after the client takes the handshake for done.

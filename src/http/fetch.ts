@@ -1,13 +1,15 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent } from 'undici';
+import { utf8 } from '../kernel/bytes.ts';
 import type { Json } from '../kernel/canonical-json.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { parseJson } from '../kernel/parse-json.ts';
 import { type AddressPolicy, isPublicAddress } from './address-guard.ts';
-import { type Dispatched, dispatch } from './dispatch.ts';
 import { type Failure, failureOf } from './failure.ts';
+import type { Answer } from './outgoing.ts';
+import { sendThrough } from './undici-send.ts';
 
 export interface ClientOptions {
   /** Without it: the system's authorities and no certificate of our own. All PEM. */
@@ -87,20 +89,17 @@ export function createClient(options: ClientOptions): Client {
   const limits = { ...defaultClientLimits, ...options.limits };
   const agent = createAgent(options, limits);
 
-  const begin = async (request: ClientRequest, signal: AbortSignal): Promise<Dispatched> => {
+  const begin = async (request: ClientRequest, signal: AbortSignal): Promise<Answer> => {
     const url = readUrl(request.url, options.addressGuard);
-    const headers = { 'user-agent': 'countersign', ...request.headers };
-    return dispatch(
-      agent,
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers,
-        body: request.body ?? null,
-      },
-      signal,
-    );
+    const outgoing = {
+      method: request.method,
+      target: url.pathname + url.search,
+      headers: { 'user-agent': 'countersign', ...request.headers },
+      body: typeof request.body === 'string' ? utf8(request.body) : (request.body ?? null),
+      answerMilliseconds: limits.headMilliseconds,
+      idleMilliseconds: limits.idleMilliseconds,
+    };
+    return await sendThrough(agent, url.origin, outgoing, signal).answer;
   };
 
   async function request(given: ClientRequest & { readonly stream: true }): Promise<StreamedResponse>;
@@ -118,10 +117,10 @@ export function createClient(options: ClientOptions): Client {
       limits.totalMilliseconds,
     );
     try {
-      const { status, headers, body } = await begin(given, AbortSignal.any([caller, deadline.signal]));
-      const head = { status, headers: joined(headers) };
-      if (given.stream) return { ...head, chunks: named(body, given.url, caller) };
-      const octets = await collect(body, limits.bodyBytes, given.url);
+      const answer = await begin(given, AbortSignal.any([caller, deadline.signal]));
+      const head = { status: answer.status, headers: Object.fromEntries(answer.headers.entries()) };
+      if (given.stream) return { ...head, chunks: named(answer.pieces(), given.url, caller) };
+      const octets = await answer.whole(limits.bodyBytes);
       return { ...head, body: octets, json: () => parseJson(octets) };
     } catch (error) {
       throw clientFault(error, given.url, caller);
@@ -138,8 +137,6 @@ function createAgent(options: ClientOptions, limits: ClientLimits): Agent {
   const { tls = {} } = options;
   return new Agent({
     allowH2: false,
-    headersTimeout: limits.headMilliseconds,
-    bodyTimeout: limits.idleMilliseconds,
     connect: {
       timeout: limits.connectMilliseconds,
       lookup: guardedLookup(options.addressGuard, options.lookup ?? systemLookup),
@@ -196,17 +193,6 @@ function refusePrivate(host: string, addresses: readonly { readonly address: str
   );
 }
 
-async function collect(body: AsyncIterable<Uint8Array>, limit: number, url: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limit) throw new Fault('too_large', `${place(url)} answered with more than ${limit} octets.`);
-    chunks.push(chunk);
-  }
-  return new Uint8Array(Buffer.concat(chunks));
-}
-
 async function* named(
   body: AsyncIterable<Uint8Array>,
   url: string,
@@ -217,15 +203,6 @@ async function* named(
   } catch (error) {
     throw clientFault(error, url, caller);
   }
-}
-
-function joined(headers: Dispatched['headers']): Record<string, string> {
-  const pairs = Object.entries(headers).filter(
-    (pair): pair is [string, string | string[]] => pair[1] !== undefined,
-  );
-  return Object.fromEntries(
-    pairs.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
-  );
 }
 
 function clientFault(error: unknown, url: string, caller: AbortSignal): unknown {
@@ -243,6 +220,7 @@ const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
   unreachable: 'unavailable',
   broken: 'unavailable',
   garbage: 'unavailable',
+  oversized: 'too_large',
 };
 
 /** The part of a URL that is safe to show: a query may hold secrets. */

@@ -8,7 +8,8 @@ import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Exchange, Listener } from './exchange.ts';
-import { type HttpEngine, listen, type ListenOptions, type Refusal } from './listen.ts';
+import type { HttpEngine } from './http-engine.ts';
+import { listen, type ListenOptions, type Refusal } from './listen.ts';
 import { createFixtureAuthority, fixtureMaterial } from './tls.fixture.ts';
 
 const authority = createFixtureAuthority('Test Root');

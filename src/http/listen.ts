@@ -6,6 +6,7 @@ import { createConnection, type LiveConnection, plainAddress } from './connectio
 import type { CreateEngine, Door, Engine } from './engine.ts';
 import type { Exchange, Listener } from './exchange.ts';
 import { createHostGuard, isLoopbackHost } from './host-guard.ts';
+import type { HttpEngine } from './http-engine.ts';
 import { createHttpDate } from './http-date.ts';
 import { createNodeEngine } from './node-engine.ts';
 import { serve, type Serving } from './serve.ts';
@@ -43,8 +44,6 @@ export interface ListenOptions {
   /** Who reads and writes the HTTP: `wire` is ours, `node` the reference that it is held against. */
   readonly engine?: HttpEngine;
 }
-
-export type HttpEngine = 'wire' | 'node';
 
 const engines: Readonly<Record<HttpEngine, CreateEngine>> = {
   wire: createWireEngine,

@@ -2,29 +2,24 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts';
 
 /** Which exchanges and sessions belong to which caller, so that they can be ended when the caller loses its standing. */
 export interface CallerTracker {
-  enter(caller: string, signal: AbortSignal): TrackedCall;
+  /** Notes an exchange and how to end it; what is returned is called when it is over. */
+  enter(caller: string, end: (reason: Error) => void): () => void;
   /** Notes a session that the answer opened or the request ended. */
   follow(request: UpstreamRequest, response: UpstreamResponse): void;
-  /** Aborts the caller's exchanges, forgets its sessions and returns them. */
+  /** Ends the caller's exchanges, forgets its sessions and returns them. */
   end(caller: string): readonly string[];
   endAll(): void;
-}
-
-export interface TrackedCall {
-  /** Aborted with the caller's own signal or by `end`. */
-  readonly signal: AbortSignal;
-  leave(): void;
 }
 
 /** The latest sessions of a caller that are remembered; older ones expire at the server. */
 const mostSessions = 64;
 
 export function createCallerTracker(): CallerTracker {
-  const calls = new Map<string, Set<AbortController>>();
+  const calls = new Map<string, Set<(reason: Error) => void>>();
   const sessions = new Map<string, Set<string>>();
 
   const abortAll = (caller: string): void => {
-    for (const controller of calls.get(caller) ?? []) controller.abort(new Error('the caller was ended'));
+    for (const end of calls.get(caller) ?? []) end(new Error('the caller was ended'));
   };
   const forget = (caller: string, session: string): void => {
     const known = sessions.get(caller);
@@ -33,18 +28,13 @@ export function createCallerTracker(): CallerTracker {
   };
 
   return {
-    enter(caller, signal) {
-      const controller = new AbortController();
+    enter(caller, end) {
       const mine = calls.get(caller) ?? new Set();
-      calls.set(caller, mine.add(controller));
-      const leave = (): void => {
-        mine.delete(controller);
+      calls.set(caller, mine.add(end));
+      return () => {
+        mine.delete(end);
         if (mine.size === 0 && calls.get(caller) === mine) calls.delete(caller);
       };
-      const either = AbortSignal.any([signal, controller.signal]);
-      // A body that nobody reads is never left.
-      either.addEventListener('abort', leave, { once: true });
-      return { signal: either, leave };
     },
     follow(request, response) {
       const named = request.headers['mcp-session-id'];

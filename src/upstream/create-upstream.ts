@@ -1,4 +1,5 @@
 import type { TlsMaterial } from '../http/exchange.ts';
+import type { HttpEngine } from '../http/http-engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
 import { createSecretResolver } from '../secrets/resolve.ts';
@@ -19,6 +20,8 @@ export interface UpstreamOptions {
   /** Learns every secret that is used. */
   readonly redactor?: Redactor;
   readonly limits?: Partial<UpstreamLimits>;
+  /** Who speaks HTTP to servers; `wire` unless given. */
+  readonly engine?: HttpEngine;
 }
 
 /** The upstream of a definition. Nothing is opened or started before the first request. */
@@ -31,6 +34,6 @@ export function createUpstream(definition: ServerDefinition, options: UpstreamOp
     log: (line: string) => options.log(redactor.redact(line)),
   };
   return definition.transport === 'http'
-    ? createHttpUpstream(definition, { ...shared, identity })
+    ? createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' })
     : createStdioUpstream(definition, { ...shared, environment });
 }

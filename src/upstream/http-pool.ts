@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { Pool } from 'undici';
 import type { TlsMaterial } from '../http/exchange.ts';
+import type { OutgoingPool } from '../http/outgoing.ts';
+import { createUndiciPool } from '../http/undici-pool.ts';
+import { createWirePool } from '../http/wire-pool.ts';
+import type { HttpEngine } from '../http/http-engine.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import type { UpstreamLimits } from './limits.ts';
 import type { HttpServerDefinition } from './server-definition.ts';
@@ -8,21 +12,24 @@ import type { HttpServerDefinition } from './server-definition.ts';
 /** The connections to one server. */
 export interface HttpPool extends AsyncDisposable {
   /** A pool with our certificate as of now. Throws Fault `upstream_unreachable` when the authority file does not load. */
-  current(): Promise<Pool>;
+  current(): Promise<OutgoingPool>;
   /** The next use makes new connections; what is under way ends undisturbed. */
   renew(): void;
 }
 
 type Identity = Pick<TlsMaterial, 'certificate' | 'key'>;
 
-export function createHttpPool(
-  definition: HttpServerDefinition,
-  limits: UpstreamLimits,
-  identity: () => Identity,
-): HttpPool {
-  const shown = (): Identity | null => (definition.tls.presentCertificate ? identity() : null);
+export interface HttpPoolOptions {
+  readonly limits: UpstreamLimits;
+  readonly identity: () => Identity;
+  readonly clock: Clock;
+  readonly engine: HttpEngine;
+}
+
+export function createHttpPool(definition: HttpServerDefinition, options: HttpPoolOptions): HttpPool {
+  const shown = (): Identity | null => (definition.tls.presentCertificate ? options.identity() : null);
   const retiring = new Set<Promise<void>>();
-  let open: { readonly pool: Promise<Pool>; readonly identity: Identity | null } | null = null;
+  let open: { readonly pool: Promise<OutgoingPool>; readonly identity: Identity | null } | null = null;
   let disposed = false;
 
   const retire = (): void => {
@@ -38,7 +45,7 @@ export function createHttpPool(
       if (disposed) throw new Fault('upstream_unreachable', `MCP server ${definition.name} was removed.`);
       const now = shown();
       if (open && !sameIdentity(open.identity, now)) retire();
-      open ??= { pool: openPool(definition, limits, now), identity: now };
+      open ??= { pool: openPool(definition, options, now), identity: now };
       const mine = open;
       try {
         return await mine.pool;
@@ -65,19 +72,16 @@ function sameIdentity(a: Identity | null, b: Identity | null): boolean {
 
 async function openPool(
   { name, url, tls }: HttpServerDefinition,
-  limits: UpstreamLimits,
+  { limits, clock, engine }: HttpPoolOptions,
   identity: Identity | null,
-): Promise<Pool> {
+): Promise<OutgoingPool> {
   const authority = tls.authority === null ? null : await readAuthority(name, tls.authority);
-  return new Pool(new URL(url).origin, {
-    allowH2: false,
-    pipelining: 1,
-    headersTimeout: limits.answerMilliseconds,
-    bodyTimeout: limits.idleMilliseconds,
-    connect: {
-      timeout: limits.connectMilliseconds,
-      // A resumed session would skip the check of the server's certificate.
-      maxCachedSessions: 0,
+  const createPool = engine === 'wire' ? createWirePool : createUndiciPool;
+  return createPool({
+    origin: new URL(url),
+    connectMilliseconds: limits.connectMilliseconds,
+    clock,
+    tls: {
       ...(authority === null ? {} : { ca: authority }),
       ...(tls.serverName === null ? {} : { servername: tls.serverName }),
       ...(identity === null ? {} : { cert: identity.certificate, key: identity.key }),

@@ -1,13 +1,15 @@
-import { type Dispatched, dispatch } from '../http/dispatch.ts';
 import type { TlsMaterial } from '../http/exchange.ts';
-import { type Failure, failureOf } from '../http/failure.ts';
+import { ExchangeFailure, type Failure, failureOf } from '../http/failure.ts';
+import type { HttpEngine } from '../http/http-engine.ts';
+import type { Answer, OutgoingRequest } from '../http/outgoing.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
+import { boundEvents } from './bound-events.ts';
 import { createCallerTracker } from './caller-tracker.ts';
 import { createHttpPool } from './http-pool.ts';
 import type { UpstreamLimits } from './limits.ts';
-import { boundMessages, type ResponseKind } from './response-body.ts';
 import type { HttpServerDefinition } from './server-definition.ts';
 import type { Upstream, UpstreamHealth, UpstreamRequest, UpstreamResponse } from './upstream.ts';
 
@@ -15,6 +17,8 @@ export interface HttpUpstreamOptions {
   readonly limits: UpstreamLimits;
   readonly secrets: SecretResolver;
   readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
+  readonly clock: Clock;
+  readonly engine: HttpEngine;
   readonly log: (line: string) => void;
 }
 
@@ -23,49 +27,77 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const { name } = definition;
   const { limits, secrets, log } = options;
   const url = new URL(definition.url);
-  const pool = createHttpPool(definition, limits, options.identity);
+  const target = url.pathname + url.search;
+  const pool = createHttpPool(definition, options);
   const callers = createCallerTracker();
+  const up: UpstreamHealth = { state: 'up', detail: 'answering' };
   let health: UpstreamHealth = { state: 'idle', detail: 'not used yet' };
 
+  const outgoing = async (request: UpstreamRequest): Promise<OutgoingRequest> => ({
+    method: request.method,
+    target,
+    headers: { ...ownHeaders(request.headers), ...(await credentials(definition, secrets)) },
+    body: request.inbound?.bytes ?? null,
+    answerMilliseconds: limits.answerMilliseconds,
+    // What waits for news may be silent for long.
+    idleMilliseconds: request.method === 'GET' || isSubscription(request) ? 0 : limits.idleMilliseconds,
+  });
+
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
-    const call = callers.enter(request.caller, request.signal);
+    const call = track(request);
     try {
-      const headers = { ...ownHeaders(request.headers), ...(await credentials(definition, secrets)) };
-      const streaming = request.method === 'GET' || isSubscription(request);
-      const dispatched = await dispatch(
-        await pool.current(),
-        {
-          path: url.pathname + url.search,
-          method: request.method,
-          headers,
-          body: request.inbound?.bytes ?? null,
-          bodyTimeout: streaming ? 0 : limits.idleMilliseconds,
-        },
-        call.signal,
-      );
-      const response = readResponse(dispatched, limits);
-      health = { state: 'up', detail: 'answering' };
+      const prepared = await outgoing(request);
+      const sending = (await pool.current()).send(prepared, request.signal);
+      call.begun(sending.abort.bind(sending));
+      const response = await readResponse(await sending.answer, limits);
+      health = up;
       callers.follow(request, response);
-      return { ...response, body: watched(response.body, call) };
-    } catch (error) {
+      if (!(response.body instanceof Uint8Array)) return { ...response, body: watched(response.body, call) };
       call.leave();
-      throw failed(error, call.signal);
+      return response;
+    } catch (error) {
+      const fault = failed(error, call);
+      call.end(fault);
+      throw fault;
     }
   };
 
-  async function* watched(body: AsyncIterable<Uint8Array>, call: ReturnType<typeof callers.enter>) {
+  /** Follows one exchange, which its caller's end ends wherever it has got to. */
+  const track = (request: UpstreamRequest): TrackedCall => {
+    let abort: ((reason: Error) => void) | null = null;
+    let ended: Error | null = null;
+    const end = (reason: Error): void => {
+      ended ??= reason;
+      leave();
+      abort?.(reason);
+    };
+    const leave = callers.enter(request.caller, end);
+    return {
+      end,
+      leave,
+      get callerLeft() {
+        return ended !== null || request.signal.aborted;
+      },
+      begun(how) {
+        abort = how;
+        if (ended) how(ended);
+      },
+    };
+  };
+
+  async function* watched(body: AsyncIterable<Uint8Array>, call: TrackedCall) {
     try {
       yield* body;
     } catch (error) {
-      throw failed(error, call.signal);
+      throw failed(error, call);
     } finally {
       call.leave();
     }
   }
 
-  const failed = (error: unknown, signal: AbortSignal): unknown => {
+  const failed = (error: unknown, call: TrackedCall): Fault => {
     if (error instanceof Fault) return error;
-    if (signal.aborted) return new Fault('unavailable', 'The caller went away.', { cause: error });
+    if (call.callerLeft) return new Fault('unavailable', 'The caller went away.', { cause: error });
     const failure = failureOf(error);
     health = { state: 'down', detail: failure.text };
     log(`Server ${name}: ${failure.text}.`);
@@ -78,7 +110,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     const headers = { 'mcp-session-id': session };
     const signal = AbortSignal.timeout(limits.graceMilliseconds);
     const { body } = await send({ method: 'DELETE', headers, inbound: null, caller, signal });
-    for await (const _ of body);
+    if (!(body instanceof Uint8Array)) for await (const _ of body);
   };
 
   return {
@@ -97,6 +129,15 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   };
 }
 
+interface TrackedCall {
+  /** How to end it, once there is something to end. */
+  begun(abort: (reason: Error) => void): void;
+  end(reason: Error): void;
+  /** It is over. */
+  leave(): void;
+  readonly callerLeft: boolean;
+}
+
 const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
   untrusted: 'upstream_unreachable',
   unwelcome: 'upstream_unreachable',
@@ -104,6 +145,7 @@ const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
   unreachable: 'upstream_unreachable',
   broken: 'upstream_failed',
   garbage: 'upstream_garbage',
+  oversized: 'upstream_too_large',
 };
 
 /** What MCP itself needs; nothing else of the caller's goes further, credentials least of all. */
@@ -139,7 +181,8 @@ function isSubscription(request: UpstreamRequest): boolean {
 
 const passedHeaders = new Set(['content-type', 'cache-control', 'retry-after']);
 
-function readResponse({ status, headers, body }: Dispatched, limits: UpstreamLimits): UpstreamResponse {
+async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<UpstreamResponse> {
+  const { status, headers } = answer;
   if (status >= 300 && status < 400) {
     throw new Fault(
       'upstream_failed',
@@ -154,52 +197,36 @@ function readResponse({ status, headers, body }: Dispatched, limits: UpstreamLim
     );
   }
   const passed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || !(passedHeaders.has(name) || name.startsWith('mcp-'))) continue;
-    passed[name] = Array.isArray(value) ? value.join(', ') : value;
+  for (const [name, value] of headers.entries()) {
+    if (passedHeaders.has(name) || name.startsWith('mcp-')) passed[name] = value;
   }
-  const kind = kindOf(headers['content-type']);
-  if (kind === 'other') {
-    delete passed['content-type'];
-    return { status, headers: passed, body: withoutContent(status, headers['content-length'], body) };
+  switch (mediaType(headers.get('content-type'))) {
+    case 'application/json':
+      return { status, headers: passed, body: await answer.whole(limits.messageBytes) };
+    case 'text/event-stream':
+      return { status, headers: passed, body: boundEvents(answer.pieces(), limits.messageBytes) };
+    default:
+      delete passed['content-type'];
+      return { status, headers: passed, body: await withoutContent(answer) };
   }
-  return { status, headers: passed, body: boundMessages(body, kind, limits.messageBytes) };
 }
 
-function kindOf(contentType: string | readonly string[] | undefined): ResponseKind | 'other' {
-  const type = String(contentType ?? '')
-    .split(';', 1)[0]
-    ?.trim()
-    .toLowerCase();
-  if (type === 'application/json') return 'json';
-  return type === 'text/event-stream' ? 'events' : 'other';
-}
-
-/** A refusal in HTML or nothing at all keeps its status only; a success or a failure that is not MCP is a fault. */
-function withoutContent(
-  status: number,
-  length: string | readonly string[] | undefined,
-  body: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  const empty = status === 202 || status === 204 || length === '0';
-  if (!empty && (status < 400 || status >= 500)) {
-    const problem = `The MCP server answered ${status} with something that is neither JSON nor an event stream.`;
-    throw new Fault(status < 400 ? 'upstream_garbage' : 'upstream_failed', problem);
-  }
-  return drained(body);
+function mediaType(contentType: string | null): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 const largestIgnoredOctets = 64 * 1024;
 
-/** A body of no octets, read to its end so that the connection can be used again. */
-function drained(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const drain = async (): Promise<IteratorResult<Uint8Array>> => {
-    let size = 0;
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > largestIgnoredOctets) break;
-    }
-    return { done: true, value: undefined };
-  };
-  return { [Symbol.asyncIterator]: () => ({ next: drain }) };
+/** A refusal in HTML or nothing at all keeps its status only; a success or a failure that is not MCP is a fault. */
+async function withoutContent({ status, headers, whole }: Answer): Promise<Uint8Array> {
+  const empty = status === 202 || status === 204 || headers.get('content-length') === '0';
+  if (!empty && (status < 400 || status >= 500)) {
+    const problem = `The MCP server answered ${status} with something that is neither JSON nor an event stream.`;
+    throw new Fault(status < 400 ? 'upstream_garbage' : 'upstream_failed', problem);
+  }
+  // Read to its end, so that the connection can be used again; longer ones are cut.
+  await whole(largestIgnoredOctets).catch((error: unknown) => {
+    if (!(error instanceof ExchangeFailure) || error.kind !== 'oversized') throw error;
+  });
+  return new Uint8Array();
 }

@@ -37,6 +37,7 @@ export function post(
 
 /** The text of an answer. */
 export async function textOf(response: UpstreamResponse): Promise<string> {
+  if (response.body instanceof Uint8Array) return Buffer.from(response.body).toString();
   const chunks: Uint8Array[] = [];
   for await (const chunk of response.body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
@@ -55,6 +56,7 @@ export async function eventsOf(response: UpstreamResponse): Promise<readonly Jso
 
 /** Takes the messages of an event stream one at a time while it is open. */
 export function eventReader(response: UpstreamResponse): { next(): Promise<Json>; leave(): Promise<void> } {
+  if (response.body instanceof Uint8Array) throw new Error('the answer is whole');
   const chunks = response.body[Symbol.asyncIterator]();
   let text = '';
   return {

@@ -112,14 +112,10 @@ export function json(status: number, message: JsonObject): UpstreamResponse {
   return {
     status,
     headers: { 'content-type': 'application/json' },
-    body: once(utf8(JSON.stringify(message))),
+    body: utf8(JSON.stringify(message)),
   };
 }
 
 export function empty(status: number): UpstreamResponse {
-  return { status, headers: {}, body: once() };
-}
-
-async function* once(...chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* chunks;
+  return { status, headers: {}, body: new Uint8Array() };
 }

@@ -18,8 +18,11 @@ export interface UpstreamResponse {
   readonly status: number;
   /** Lower-case names; only content-type, mcp-*, cache-control and retry-after. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Leaving the iteration early ends the exchange with the server. May throw the faults of `send`. */
-  readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Octets when the answer is whole; an event stream piece by piece. Leaving the iteration early ends the exchange
+   * with the server; it may throw the faults of `send`.
+   */
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
 /** An MCP server behind us, whatever its transport. */

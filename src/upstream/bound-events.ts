@@ -1,29 +1,19 @@
 import { Fault } from '../kernel/fault.ts';
 
-/** How messages are told apart in a body. */
-export type ResponseKind = 'json' | 'events';
-
 /**
- * Passes a body on and stops it when one message grows over the limit: the whole of a JSON body, one event of an
- * event stream. Throws Fault `upstream_too_large`.
+ * Passes an event stream on and stops it when one event grows over the limit. Throws Fault `upstream_too_large`.
  */
-export async function* boundMessages(
+export async function* boundEvents(
   body: AsyncIterable<Uint8Array>,
-  kind: ResponseKind,
   limit: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const measure = kind === 'json' ? countOctets() : countEventOctets();
+  const measure = countEventOctets();
   for await (const chunk of body) {
     if (measure(chunk) > limit) {
       throw new Fault('upstream_too_large', `The MCP server sent a message of more than ${limit} octets.`);
     }
     yield chunk;
   }
-}
-
-function countOctets(): (chunk: Uint8Array) => number {
-  let size = 0;
-  return (chunk) => (size += chunk.length);
 }
 
 /** Octets of the longest event that the chunk ends or continues. */

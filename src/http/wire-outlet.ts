@@ -1,0 +1,167 @@
+import type { Socket } from 'node:net';
+import { responseBodyLength } from '../wire/body-length.ts';
+import { BodyReader } from '../wire/body-reader.ts';
+import { fieldLine, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
+import { gatherHeaders, type Headers } from '../wire/headers.ts';
+import { NotHttp } from '../wire/not-http.ts';
+import { parseResponseHead } from '../wire/response-head.ts';
+import { ExchangeFailure } from './failure.ts';
+import type { OutgoingRequest } from './outgoing.ts';
+import type { WireSending } from './wire-sending.ts';
+
+const nothing = Buffer.alloc(0);
+/** Bodies up to so many octets are copied behind their head. */
+const largestJoined = 64 * 1024;
+
+/** One connection to a server, for one request after another. */
+export class WireOutlet {
+  /** Monotonic milliseconds until which it may be used again. */
+  idleUntil = 0;
+  private readonly socket: Socket;
+  private readonly host: string;
+  /** Called when the connection may carry the next request; the time its server keeps it open, in milliseconds. */
+  private readonly onFree: (outlet: WireOutlet, keptMilliseconds: number) => void;
+  private sending: WireSending | null = null;
+  private reader: BodyReader | null = null;
+  /** How long the connection is kept after the answer under way; 0 when it is not. */
+  private kept = 0;
+  private input: Buffer = nothing;
+  private heardAnything = false;
+
+  constructor(socket: Socket, host: string, onFree: WireOutlet['onFree']) {
+    this.socket = socket;
+    this.host = host;
+    this.onFree = onFree;
+    socket.on('data', (chunk: Buffer) => this.arrived(chunk));
+    socket.on('error', (error) => this.sending?.fail(error));
+    socket.on('close', () => this.lost());
+  }
+
+  get usable(): boolean {
+    return this.sending === null && this.socket.writable && !this.socket.destroyed;
+  }
+
+  /** Writes a request. The connection is open and carries no other. */
+  carry(sending: WireSending): void {
+    this.sending = sending;
+    sending.carriedBy(this);
+    if (this.socket.destroyed) return this.lost();
+    this.write(sending.request);
+    sending.sent();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  private write({ method, target, headers, body }: OutgoingRequest): void {
+    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.host}\r\n`;
+    for (const [name, value] of Object.entries(headers)) head += fieldLine(name, value);
+    if (body !== null) head += `content-length: ${body.length}\r\n`;
+    head += '\r\n';
+    if (body === null) {
+      this.socket.write(head, 'latin1');
+    } else if (body.length > largestJoined) {
+      this.socket.cork();
+      this.socket.write(head, 'latin1');
+      this.socket.write(body);
+      this.socket.uncork();
+    } else {
+      const octets = Buffer.allocUnsafe(head.length + body.length);
+      octets.write(head, 'latin1');
+      octets.set(body, head.length);
+      this.socket.write(octets);
+    }
+  }
+
+  private arrived(chunk: Buffer): void {
+    this.heardAnything = true;
+    const { sending } = this;
+    // Nothing was asked, so what comes would be taken for the answer to the next request.
+    if (!sending) return this.destroy();
+    this.input = this.input.length === 0 ? chunk : Buffer.concat([this.input, chunk]);
+    try {
+      this.read(sending);
+    } catch (error) {
+      sending.fail(
+        error instanceof NotHttp ? new ExchangeFailure('garbage', 'its answer is not HTTP', error) : error,
+      );
+      this.destroy();
+    }
+  }
+
+  private read(sending: WireSending): void {
+    while (!this.reader) if (!this.readHead(sending)) return;
+    sending.heard();
+    const { input } = this;
+    this.input = nothing;
+    const taken = this.reader.take(input, (piece) => sending.piece(piece));
+    if (this.reader.ended) this.free(sending, taken === input.length);
+  }
+
+  /** Whether a head was complete. Throws NotHttp. */
+  private readHead(sending: WireSending): boolean {
+    const end = this.input.indexOf(headEnd);
+    if (end === -1 ? this.input.length > maximumHeadOctets : end > maximumHeadOctets) {
+      throw new NotHttp('the header section is larger than 16 KiB');
+    }
+    if (end === -1) return false;
+    const size = end + headEnd.length;
+    const head = parseResponseHead(this.input.toString('latin1', 0, size));
+    this.input = this.input.subarray(size);
+    if (head.status === 101) throw new NotHttp('a change of protocol that nobody asked for');
+    // RFC 9110 §15.2: interim answers come before the one that counts.
+    if (head.status < 200) return true;
+    const headers = gatherHeaders(head.fields);
+    const length = responseBodyLength(head.status, headers, sending.request.method === 'HEAD');
+    this.kept = head.version === '1.0' || length === 'until-close' ? 0 : keptMilliseconds(headers);
+    this.reader = new BodyReader(length);
+    sending.answered(head.status, headers);
+    return true;
+  }
+
+  private free(sending: WireSending, exact: boolean): void {
+    this.sending = null;
+    this.reader = null;
+    // The request may still be on its way out when a server answers early; more than the answer is a desync.
+    const reusable = this.kept > 0 && exact && this.socket.writableLength === 0;
+    if (reusable) {
+      this.resume();
+      this.onFree(this, this.kept);
+    } else {
+      this.destroy();
+    }
+    sending.ended();
+  }
+
+  private lost(): void {
+    const { sending, reader } = this;
+    this.sending = null;
+    if (!sending) return;
+    if (reader?.close()) return sending.ended();
+    // With TLS 1.3 a server refuses a client certificate after the client takes the handshake for done.
+    const why = this.heardAnything ? '' : ' without a word; it may not accept our certificate';
+    sending.fail(new ExchangeFailure('broken', `it ended the connection${why}`));
+  }
+}
+
+/** How long a server that does not say is taken to keep a connection, and the longest that one is believed. */
+const assumedMilliseconds = 4_000;
+const longestMilliseconds = 60_000;
+
+/** 0 when the connection ends with this answer (RFC 9112 §9.3, §9.6). */
+function keptMilliseconds(headers: Headers): number {
+  if (headers.get('connection')?.toLowerCase().includes('close')) return 0;
+  const hint = /(?:^|[ ,;])timeout=(\d{1,6})/i.exec(headers.get('keep-alive') ?? '')?.[1];
+  if (hint === undefined) return assumedMilliseconds;
+  // A second less, so that we are the one that closes.
+  return Math.min(longestMilliseconds, Math.max(0, Number(hint) - 1) * 1_000);
+}

@@ -1,0 +1,118 @@
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { ExchangeFailure } from './failure.ts';
+import type { OutgoingPool, OutgoingPoolOptions } from './outgoing.ts';
+import { WireOutlet } from './wire-outlet.ts';
+import { WireSending } from './wire-sending.ts';
+
+/** How often connections that were idle too long are looked for, in milliseconds. */
+const sweepMilliseconds = 1_000;
+
+/** Our own HTTP/1.1 client: connections made when none is free, used again while their server keeps them. */
+export function createWirePool(options: OutgoingPoolOptions): OutgoingPool {
+  const { origin, clock } = options;
+  const open = new Set<WireOutlet>();
+  const connecting = new Set<Socket>();
+  /** The latest used is last, and used first. */
+  const idle: WireOutlet[] = [];
+  let closed: PromiseWithResolvers<void> | null = null;
+
+  const free = (outlet: WireOutlet, kept: number): void => {
+    if (closed) return outlet.destroy();
+    outlet.idleUntil = clock.monotonic() + kept;
+    idle.push(outlet);
+  };
+  const settle = (): void => {
+    if (closed && open.size === 0 && connecting.size === 0) closed.resolve();
+  };
+  const sweep = setInterval(() => {
+    const now = clock.monotonic();
+    for (const outlet of idle.splice(0)) {
+      if (outlet.usable && outlet.idleUntil > now) idle.push(outlet);
+      else outlet.destroy();
+    }
+  }, sweepMilliseconds);
+  sweep.unref();
+
+  const takeIdle = (): WireOutlet | null => {
+    for (let outlet = idle.pop(); outlet; outlet = idle.pop()) {
+      if (outlet.usable && outlet.idleUntil > clock.monotonic()) return outlet;
+      outlet.destroy();
+    }
+    return null;
+  };
+  const connectFor = (sending: WireSending): void => {
+    const socket = openSocket(options);
+    connecting.add(socket);
+    const timer = setTimeout(() => {
+      socket.destroy(new ExchangeFailure('timeout', 'no connection could be made in time'));
+    }, options.connectMilliseconds);
+    const fail = (error: Error): void => sending.fail(error);
+    const over = (): void => {
+      clearTimeout(timer);
+      connecting.delete(socket);
+    };
+    const onClose = (): void => {
+      over();
+      sending.fail(new ExchangeFailure('unreachable', 'it ended the connection before it was made'));
+      settle();
+    };
+    socket.on('error', fail);
+    socket.once('close', onClose);
+    socket.once(origin.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+      over();
+      socket.off('error', fail).off('close', onClose);
+      const outlet = new WireOutlet(socket, origin.host, free);
+      open.add(outlet);
+      socket.once('close', () => {
+        open.delete(outlet);
+        settle();
+      });
+      if (sending.isOver) free(outlet, 1);
+      else outlet.carry(sending);
+    });
+  };
+  const stop = (): Promise<void> => {
+    clearInterval(sweep);
+    closed ??= Promise.withResolvers();
+    for (const outlet of idle.splice(0)) outlet.destroy();
+    settle();
+    return closed.promise;
+  };
+
+  return {
+    send(request, signal) {
+      const sending = new WireSending(request, signal);
+      if (sending.isOver) return sending;
+      if (closed) {
+        sending.fail(new ExchangeFailure('unreachable', 'its connections are closed'));
+        return sending;
+      }
+      const outlet = takeIdle();
+      if (outlet) outlet.carry(sending);
+      else connectFor(sending);
+      return sending;
+    },
+    close: stop,
+    async destroy() {
+      const done = stop();
+      for (const socket of connecting) socket.destroy();
+      for (const outlet of open) outlet.destroy();
+      await done;
+    },
+  };
+}
+
+function openSocket({ origin, tls }: OutgoingPoolOptions): Socket {
+  const host = origin.hostname.replace(/^\[|\]$/g, '');
+  const address = { host, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  if (origin.protocol !== 'https:') return connectPlain({ ...address, port: Number(origin.port || 80) });
+  return connectTls({
+    ...address,
+    port: Number(origin.port || 443),
+    ALPNProtocols: ['http/1.1'],
+    // RFC 6066 §3: an IP address is no server name.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...tls,
+  });
+}
