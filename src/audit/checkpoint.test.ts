@@ -36,7 +36,8 @@ test('S4 a checkpoint is a signed note with origin, size and root, as anybody wi
 });
 
 test('S4 a checkpoint reads back as it was written', () => {
-  assert.deepEqual(readCheckpoint(writeCheckpoint(checkpoint, signer), signer.publicKey), checkpoint);
+  const read = readCheckpoint(writeCheckpoint(checkpoint, signer), signer.publicKey);
+  assert.deepEqual({ ...read, root: toHex(read.root) }, { ...checkpoint, root: toHex(checkpoint.root) });
 });
 
 test('S4 a checkpoint with any octet changed, or by another key, is refused', () => {

@@ -62,5 +62,6 @@ export function linkOf(line: string): string {
 
 /** The Merkle leaf of a line (RFC 6962 §2.1). */
 export function leafHash(line: string): Uint8Array {
-  return sha256(Buffer.concat([Buffer.from([0]), Buffer.from(line, 'utf8')]));
+  // The octet 0 is the UTF-8 of U+0000.
+  return sha256(`\u0000${line}`);
 }

@@ -40,5 +40,5 @@ export type AuditEventType = keyof typeof auditEvents;
 /** One thing that happened. Everything but the type depends on the type. */
 export interface AuditEvent {
   readonly type: AuditEventType;
-  readonly [field: string]: Json;
+  readonly [field: string]: Json | undefined;
 }

@@ -1,16 +1,18 @@
-import { concat, equalBytes, sha256 } from '../kernel/bytes.ts';
+import { equalBytes, sha256 } from '../kernel/bytes.ts';
 
 /** Merkle tree hashing of RFC 6962 §2.1 (RFC 9162 §2.1 is the same). */
 
-const nodePrefix = new Uint8Array([1]);
-
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return sha256(concat([nodePrefix, left, right]));
+  const node = Buffer.allocUnsafe(1 + left.length + right.length);
+  node[0] = 1;
+  node.set(left, 1);
+  node.set(right, 1 + left.length);
+  return sha256(node);
 }
 
 /** The roots of the complete subtrees of a growing tree, largest first: all that is needed to append and to get the root. */
 export class Frontier {
-  private readonly peaks: { readonly hash: Uint8Array; readonly size: number }[] = [];
+  private peaks: { readonly hash: Uint8Array; readonly size: number }[] = [];
 
   constructor(hashes: readonly Uint8Array[] = [], size = 0) {
     let left = size;
@@ -37,8 +39,9 @@ export class Frontier {
   }
 
   copy(): Frontier {
-    const size = this.peaks.reduce((sum, peak) => sum + peak.size, 0);
-    return new Frontier(this.hashes(), size);
+    const copy = new Frontier();
+    copy.peaks = [...this.peaks];
+    return copy;
   }
 
   root(): Uint8Array {

@@ -16,14 +16,9 @@ export interface Route {
  * unsealed for this caller. Credentials of the caller never travel; the upstream adds its own (law 3).
  * Throws Fault `session_unknown` or what the upstream throws.
  */
-export async function forward(
-  exchange: Exchange,
-  permit: Permit,
-  route: Route,
-  signal: AbortSignal,
-): Promise<UpstreamResponse> {
+export async function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
-  const headers: Record<string, string> = { ...forwardHeaders(exchange.headers) };
+  const headers: Record<string, string> = forwardHeaders(exchange.headers);
   const sealed = exchange.headers.get('mcp-session-id');
   // MCP 2026-07-28 has no sessions: an id sent there is ignored.
   if (sealed !== null && permit.inbound?.era !== 'modern')
@@ -33,7 +28,7 @@ export async function forward(
     headers,
     inbound: permit.inbound,
     caller: owner.spiffeId,
-    signal,
+    signal: exchange.closed,
   };
   return await route.upstream.send(request);
 }

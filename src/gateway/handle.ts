@@ -10,7 +10,14 @@ import { authorize, type Circumstances, mayUse, type Permit } from './authorize.
 import { callerOf } from './caller-of.ts';
 import { forward } from './forward.ts';
 import type { GatewayPorts } from './ports.ts';
-import { answeredEvent, circumstancesOf, failedEvent, permittedEvent, refusedEvent } from './record.ts';
+import {
+  answeredEvent,
+  circumstancesOf,
+  cutEvent,
+  failedEvent,
+  permittedEvent,
+  refusedEvent,
+} from './record.ts';
 import { relay } from './relay.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
@@ -24,7 +31,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   const started = ports.clock.monotonic();
   const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
   let permit: Permit;
-  using places = new DisposableStack();
+  let place: Disposable | null = null;
   try {
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
@@ -32,7 +39,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // 2 Message: one body, read once, within its caps.
     const inbound = (seen.inbound = await readBody(exchange, ports));
     // 3 Limits.
-    places.use(ports.agentLimits.enter(caller.name));
+    place = ports.agentLimits.enter(caller.name);
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
       ports.policies(),
@@ -41,9 +48,14 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
       circumstances(exchange, server, ports),
     );
   } catch (error) {
+    place?.[Symbol.dispose]();
     return await refuse(exchange, server, seen, toFault(error), ports);
   }
-  await carryOut(exchange, permit, started, ports);
+  try {
+    await carryOut(exchange, permit, started, ports);
+  } finally {
+    place[Symbol.dispose]();
+  }
 }
 
 async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
@@ -107,7 +119,7 @@ async function carryOut(
   } catch (error) {
     return await answerFault(exchange, permit.inbound, toFault(error));
   }
-  const cut = new AbortController();
+  let cutFor: Fault | null = null;
   const live = ports.live.enter({
     agent: caller.name,
     spiffeId: caller.spiffeId,
@@ -115,9 +127,9 @@ async function carryOut(
     server: permit.server,
     objection: () => objection(exchange, permit, ports),
     cut: (reason) => {
-      cut.abort(new Fault('unavailable', reason));
+      cutFor = new Fault('unavailable', reason);
       exchange.connection.cut();
-      void ports.audit.append({ ...record, type: 'stream.cut', reason }).catch(() => undefined);
+      void ports.audit.append(cutEvent(record, reason)).catch(() => undefined);
     },
   });
   try {
@@ -127,8 +139,7 @@ async function carryOut(
     // 6 Upstream.
     const upstream = ports.upstream(permit.server);
     if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
-    const signal = AbortSignal.any([exchange.closed, cut.signal]);
-    const response = await forward(exchange, permit, { upstream, seal: ports.seal }, signal);
+    const response = await forward(exchange, permit, { upstream, seal: ports.seal });
     // 7 Response.
     const opened = response.headers['mcp-session-id'];
     const owner = { spiffeId: caller.spiffeId, server: permit.server };
@@ -147,7 +158,7 @@ async function carryOut(
     // 8 Record.
     await ports.audit.append(answeredEvent(record, { ...sent, milliseconds: ended() }));
   } catch (error) {
-    const fault = toFault(error);
+    const fault = cutFor ?? toFault(error);
     await ports.audit.append(failedEvent(record, fault, ended())).catch(() => undefined);
     if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
   } finally {

@@ -18,33 +18,46 @@ export interface Outcome {
 }
 
 /** Who asked for what: the members that every record of one exchange shares. Values of arguments never appear. */
+export interface Circumstances {
+  readonly address: string;
+  readonly agent: string | null;
+  readonly exchange: string;
+  readonly httpMethod: string;
+  readonly messages: readonly Json[];
+  readonly revision: string | null;
+  readonly serial: string | null;
+  readonly server: string;
+  readonly spiffeId: string | null;
+  readonly thumbprint: string | null;
+}
+
 export function circumstancesOf(
   exchange: Exchange,
   server: string,
   caller: Caller | null,
   inbound: Inbound | null,
-): Record<string, Json> {
+): Circumstances {
   return {
-    exchange: exchange.id,
-    agent: caller?.name ?? null,
-    spiffeId: caller?.spiffeId ?? null,
-    serial: caller?.serial ?? null,
-    thumbprint: caller?.thumbprint ?? null,
     address: exchange.connection.address,
-    server,
+    agent: caller?.name ?? null,
+    exchange: exchange.id,
     httpMethod: exchange.method,
-    revision: inbound?.revision ?? null,
     messages: inbound ? inbound.messages.map(messageRecord) : [],
+    revision: inbound?.revision ?? null,
+    serial: caller?.serial ?? null,
+    server,
+    spiffeId: caller?.spiffeId ?? null,
+    thumbprint: caller?.thumbprint ?? null,
   };
 }
 
 function messageRecord(message: Message): Json {
   return {
-    kind: message.kind,
+    argumentsHash: message.kind === 'request' ? sha256Base64url(canonicalJson(message.arguments)) : null,
     id: typeof message.id === 'string' ? short(message.id) : message.id,
+    kind: message.kind,
     method: message.method === null ? null : short(message.method),
     target: targetName(message),
-    argumentsHash: message.kind === 'request' ? sha256Base64url(canonicalJson(message.arguments)) : null,
   };
 }
 
@@ -63,7 +76,7 @@ function short(text: string): string {
   return `${text.slice(0, longestText).toWellFormed()}… (sha256 ${sha256Base64url(text)})`;
 }
 
-export function permittedEvent(circumstances: Record<string, Json>, permit: Permit): AuditEvent {
+export function permittedEvent(circumstances: Circumstances, permit: Permit): AuditEvent {
   return event('call.permitted', circumstances, {
     person: permit.standing.agent?.owner ?? null,
     policies: permit.policies,
@@ -71,11 +84,7 @@ export function permittedEvent(circumstances: Record<string, Json>, permit: Perm
   });
 }
 
-export function refusedEvent(
-  circumstances: Record<string, Json>,
-  fault: Fault,
-  policyVersion: string,
-): AuditEvent {
+export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
   return event('call.refused', circumstances, {
     code: fault.code,
     reason: short(fault.message),
@@ -83,15 +92,11 @@ export function refusedEvent(
   });
 }
 
-export function answeredEvent(circumstances: Record<string, Json>, outcome: Outcome): AuditEvent {
-  return event('call.answered', circumstances, { ...outcome });
+export function answeredEvent(circumstances: Circumstances, outcome: Outcome): AuditEvent {
+  return event('call.answered', circumstances, outcome);
 }
 
-export function failedEvent(
-  circumstances: Record<string, Json>,
-  fault: Fault,
-  milliseconds: number,
-): AuditEvent {
+export function failedEvent(circumstances: Circumstances, fault: Fault, milliseconds: number): AuditEvent {
   return event('call.failed', circumstances, {
     code: fault.code,
     reason: short(fault.message),
@@ -99,6 +104,40 @@ export function failedEvent(
   });
 }
 
-function event(type: AuditEventType, shared: Record<string, Json>, more: Record<string, Json>): AuditEvent {
-  return { type, ...shared, ...more };
+export function cutEvent(circumstances: Circumstances, reason: string): AuditEvent {
+  return event('stream.cut', circumstances, { reason });
+}
+
+interface Particulars extends Partial<Outcome> {
+  readonly code?: string;
+  readonly person?: string | null;
+  readonly policies?: readonly string[];
+  readonly policyVersion?: string;
+  readonly reason?: string;
+}
+
+/** All members in the order of canonical JSON, which so is written at once; undefined ones are left out. */
+function event(type: AuditEventType, shared: Circumstances, more: Particulars): AuditEvent {
+  return {
+    address: shared.address,
+    agent: shared.agent,
+    bytes: more.bytes,
+    code: more.code,
+    exchange: shared.exchange,
+    httpMethod: shared.httpMethod,
+    messages: shared.messages,
+    milliseconds: more.milliseconds,
+    person: more.person,
+    policies: more.policies,
+    policyVersion: more.policyVersion,
+    reason: more.reason,
+    resultHash: more.resultHash,
+    revision: shared.revision,
+    serial: shared.serial,
+    server: shared.server,
+    spiffeId: shared.spiffeId,
+    status: more.status,
+    thumbprint: shared.thumbprint,
+    type,
+  };
 }

@@ -1,4 +1,4 @@
-import type { Json } from '../kernel/canonical-json.ts';
+import { isJsonArray, type Json } from '../kernel/canonical-json.ts';
 
 /**
  * Whether every number and string of a value can be forwarded as its text said it. JSON.parse rounds integers beyond 2^53 (RFC 8259 §6) and
@@ -11,8 +11,9 @@ export function isCarriedExactly(value: Json): boolean {
   }
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
-  for (const [name, member] of Object.entries(value)) {
-    if (!name.isWellFormed() || !isCarriedExactly(member)) return false;
+  if (isJsonArray(value)) return value.every(isCarriedExactly);
+  for (const name of Object.keys(value)) {
+    if (!name.isWellFormed() || !isCarriedExactly(value[name] ?? null)) return false;
   }
   return true;
 }

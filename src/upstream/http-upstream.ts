@@ -36,7 +36,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const outgoing = async (request: UpstreamRequest): Promise<OutgoingRequest> => ({
     method: request.method,
     target,
-    headers: { ...ownHeaders(request.headers), ...(await credentials(definition, secrets)) },
+    headers: Object.assign(ownHeaders(request.headers), await credentials(definition, secrets)),
     body: request.inbound?.bytes ?? null,
     answerMilliseconds: limits.answerMilliseconds,
     // What waits for news may be silent for long.
@@ -148,12 +148,15 @@ const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
   oversized: 'upstream_too_large',
 };
 
+const ownNames = new Set(['accept', 'content-type', 'last-event-id']);
+
 /** What MCP itself needs; nothing else of the caller's goes further, credentials least of all. */
 function ownHeaders(headers: UpstreamRequest['headers']): Record<string, string> {
-  const kept = Object.entries(headers).filter(
-    ([name]) => name.startsWith('mcp-') || ['accept', 'content-type', 'last-event-id'].includes(name),
-  );
-  return Object.fromEntries(kept);
+  const kept: Record<string, string> = {};
+  for (const name of Object.keys(headers)) {
+    if (name.startsWith('mcp-') || ownNames.has(name)) kept[name] = headers[name] ?? '';
+  }
+  return kept;
 }
 
 /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
