@@ -109,9 +109,9 @@ export class GroupCommitLog implements AuditLog {
   }
 
   private async drain(): Promise<void> {
-    // Everything that is appended in the same turn shares the first write.
-    await Promise.resolve();
     do {
+      // Everything that is appended while this turn's sockets are read shares the write.
+      await new Promise((resolve) => setImmediate(resolve));
       const batch = this.queue.splice(0, batchLimit);
       const resumed = this.problem ? [this.resumedEntry(this.problem)] : [];
       try {
