@@ -1,4 +1,4 @@
-import { sha256, sha256Base64url } from '../kernel/bytes.ts';
+import { sha256, sha256Base64url, toBase64url } from '../kernel/bytes.ts';
 import { canonicalJson, isJsonObject, type Json } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 
@@ -12,7 +12,7 @@ export interface Entry {
   readonly index: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly time: string;
-  /** base64url SHA-256 of the line before, or of the origin for the first. */
+  /** base64url Merkle leaf hash of the line before, or the hash of the origin for the first. */
   readonly previous: string;
   readonly event: { readonly type: string; readonly [field: string]: Json };
 }
@@ -55,9 +55,9 @@ function isEntry(value: Json): value is Json & Entry {
   );
 }
 
-/** The hash that the next entry carries as `previous`. */
-export function linkOf(line: string): string {
-  return sha256Base64url(line);
+/** What the next entry carries as `previous`: the Merkle leaf of this one, so that one hash serves chain and tree. */
+export function linkOf(leaf: Uint8Array): string {
+  return toBase64url(leaf);
 }
 
 /** The Merkle leaf of a line (RFC 6962 §2.1). */

@@ -94,8 +94,9 @@ export class LogWalk {
     if (typeof entry === 'string') return { index: this.size, ...place, reason: entry };
     const broken = this.misplaced(entry, place) ?? this.unlinked(entry, place, next) ?? this.failedRoot;
     if (broken) return broken;
-    this.frontier.append(leafHash(line.text));
-    this.link = linkOf(line.text);
+    const leaf = leafHash(line.text);
+    this.frontier.append(leaf);
+    this.link = linkOf(leaf);
     this.size += 1;
     this.at = place;
     return await this.reach();
@@ -168,12 +169,13 @@ export class LogWalk {
     if (this.proven === this.size) return true;
     const time = Date.parse(entry.time);
     const repaired = entryLine(entry.index, time, this.link, canonicalJson(entry.event));
+    const leaf = leafHash(repaired);
     const after = parse(next?.line?.text ?? '');
     if (typeof after !== 'string') {
-      return after.previous === linkOf(repaired) || after.previous === this.link;
+      return after.previous === linkOf(leaf) || after.previous === this.link;
     }
     const frontier = this.frontier.copy();
-    frontier.append(leafHash(repaired));
+    frontier.append(leaf);
     const root = frontier.root();
     return this.expected.some(
       ({ checkpoint }) => checkpoint.size === this.size + 1 && equalBytes(checkpoint.root, root),

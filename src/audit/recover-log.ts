@@ -75,8 +75,9 @@ async function readOn(
       if (entry.index !== size || entry.previous !== link) {
         throw broken(`entry ${size} in ${segment.name} is not linked`);
       }
-      link = linkOf(line);
-      frontier.append(leafHash(line));
+      const leaf = leafHash(line);
+      link = linkOf(leaf);
+      frontier.append(leaf);
       size += 1;
       checkRoot(newest, size, frontier);
     }

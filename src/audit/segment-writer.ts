@@ -50,8 +50,9 @@ export class SegmentWriter implements Disposable {
     let text = '';
     for (const [at, { event, time }] of batch.entries()) {
       const line = entryLine(first + at, time, link, event);
-      link = linkOf(line);
-      frontier.append(leafHash(line));
+      const leaf = leafHash(line);
+      link = linkOf(leaf);
+      frontier.append(leaf);
       text += `${line}\n`;
     }
     const bytes = Buffer.from(text, 'utf8');

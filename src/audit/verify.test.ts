@@ -119,7 +119,7 @@ test('S4 two entries that changed places are found, and the first named', async 
 test('S4 an entry that was put in is found, however well it links to the one before', async () => {
   const lines = await linesOf(place.whole);
   for (let index = 1; index < size; index++) {
-    const linked = linkOf(lines[index - 1] ?? '');
+    const linked = linkOf(leafHash(lines[index - 1] ?? ''));
     for (const previous of [linked, genesis('elsewhere')]) {
       const forged = entryLine(index, 0, previous, '{"type":"call.permitted"}');
       await assertBroken(lines.toSpliced(index, 0, forged), index);
@@ -344,7 +344,7 @@ function rewrittenFrom(lines: readonly string[], index: number): readonly string
   for (const line of lines.slice(index)) {
     const { event, time } = readEntry(line);
     const last = written.at(-1);
-    const previous = last === undefined ? genesis('example.internal/gateway') : linkOf(last);
+    const previous = last === undefined ? genesis('example.internal/gateway') : linkOf(leafHash(last));
     const text = canonicalJson(written.length === index ? { ...event, agent: 'mallory' } : event);
     written.push(entryLine(written.length, Date.parse(time), previous, text));
   }

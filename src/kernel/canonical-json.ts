@@ -4,51 +4,81 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** A JSON object (RFC 8259 §4). */
 export type JsonObject = { readonly [name: string]: Json };
 
-/** A value that may have members to leave out. */
-type Writable = Json | { readonly [name: string]: Json | undefined };
+/** A value that was serialised ahead of time, to stand in many others. */
+export class CanonicalText {
+  readonly text: string;
+
+  /** Throws TypeError as `canonicalJson` does. */
+  constructor(value: Writable) {
+    this.text = canonicalJson(value);
+  }
+}
+
+/** A value that may have members to leave out, and parts that are serialised already. */
+export type Writable =
+  | Json
+  | CanonicalText
+  | readonly Writable[]
+  | { readonly [name: string]: Writable | undefined };
 
 /**
  * The one serialisation of a value (RFC 8785): names in UTF-16 order, no white space, ECMAScript numbers.
  * Members that are `undefined` are left out. Throws TypeError for a number JSON cannot hold or a lone surrogate.
  */
 export function canonicalJson(value: Writable): string {
-  // What is in order already is what JSON.stringify writes (RFC 8785 §3.2.2 takes its forms from ECMAScript).
-  return isInOrder(value) ? JSON.stringify(value) : reordered(value);
+  switch (typeof value) {
+    case 'string':
+      return quoted(value);
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError('canonical JSON: number is not finite');
+      // RFC 8785 §3.2.2.3 takes the form of numbers from ECMAScript.
+      return String(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    default:
+      if (value === null) return 'null';
+      if (value instanceof CanonicalText) return value.text;
+      return isList(value) ? elements(value) : members(value);
+  }
 }
 
-/** Whether the names of every object come in UTF-16 order. Throws TypeError for what has no canonical form. */
-function isInOrder(value: Writable): boolean {
-  if (typeof value === 'string') {
-    // RFC 8785 §3.2.2.2: a lone surrogate has no UTF-8 form and must end the serialisation.
-    if (!value.isWellFormed()) throw new TypeError('canonical JSON: lone surrogate');
-    return true;
-  }
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError('canonical JSON: number is not finite');
-    return true;
-  }
-  if (value === null || typeof value === 'boolean') return true;
-  if (isJsonArray(value)) return value.every(isInOrder);
-  let before = '';
-  for (const name of Object.keys(value)) {
+function elements(value: readonly Writable[]): string {
+  let text = '';
+  for (const element of value) text += text === '' ? canonicalJson(element) : `,${canonicalJson(element)}`;
+  return `[${text}]`;
+}
+
+function members(value: { readonly [name: string]: Writable | undefined }): string {
+  let text = '';
+  for (const name of namesInOrder(value)) {
     const member = value[name];
     if (member === undefined) continue;
-    if (name < before || !isInOrder(name) || !isInOrder(member)) return false;
-    before = name;
+    const written = `${quoted(name)}:${canonicalJson(member)}`;
+    text += text === '' ? written : `,${written}`;
   }
-  return true;
+  return `{${text}}`;
 }
 
-function reordered(value: Writable): string {
-  if (isJsonArray(value)) return `[${value.map(reordered).join(',')}]`;
-  // What has no members is always in order.
-  if (!isJsonObject(value)) return canonicalJson(value);
-  const members: string[] = [];
-  for (const name of Object.keys(value).sort()) {
-    const member = value[name];
-    if (member !== undefined) members.push(`${reordered(name)}:${reordered(member)}`);
+function namesInOrder(value: object): readonly string[] {
+  const names = Object.keys(value);
+  for (let at = 1; at < names.length; at++) {
+    if ((names[at - 1] ?? '') > (names[at] ?? '')) return names.sort();
   }
-  return `{${members.join(',')}}`;
+  return names;
+}
+
+// RFC 8785 §3.2.2.2: quotation marks, backslashes and controls are escaped; surrogates need a closer look.
+const plain = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+function quoted(text: string): string {
+  if (plain.test(text)) return `"${text}"`;
+  // A lone surrogate has no UTF-8 form and must end the serialisation.
+  if (!text.isWellFormed()) throw new TypeError('canonical JSON: lone surrogate');
+  return JSON.stringify(text);
+}
+
+function isList(value: Writable): value is readonly Writable[] {
+  return Array.isArray(value);
 }
 
 /** Whether a value is a JSON array (RFC 8259 §5). */

@@ -93,6 +93,33 @@ test('reads whatever JSON.parse reads, when names are unique without case', () =
   );
 });
 
+test('AISVS 10.4.7 a text is judged the same with white space in it, which no client needs to send', () => {
+  const name = fc.constantFrom('a', 'A', 'b', '\\u0061', 'ä', 'Ä', '__proto__', '1');
+  const { text } = fc.letrec<{ text: string; object: string }>((tie) => ({
+    text: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom('1', '-0', '1e2', '"a"', 'null', 'tru', '9007199254740993', '"\\ud800"'),
+      tie('object'),
+      fc.array(tie('text'), { maxLength: 3 }).map((elements) => `[${elements.join(',')}]`),
+    ),
+    object: fc
+      .array(fc.tuple(name, tie('text')), { maxLength: 4 })
+      .map((pairs) => `{${pairs.map(([key, value]) => `"${key}":${value}`).join(',')}}`),
+  }));
+  const limits = { depth: 3, values: 100_000 };
+  fc.assert(
+    fc.property(text, (json) => {
+      const outcome = code(() => parseJson(json, limits));
+      assert.equal(
+        code(() => parseJson(` ${json}`, limits)),
+        outcome,
+      );
+      if (outcome === 'accepted') assert.deepEqual(parseJson(json, limits), JSON.parse(json));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test('throws nothing but a Fault, whatever the octets', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

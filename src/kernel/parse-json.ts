@@ -1,4 +1,5 @@
-import type { Json } from './canonical-json.ts';
+import { isAscii } from 'node:buffer';
+import { isJsonArray, type Json } from './canonical-json.ts';
 import { Fault } from './fault.ts';
 
 /** Bounds that hold while the text is read, before any value is built. */
@@ -18,6 +19,8 @@ export const defaultJsonLimits: JsonLimits = { depth: 64, values: 100_000 };
  */
 export function parseJson(input: Uint8Array | string, limits: JsonLimits = defaultJsonLimits): Json {
   const text = typeof input === 'string' ? input : decodeUtf8(input);
+  const plain = parsePlain(text, limits);
+  if (plain !== undefined) return plain;
   scan(text, limits);
   try {
     return JSON.parse(text) as Json;
@@ -30,11 +33,54 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {
+    if (isAscii(bytes))
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     return decoder.decode(bytes);
   } catch (cause) {
     throw new Fault('malformed_json', 'The text is not valid UTF-8.', { cause });
   }
 }
+
+/** Longest text whose nesting JSON.parse may build before it is measured. */
+const longestPlain = 16 * 1024;
+
+/**
+ * The value of a short text that is what JSON.stringify writes of it, as most clients send it; undefined for any other,
+ * which `scan` judges. Nothing is named twice in it, for the second of two equal names would have been lost; and a text
+ * has fewer values than characters.
+ */
+function parsePlain(text: string, limits: JsonLimits): Json | undefined {
+  if (text.length > longestPlain || text.length > limits.values) return undefined;
+  try {
+    const value = JSON.parse(text) as Json;
+    return isShallow(value, limits.depth) && JSON.stringify(value) === text ? value : undefined;
+  } catch {
+    // The scan tells what is wrong.
+    return undefined;
+  }
+}
+
+/** Whether a value nests at most so deep and none of its objects has two names that differ in case alone. */
+function isShallow(value: Json, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  if (isJsonArray(value)) {
+    for (const element of value) if (!isShallow(element, depth - 1)) return false;
+    return true;
+  }
+  const names = Object.keys(value);
+  if (names.length > mostPlainNames) return false;
+  const folded: string[] = [];
+  for (const name of names) {
+    const lower = name.toLowerCase();
+    if (folded.includes(lower) || !isShallow(value[name] ?? null, depth - 1)) return false;
+    folded.push(lower);
+  }
+  return true;
+}
+
+/** Names that are compared one by one. */
+const mostPlainNames = 16;
 
 const quote = 0x22;
 const backslash = 0x5c;
