@@ -36,10 +36,10 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
     const standing = await standingOf(caller, ports);
-    // 2 Message: one body, read once, within its caps.
-    const inbound = (seen.inbound = await readBody(exchange, ports));
-    // 3 Limits.
+    // 2 Limits: a place is taken before the body, so that the bodies of one agent cannot fill the memory.
     place = ports.agentLimits.enter(caller.name);
+    // 3 Message: one body, read once, within its caps.
+    const inbound = (seen.inbound = await readBody(exchange, ports));
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
       ports.policies(),
@@ -59,7 +59,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
 }
 
 async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
-  if (ports.view.serialStatus(caller.serial) === 'unknown')
+  if (ports.view.serialStatus(caller.serial, caller.thumbprint) === 'unknown')
     await ports.settle(caller.serial, settleMilliseconds);
   return confirmStanding(caller, ports.view, ports.clock.now());
 }

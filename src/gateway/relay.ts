@@ -3,8 +3,8 @@ import type { Exchange } from '../http/exchange.ts';
 import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
-import { parseJson } from '../kernel/parse-json.ts';
-import { filterList, listTargets } from '../mcp/filter-list.ts';
+import { nestsWithin } from '../kernel/nests-within.ts';
+import { filterAnyList, filterList, listTargets } from '../mcp/filter-list.ts';
 import type { Message, Target } from '../mcp/message.ts';
 import { createSseDecoder, encodeSseEvent } from '../mcp/sse.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
@@ -32,7 +32,9 @@ export async function relay(
   relaying: Relaying,
 ): Promise<Sent> {
   const headers = responseHeaders(response, relaying.session);
-  const filtering = relaying.requests.some((message) => listTargets(message.method) !== null);
+  // A stream that is resumed with GET may bring the answers of requests long gone.
+  const filtering =
+    exchange.method === 'GET' || relaying.requests.some((message) => listTargets(message.method) !== null);
   const how = { status: response.status, headers, filtering: filtering ? relaying : null };
   return response.body instanceof Uint8Array
     ? await relayWhole(exchange, response.body, how)
@@ -94,8 +96,10 @@ async function relayStream(
           await send(utf8(encodeSseEvent(event)));
           continue;
         }
-        const answer = filterAnswer(readAnswer(event.data), filtering);
-        await send(utf8(encodeSseEvent({ ...event, data: JSON.stringify(answer) })));
+        const answer = readAnswer(event.data);
+        const filtered = filterAnswer(answer, filtering);
+        const data = filtered === answer ? event.data : JSON.stringify(filtered);
+        await send(utf8(encodeSseEvent({ ...event, data })));
       }
     }
     await stream.end();
@@ -106,23 +110,33 @@ async function relayStream(
   return { status, bytes, resultHash: hash.digest('base64url') };
 }
 
+/** How deep an answer may nest: it is serialised again, which recurses. */
+const deepest = 128;
+
 function readAnswer(body: Uint8Array | string): Json {
+  let cause: unknown = null;
   try {
-    return parseJson(body, { depth: 128, values: 1_000_000 });
-  } catch (cause) {
-    throw new Fault(
-      'upstream_garbage',
-      'The MCP server answered with something that is not one JSON message.',
-      { cause },
-    );
+    // Names that a server gives twice, or twice but for case, are its own affair: what is passed on is serialised anew.
+    const value = JSON.parse(typeof body === 'string' ? body : decoder.decode(body)) as Json;
+    if (nestsWithin(value, deepest)) return value;
+  } catch (error) {
+    cause = error;
   }
+  const problem = 'The MCP server answered with something that is not one JSON message.';
+  throw new Fault('upstream_garbage', problem, { cause });
 }
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 function filterAnswer(answer: Json, relaying: Relaying): Json {
   if (Array.isArray(answer)) return answer.map((element: Json) => filterAnswer(element, relaying));
   if (!isJsonObject(answer) || !isJsonObject(answer['result'])) return answer;
   const request = relaying.requests.find((message) => message.id === answer['id']);
-  if (!request || listTargets(request.method) === null) return answer;
+  if (!request) {
+    const result = filterAnyList(answer['result'], relaying.mayUse);
+    return result === answer['result'] ? answer : { ...answer, result };
+  }
+  if (listTargets(request.method) === null) return answer;
   return { ...answer, result: filterResult(request, answer['result'], relaying) };
 }
 

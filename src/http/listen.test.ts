@@ -164,6 +164,20 @@ function specify(engine: HttpEngine): void {
     assert.equal((await ask(older.url, { maxVersion: 'TLSv1.2' })).status, 200);
   });
 
+  test('a TLS 1.2 connection is not renegotiated: no certificate takes the place of the one that was looked at', async () => {
+    await using listener = await open({ tls: { ...tls('required'), minimumVersion: 'TLSv1.2' } });
+    const { certificate: cert, key } = agent;
+    const trust = { ca: authority.certificate, servername: 'localhost', maxVersion: 'TLSv1.2' } as const;
+    const socket = connectTls({ host: '127.0.0.1', port: listener.port, cert, key, ...trust });
+    await once(socket, 'secureConnect');
+    const refused = await new Promise<unknown>((resolve) => {
+      socket.on('error', resolve);
+      socket.renegotiate({}, resolve);
+    });
+    assert.match(String(refused), /renegotiation/i);
+    socket.destroy();
+  });
+
   test('prefers the hybrid key exchange and never resumes a session', async () => {
     await using listener = await open({ tls: { ...tls('required'), minimumVersion: 'TLSv1.2' } });
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {

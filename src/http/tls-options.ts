@@ -43,8 +43,9 @@ export function secureContextOptions(tls: ListenTls): SecureContextOptions {
     ...(asks ? { ca: clientAuthorities } : {}),
     minVersion: tls.minimumVersion,
     ecdhCurve: keyExchangeGroups,
-    // Resuming a session skips the checks of the handshake: expiry, chain, constraints.
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    // Resuming a session skips the checks of the handshake: expiry, chain, constraints. Renegotiating one (TLS 1.2) would
+    // let a certificate take the place of the one that was looked at.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   };
   try {
     createSecureContext(options);

@@ -199,17 +199,17 @@ for (const { title, changes, code } of refusals) {
   });
 }
 
-test('I7 asks the view about the serial and the name of this caller', () => {
+test('I7 asks the view about the serial and the octets of this caller', () => {
   const caller = identify(certificate(), context);
   const asked: string[] = [];
   const watching = view({
-    serialStatus(serial) {
-      asked.push(serial);
+    serialStatus(serial, thumbprint) {
+      asked.push(serial, thumbprint);
       return 'good';
     },
   });
   confirmStanding(caller, watching, noon);
-  assert.deepEqual(asked, [caller.serial]);
+  assert.deepEqual(asked, [caller.serial, caller.thumbprint]);
 });
 
 test('I2 a gateway, a server and an administrator have a standing without an agent record', () => {

@@ -7,8 +7,11 @@ export type SerialStatus = 'good' | 'revoked' | 'unknown';
 export interface IdentityView {
   readonly trustDomain: string;
   agent(name: string): AgentRecord | null;
-  /** `serial` is lowercase hex as `Certificate.serial` gives it. */
-  serialStatus(serial: string): SerialStatus;
+  /**
+   * `serial` is lowercase hex and `thumbprint` base64url, as `Certificate` gives them. A certificate that has the serial
+   * and not the thumbprint of one that was issued is `unknown`: another authority below the same root made it.
+   */
+  serialStatus(serial: string, thumbprint: string): SerialStatus;
   /** Whether the authority was heard within the staleness limit; `now` in epoch milliseconds. */
   fresh(now: number): boolean;
 }

@@ -78,7 +78,7 @@ function checkFreshness(view: IdentityView, now: number): void {
 }
 
 function checkSerial(caller: Caller, view: IdentityView): void {
-  const status = view.serialStatus(caller.serial);
+  const status = view.serialStatus(caller.serial, caller.thumbprint);
   switch (status) {
     case 'good':
       return;

@@ -4,7 +4,7 @@ import { utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { errorResponse } from './error-response.ts';
-import { filterList, listTargets } from './filter-list.ts';
+import { filterAnyList, filterList, listTargets } from './filter-list.ts';
 import { forwardHeaders } from './forward-headers.ts';
 import type { Inbound, Message } from './message.ts';
 import { MessageFault } from './message-fault.ts';
@@ -81,6 +81,19 @@ test('A2 prompts, resources and templates are lists too; other methods are not',
   const none = filterList('resources/list', { resources: [{ uri: 'a:b' }] }, () => false);
   assert.deepEqual(none, { resources: [] });
   assert.ok(isJsonObject(filterList('resources/list', {}, () => false)));
+});
+
+test('A2 an answer whose request is not known is filtered by the lists it holds, and is itself without any', () => {
+  const result = { tools: [{ name: 'a' }, { name: 'b' }], resources: [{ uri: 'a:b' }], other: 1 };
+  const shown = filterAnyList(result, (action, target) => {
+    return action === 'tools/call' && target.kind === 'tool' && target.name === 'a';
+  });
+  assert.deepEqual(shown, { tools: [{ name: 'a' }], resources: [], other: 1 });
+  const none = { content: [], tools: 'no list' };
+  assert.equal(
+    filterAnyList(none, () => false),
+    none,
+  );
 });
 
 test('law 3 a client can name no credential, cookie or identity of its own to the server', () => {

@@ -39,6 +39,22 @@ export function listTargets(method: string | null): string | null {
 }
 
 /**
+ * A result with only the items that may be used in every list it holds, itself when it holds none: for an answer whose
+ * request is not known, as a server sends it again on a resumed stream (MCP 2025-11-25, Resumability and Redelivery).
+ */
+export function filterAnyList(
+  result: JsonObject,
+  mayUse: (action: string, target: Target) => boolean,
+): JsonObject {
+  let filtered = result;
+  for (const [method, { member, action }] of Object.entries(lists)) {
+    if (!Array.isArray(result[member])) continue;
+    filtered = filterList(method, filtered, (target) => mayUse(action, target));
+  }
+  return filtered;
+}
+
+/**
  * The result of a list method with only the items that may be used; an item that names nothing is left out.
  * What one caller may see is not for another, so a cacheable result becomes private (MCP 2026-07-28, Caching).
  */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
+import { nestsWithin } from '../kernel/nests-within.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { createLineCutter } from '../mcp/line-cutter.ts';
 
@@ -187,11 +188,6 @@ function readMessageLine(line: Buffer): readonly JsonObject[] | null {
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function nestsWithin(value: Json, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((member: Json) => nestsWithin(member, depth - 1));
-}
 
 function isMessage(value: Json): value is JsonObject {
   if (!isJsonObject(value) || value['jsonrpc'] !== '2.0') return false;

@@ -1,3 +1,4 @@
+import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -24,9 +25,6 @@ export async function composeAuthority(options: {
   const { config, clock, authority, log } = options;
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(await ownServerIdentity(authority, config, clock, log));
-  const refused = (listener: string) => (refusal: { stage: string; address: string; reason: string }) => {
-    authority.audit.append({ type: 'connection.refused', listener, ...refusal }).catch(() => undefined);
-  };
   const open = async (
     name: 'authority' | 'people' | 'plain',
     clientCertificate: 'optional' | 'never' | null,
@@ -48,7 +46,7 @@ export async function composeAuthority(options: {
       origins,
       hsts,
       handle,
-      onRefused: refused(name),
+      onRefused: opened.use(createConnectionRefusals(authority.audit, name)).record,
       clock,
     });
     if (tls) identity.onRenewed((material) => listener.replaceTls(material));

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
+import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { createGateway } from '../../gateway/gateway.ts';
@@ -88,6 +89,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     live,
     settle: view.settle,
   });
+  const refusals = opened.use(createConnectionRefusals(audit, 'agents'));
   const agents = opened.use(
     await listen({
       name: 'agents',
@@ -101,9 +103,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       hosts: config.listeners.agents.hosts,
       origins: config.listeners.agents.origins,
       handle: (exchange) => gateway.handle(exchange),
-      onRefused: (refusal) => {
-        audit.append({ type: 'connection.refused', listener: 'agents', ...refusal }).catch(() => undefined);
-      },
+      onRefused: refusals.record,
       clock,
     }),
   );

@@ -84,7 +84,7 @@ export function createRegistryView(options: {
     identity: {
       trustDomain: options.trustDomain,
       agent: (name) => agents.get(name) ?? null,
-      serialStatus: (serial) => statusOf(certificates.get(serial)),
+      serialStatus: (serial, thumbprint) => statusOf(certificates.get(serial), thumbprint),
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
     },
     policies: () => policies,
@@ -132,11 +132,11 @@ function forgetExpired(certificates: Map<string, CertificateStanding>, now: numb
   }
 }
 
-function statusOf(certificate: CertificateStanding | undefined): SerialStatus {
+function statusOf(certificate: CertificateStanding | undefined, thumbprint: string): SerialStatus {
   if (!certificate) return 'unknown';
   switch (certificate.state) {
     case 'issued':
-      return 'good';
+      return certificate.thumbprint === thumbprint ? 'good' : 'unknown';
     case 'revoked':
       return 'revoked';
     default:

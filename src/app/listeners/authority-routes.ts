@@ -2,6 +2,7 @@ import type { Connection, Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { identify } from '../../identity/identify.ts';
+import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
@@ -110,7 +111,8 @@ async function holderOf(
   checkValidity(readCertificate(connection.certificate), authority.clock.now());
   const record = await authority.store.certificates.find(caller.serial);
   if (record?.state === 'revoked') throw new Fault('certificate_revoked', 'The certificate is revoked.');
-  if (record?.state !== 'issued') {
+  // Another authority below the same root could give out a serial of ours; what we issued is these octets.
+  if (record?.state !== 'issued' || !record.der || !equalBytes(record.der, connection.certificate)) {
     throw new Fault(
       'certificate_unknown',
       'The certificate is not in the issuance record of this authority.',

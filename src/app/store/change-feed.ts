@@ -3,7 +3,11 @@ import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 
 /** What the deciding side needs to know of a certificate. */
-export type CertificateStanding = Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter'>;
+export interface CertificateStanding
+  extends Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter'> {
+  /** base64url SHA-256 of the DER; null for one that was revoked before it was issued. */
+  readonly thumbprint: string | null;
+}
 
 interface Changed<Kind extends string, Value> {
   /** Grows with every change and is never used twice; gaps are possible. */

@@ -88,7 +88,14 @@ test('I7 tells every subscriber each change once, in order, after it is durable'
     await store.servers.put(server('files'), 1);
     await store.servers.remove('files');
     await assert.rejects(store.agents.add(agent('ci-bot')), isFault('conflict'));
-    const standing = { serial: '0a', name: 'ci-bot', kind: 'agent', notAfter: 2_000_000 } as const;
+    const standing = {
+      serial: '0a',
+      name: 'ci-bot',
+      kind: 'agent',
+      notAfter: 2_000_000,
+      // SHA-256 of the one octet that stands for the certificate here.
+      thumbprint: 'S_USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo',
+    } as const;
     assert.deepEqual(heard, [
       { sequence: 1, kind: 'agent', key: 'ci-bot', value: agent('ci-bot') },
       { sequence: 2, kind: 'certificate', key: '0a', value: null },

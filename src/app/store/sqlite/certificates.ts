@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { CertificateRecord, CertificateRecords } from '../../../ca/certificate-records.ts';
+import { sha256Base64url } from '../../../kernel/bytes.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { CertificateStanding } from '../change-feed.ts';
 import type { Connection, NewChange } from './connection.ts';
@@ -46,7 +47,7 @@ export function certificateRecords(connection: Connection): CertificateRecords {
       write((note) => {
         const record = findIn(serial, ['reserved']);
         complete.run(der, serial);
-        note(changeOf({ ...record, state: 'issued' }));
+        note(changeOf({ ...record, state: 'issued', der }));
       }),
     abandon: (serial) =>
       write((note) => {
@@ -82,9 +83,11 @@ export function certificateRecords(connection: Connection): CertificateRecords {
 }
 
 /** What others need to know of a certificate. */
-export function toStanding(record: CertificateStanding): CertificateStanding {
-  const { serial, name, kind, state, notAfter } = record;
-  return { serial, name, kind, state, notAfter };
+export function toStanding(
+  record: Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter' | 'der'>,
+): CertificateStanding {
+  const { serial, name, kind, state, notAfter, der } = record;
+  return { serial, name, kind, state, notAfter, thumbprint: der === null ? null : sha256Base64url(der) };
 }
 
 function changeOf(record: CertificateRecord): NewChange {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import type { CertificateStanding, Change, ChangeFeed } from '../change-feed.ts';
+import type { Change, ChangeFeed } from '../change-feed.ts';
 import { listAgents } from './agents.ts';
 import { toStanding } from './certificates.ts';
 import type { Connection } from './connection.ts';
@@ -18,7 +18,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
     'SELECT sequence, kind, key, value FROM changes WHERE sequence > ? ORDER BY sequence',
   );
   const standing = database.prepare(
-    `SELECT serial, name, kind, state, not_after AS notAfter FROM certificates
+    `SELECT serial, name, kind, state, not_after AS notAfter, der FROM certificates
      WHERE state IN ('issued', 'revoked') AND not_after > ? ORDER BY serial`,
   );
   const lastSequence = (): number => Number(last.get()?.['seq'] ?? 0);
@@ -29,7 +29,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         sequence: lastSequence(),
         certificates: standing
           .all(clock.now())
-          .map((row) => toStanding(row as unknown as CertificateStanding)),
+          .map((row) => toStanding(row as unknown as Parameters<typeof toStanding>[0])),
         agents: listAgents(database),
         servers: listServers(database),
       })),
