@@ -8,10 +8,15 @@ export interface HostGuard {
 }
 
 /**
- * `hosts` are names without port; loopback names are always in. `origins` are serialised origins (RFC 6454 §6.2).
+ * `hosts` are names without port; loopback names are always in. `origins` are serialised origins (RFC 6454 §6.2), to
+ * which the listener's own comes: that scheme with the Host of the request, which only our own pages have.
  * A request without Origin is let through: it does not come from a page in a browser.
  */
-export function createHostGuard(hosts: readonly string[], origins: readonly string[]): HostGuard {
+export function createHostGuard(
+  scheme: 'http' | 'https',
+  hosts: readonly string[],
+  origins: readonly string[],
+): HostGuard {
   const names = new Set([...loopbackNames, ...hosts.map((host) => bareName(host.toLowerCase()))]);
   const pages = new Set(origins.map((origin) => origin.toLowerCase()));
   return {
@@ -25,7 +30,9 @@ export function createHostGuard(hosts: readonly string[], origins: readonly stri
         );
       }
       const origin = headers.get('origin');
-      if (origin !== null && !pages.has(origin.toLowerCase())) {
+      if (origin === null) return;
+      const page = origin.toLowerCase();
+      if (page !== `${scheme}://${host.toLowerCase()}` && !pages.has(page)) {
         throw new Fault(
           'origin_refused',
           `Pages of the Origin ${JSON.stringify(origin.slice(0, 100))} may not call this listener. Add it to the listener's origins.`,

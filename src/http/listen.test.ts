@@ -222,6 +222,20 @@ function specify(engine: HttpEngine): void {
     assert.equal(await status({ origin: 'https://ok.example' }), 200);
   });
 
+  test("lets the listener's own pages in, and nobody who only resembles them", async () => {
+    await using listener = await open();
+    const { host, protocol } = new URL(listener.url);
+    const other = protocol === 'http:' ? 'https:' : 'http:';
+    const status = async (origin: string, named = host): Promise<number> =>
+      (await ask(listener.url, { headers: { host: named, origin } })).status;
+    assert.equal(await status(`${protocol}//${host}`), 200);
+    assert.equal(await status(`${protocol}//localhost:9`, 'LOCALHOST:9'), 200);
+    assert.equal(await status(`${other}//${host}`), 403, 'another scheme');
+    assert.equal(await status(`${protocol}//localhost:9`, 'localhost:10'), 403, 'another port');
+    assert.equal(await status(`${protocol}//localhost`, '127.0.0.1'), 403, 'another name');
+    assert.equal(await status(`${protocol}//evil.example`, 'evil.example'), 421, 'DNS rebinding');
+  });
+
   test('refuses every way to say one thing twice', async () => {
     await using listener = await open();
     const twice = {

@@ -77,7 +77,7 @@ function createDoor(options: ListenOptions, state: State): Door {
     options.onRefused?.({ stage, address, reason });
   };
   const serving: Serving = {
-    guard: createHostGuard(options.hosts, options.origins),
+    guard: createHostGuard(options.tls === null ? 'http' : 'https', options.hosts, options.origins),
     handle: (exchange) => options.handle(exchange),
     refused,
     onError: (error) => options.onError?.(error),

@@ -84,6 +84,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   host_refused: 421,
   origin_refused: 403,
   method_not_allowed: 405,
+  method_unknown: 404,
   media_type: 415,
   not_acceptable: 406,
   header_mismatch: 400,

@@ -49,6 +49,7 @@ export const faultCodes = {
   host_refused: 'The Host header is not one this listener answers to.',
   origin_refused: 'The Origin header is not on the allow-list.',
   method_not_allowed: 'The HTTP method is not offered here.',
+  method_unknown: 'The MCP revision has no such method.',
   media_type: 'The Content-Type is not accepted.',
   not_acceptable: 'The Accept header excludes what would be sent.',
   header_mismatch: 'A header is missing or disagrees with the body.',

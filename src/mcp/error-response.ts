@@ -58,6 +58,7 @@ const prescribedCodes: Readonly<Partial<Record<FaultCode, number>>> = {
   json_duplicate_key: -32600,
   message_invalid: -32600,
   batch_refused: -32600,
+  method_unknown: -32601,
   params_invalid: -32602,
   header_mismatch: -32020,
   protocol_version: -32022,

@@ -7,7 +7,16 @@ import { readEnvelope } from './envelope.ts';
 import type { HeaderLookup, Inbound, Message } from './message.ts';
 import { MessageFault } from './message-fault.ts';
 import { isCarriedExactly } from './exact-values.ts';
-import { assumedRevision, eraOf, firstModernRevision, hasBatches, revisions } from './revisions.ts';
+import {
+  assumedRevision,
+  eraOf,
+  firstModernRevision,
+  hasBatches,
+  isRemoved,
+  revisions,
+  revisionsOf,
+} from './revisions.ts';
+import { statedRevision, unsupported } from './stated-revision.ts';
 import { targetOf } from './targets.ts';
 
 /** The most messages that one batch may hold. */
@@ -17,7 +26,7 @@ const batchLimit = 100;
  * Reads the body of one POST, once, for everything that follows: policy judges these values and `bytes`, serialised
  * from the same values, is what is forwarded. Headers that mirror the body must agree with it.
  * Throws Fault `malformed_json`, `json_*`, `media_type`, `not_acceptable`, `message_invalid`, `params_invalid`,
- * `batch_refused`, `protocol_version` or `header_mismatch` (MCP 2026-07-28 and 2025-11-25, Streamable HTTP).
+ * `batch_refused`, `protocol_version`, `method_unknown` or `header_mismatch` (MCP 2026-07-28 and 2025-11-25, Streamable HTTP).
  */
 export function readInbound(input: {
   readonly headers: HeaderLookup;
@@ -33,7 +42,7 @@ export function readInbound(input: {
       'The body holds a lone surrogate, or a number beyond what every reader takes for the same: an integer past ±(2^53 − 1), or one no double holds. Send such a number as a string.',
     );
   }
-  const stated = statedRevision(headers);
+  const stated = statedRevision(headers, value);
   if (Array.isArray(value)) return readBatch(value, stated);
   const message = readMessage(value, stated);
   checkHeaders(headers, message);
@@ -60,23 +69,6 @@ function checkMedia(headers: HeaderLookup): void {
       'The Accept header of an MCP POST lists application/json and text/event-stream.',
     );
   }
-}
-
-/** The revision of the header. Throws Fault `protocol_version`. */
-export function statedRevision(headers: HeaderLookup): string | null {
-  const stated = headers.get('mcp-protocol-version');
-  if (stated !== null && !revisions.includes(stated)) throw unsupported(stated, null);
-  return stated;
-}
-
-function unsupported(requested: string, id: Message['id']): MessageFault {
-  const supported = [...revisions];
-  return new MessageFault(
-    'protocol_version',
-    `MCP revision ${requested.slice(0, 40)} is not supported; ${supported.join(', ')} are.`,
-    id,
-    { supported, requested: requested.slice(0, 40) },
-  );
 }
 
 function readBatch(values: readonly Json[], stated: string | null): Inbound {
@@ -141,6 +133,7 @@ function readCall(value: JsonObject, method: string, stated: string | null): Mes
   }
   const params = given ?? {};
   const revision = revisionOf(method, params, stated, id);
+  if (isRemoved(method, revision)) throw noSuchMethod(method, revision, id);
   const kind = id === null ? 'notification' : 'request';
   const target = kind === 'request' ? targetOf(method, params) : ({ kind: 'server' } as const);
   if ('missing' in target) {
@@ -182,9 +175,16 @@ function revisionOf(method: string, params: JsonObject, stated: string | null, i
     throw disagree('MCP-Protocol-Version and params._meta name different revisions', id);
   }
   if (envelope.revision < firstModernRevision || !revisions.includes(envelope.revision)) {
-    throw unsupported(envelope.revision, id);
+    throw unsupported(envelope.revision, id, revisionsOf('modern'));
   }
   return envelope.revision;
+}
+
+function noSuchMethod(method: string, revision: string, id: Message['id']): MessageFault {
+  // MCP 2026-07-28, Versioning: the answer to an initialize names the revisions, or its sender never learns of them.
+  const speaks =
+    method === 'initialize' ? ` This request names ${revision}; ${revisions.join(', ')} are spoken.` : '';
+  return new MessageFault('method_unknown', `MCP ${revision} has no method ${method}.${speaks}`, id);
 }
 
 function disagree(what: string, id: Message['id']): MessageFault {

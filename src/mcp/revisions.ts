@@ -20,6 +20,28 @@ export function eraOf(revision: string): Era {
   return revision >= firstModernRevision ? 'modern' : 'legacy';
 }
 
+/** The revisions of one era, newest first. */
+export function revisionsOf(era: Era): readonly string[] {
+  return revisions.filter((revision) => eraOf(revision) === era);
+}
+
+/**
+ * What 2026-07-28 took away (its changelog, Removed). A server of both eras might still act on them, so they are
+ * refused before one can.
+ */
+const removed: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
+
+/** Whether a revision has lost a method; one that nobody knows is for policy to decide. */
+export function isRemoved(method: string, revision: string): boolean {
+  return eraOf(revision) === 'modern' && removed.has(method);
+}
+
 /** Batches exist in 2025-03-26 alone (2025-06-18, changelog 1). */
 export function hasBatches(revision: string): boolean {
   return revision === '2025-03-26';

@@ -1,6 +1,6 @@
 import { Fault } from '../kernel/fault.ts';
 import type { HeaderLookup } from './message.ts';
-import { statedRevision } from './read-message.ts';
+import { statedRevision } from './stated-revision.ts';
 import { eraOf } from './revisions.ts';
 
 /**
@@ -8,7 +8,7 @@ import { eraOf } from './revisions.ts';
  * Throws Fault `method_not_allowed`, `protocol_version` or `not_acceptable`.
  */
 export function checkSessionRequest(method: 'GET' | 'DELETE', headers: HeaderLookup): void {
-  const stated = statedRevision(headers);
+  const stated = statedRevision(headers, null);
   if (stated !== null && eraOf(stated) === 'modern') {
     throw new Fault('method_not_allowed', `MCP ${stated} has POST alone, not ${method}.`);
   }

@@ -90,6 +90,24 @@ function specify(engine: HttpEngine): void {
     assert.equal(upstream.health().state, 'up');
   });
 
+  test('T3 an answer without content is one, also when its length is not said', async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { 'transfer-encoding': 'chunked' }).end();
+    });
+    await using upstream = open(server.url);
+    const ending = { method: 'DELETE', headers: {}, inbound: null, caller: 'spiffe://x/agent/a' } as const;
+    const { status, body } = await upstream.send({ ...ending, signal: new AbortController().signal });
+    assert.deepEqual([status, body], [200, new Uint8Array()]);
+  });
+
+  test('T3 a success with content that is neither JSON nor an event stream is garbage', async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<p>hello');
+    });
+    await using upstream = open(server.url);
+    await assert.rejects(upstream.send(post('modern', ask)), { code: 'upstream_garbage' });
+  });
+
   test('law 3 the server sees our credential, and no header of the caller can take its place', async () => {
     let seen: IncomingHttpHeaders = {};
     await using server = await serve((request, response) => {

@@ -221,15 +221,16 @@ function mediaType(contentType: string | null): string {
 const largestIgnoredOctets = 64 * 1024;
 
 /** A refusal in HTML or nothing at all keeps its status only; a success or a failure that is not MCP is a fault. */
-async function withoutContent({ status, headers, whole }: Answer): Promise<Uint8Array> {
-  const empty = status === 202 || status === 204 || headers.get('content-length') === '0';
+async function withoutContent({ status, whole }: Answer): Promise<Uint8Array> {
+  // Read to its end, so that the connection can be used again; longer ones are cut.
+  const content = await whole(largestIgnoredOctets).catch((error: unknown) => {
+    if (!(error instanceof ExchangeFailure) || error.kind !== 'oversized') throw error;
+    return null;
+  });
+  const empty = status === 202 || content?.length === 0;
   if (!empty && (status < 400 || status >= 500)) {
     const problem = `The MCP server answered ${status} with something that is neither JSON nor an event stream.`;
     throw new Fault(status < 400 ? 'upstream_garbage' : 'upstream_failed', problem);
   }
-  // Read to its end, so that the connection can be used again; longer ones are cut.
-  await whole(largestIgnoredOctets).catch((error: unknown) => {
-    if (!(error instanceof ExchangeFailure) || error.kind !== 'oversized') throw error;
-  });
   return new Uint8Array();
 }

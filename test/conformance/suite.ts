@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parse } from 'yaml';
+
+/** One run of the official suite: which side is under test, and how the suite reaches it. */
+export interface SuiteRun {
+  readonly revision: string;
+  readonly side:
+    | { readonly kind: 'server'; readonly url: string }
+    | { readonly kind: 'client'; readonly command: string };
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** What one check of a scenario came to. */
+export interface Check {
+  /** Id and name; the same one may come several times in a scenario. */
+  readonly name: string;
+  readonly status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'SKIPPED' | 'INFO';
+  readonly message: string;
+}
+
+/** The checks of every scenario that ran. */
+export type Results = ReadonlyMap<string, readonly Check[]>;
+
+const packageFolder = dirname(
+  createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json'),
+);
+const longestRun = 120_000;
+
+/** The version of the suite that is installed. */
+export async function suiteVersion(): Promise<string> {
+  const text = await readFile(join(packageFolder, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The scenarios that a revision requires of one side. */
+export async function requiredScenarios(
+  revision: string,
+  side: 'server' | 'client',
+): Promise<readonly string[]> {
+  const text = await readFile(join(packageFolder, 'requirements', `${revision}.yaml`), 'utf8');
+  return (parse(text) as Record<'server' | 'client', readonly string[]>)[side];
+}
+
+/** Runs the suite once and reads what it wrote. Throws when it wrote nothing. */
+export async function runSuite({ revision, side, environment = {} }: SuiteRun): Promise<Results> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-conformance-'));
+  try {
+    const target = side.kind === 'server' ? ['--url', side.url] : ['--command', side.command];
+    const output = await run(
+      [side.kind, ...target, '--requirements', revision, '--output-dir', folder],
+      environment,
+    );
+    const results = await readResults(folder, side.kind);
+    if (results.size === 0) throw new Error(`The suite wrote no results:\n${output}`);
+    return results;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function run(words: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(packageFolder, 'dist/index.js'), ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+      timeout: longestRun,
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    // Its exit code says whether something failed; what failed is in the files.
+    child.once('error', reject).once('close', () => resolve(output));
+  });
+}
+
+interface WrittenCheck {
+  readonly id: string;
+  readonly name: string;
+  readonly status: Check['status'];
+  readonly errorMessage?: string;
+}
+
+/** The suite makes a folder for each scenario, named after it and the time, inside a folder when there is a slash in the name. */
+async function readResults(folder: string, side: 'server' | 'client'): Promise<Results> {
+  const results = new Map<string, readonly Check[]>();
+  for (const path of await readdir(folder, { recursive: true })) {
+    const scenario = /^(.*)-\d{4}-\d\d-\d\dT[\dTZ-]+\/checks\.json$/.exec(path)?.[1];
+    if (scenario === undefined) continue;
+    const written = JSON.parse(await readFile(join(folder, path), 'utf8')) as readonly WrittenCheck[];
+    results.set(
+      side === 'server' ? scenario.replace(/^server-/, '') : scenario,
+      written.map(({ id, name, status, errorMessage = '' }) => ({
+        name: `${id} (${name})`,
+        status,
+        message: errorMessage,
+      })),
+    );
+  }
+  return results;
+}
