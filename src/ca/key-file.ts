@@ -52,7 +52,11 @@ export async function openKey(bytes: Uint8Array, passphrase: string): Promise<Ke
   try {
     plain = Buffer.concat([start, decipher.final()]);
   } catch (cause) {
-    throw new Fault('passphrase_wrong', 'The passphrase does not open this key.', { cause });
+    throw new Fault(
+      'passphrase_wrong',
+      'The passphrase does not open this key. Give the one it was sealed with; nobody can recover it.',
+      { cause },
+    );
   } finally {
     start.fill(0);
   }

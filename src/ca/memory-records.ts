@@ -7,7 +7,11 @@ export function memoryRecords(): CertificateRecords {
 
   function row(serial: string, states: readonly CertificateRecord['state'][]): CertificateRecord {
     const record = rows.get(serial);
-    if (!record) throw new Fault('not_found', `No certificate with serial ${serial} was reserved here.`);
+    if (!record)
+      throw new Fault(
+        'not_found',
+        `No certificate with serial ${serial} was reserved here. See: countersign cert list`,
+      );
     if (!states.includes(record.state)) {
       throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
     }

@@ -34,11 +34,16 @@ export async function redeemRoute(
  * reading the request and `renew` throw.
  */
 export async function renewRoute(
-  input: { readonly current: Pick<CertificateRecord, 'serial'>; readonly csr: string },
+  input: {
+    readonly current: Pick<CertificateRecord, 'serial'>;
+    readonly csr: string;
+    /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
+    readonly grace?: number;
+  },
   authority: CertificateAuthority,
 ): Promise<Delivery> {
-  const request = readPemRequest(input.csr);
-  return deliver(await renew({ current: input.current, request }, authority), authority.issuer);
+  const { csr, ...order } = input;
+  return deliver(await renew({ ...order, request: readPemRequest(csr) }, authority), authority.issuer);
 }
 
 /** What anybody may know before trusting: the roots, and the fingerprint to compare with one told by another way. */

@@ -6,7 +6,7 @@ import { tlsReason } from './tls-reason.ts';
 
 /** A connection as its listener knows it. */
 export interface LiveConnection extends Connection {
-  /** Why requests on it are refused although the handshake completed, or null. */
+  /** Why requests on it are refused although the handshake completed, or null; some listeners admit a few. */
   readonly refusal: string | null;
   /** The identifier of the next exchange. */
   nextExchange(): string;
@@ -15,15 +15,14 @@ export interface LiveConnection extends Connection {
 /** Reads once what holds for the whole life of an accepted socket. */
 export function createConnection(socket: Socket): LiveConnection {
   const id = randomId();
-  const { certificate, refusal } = socket instanceof TLSSocket ? presented(socket) : nothingPresented;
+  const shown = socket instanceof TLSSocket ? presented(socket) : nothingPresented;
   const gone = new AbortController();
   let exchanges = 0;
   socket.once('close', () => gone.abort());
   return {
     id,
     address: plainAddress(socket.remoteAddress ?? ''),
-    certificate,
-    refusal,
+    ...shown,
     facts: new Map(),
     closed: gone.signal,
     cut() {
@@ -35,10 +34,7 @@ export function createConnection(socket: Socket): LiveConnection {
   };
 }
 
-interface Presented {
-  readonly certificate: Uint8Array | null;
-  readonly refusal: string | null;
-}
+type Presented = Pick<LiveConnection, 'certificate' | 'unverified' | 'refusal'>;
 
 const nothingPresented: Presented = { certificate: null, refusal: null };
 
@@ -49,6 +45,7 @@ function presented(socket: TLSSocket): Presented {
   if (!socket.authorized) {
     return {
       certificate: null,
+      unverified: new Uint8Array(peer.raw),
       refusal: tlsReason(new Error('not verified'), String(socket.authorizationError)),
     };
   }

@@ -46,6 +46,11 @@ export interface Connection {
   readonly address: string;
   /** DER of the client certificate whose chain OpenSSL verified, or null. */
   readonly certificate: Uint8Array | null;
+  /**
+   * DER of a client certificate whose chain OpenSSL did not verify, when one was shown. The handshake proved that the
+   * peer holds its key, and nothing else.
+   */
+  readonly unverified?: Uint8Array;
   /** What rooms above have found out about this connection; each keeps its own symbol. */
   readonly facts: Map<symbol, unknown>;
   readonly closed: AbortSignal;

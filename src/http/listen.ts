@@ -37,6 +37,11 @@ export interface ListenOptions {
   /** Whether Strict-Transport-Security is sent (RFC 6797 §6.1). */
   readonly hsts?: boolean;
   handle(exchange: Exchange): Promise<void>;
+  /**
+   * Which requests are handed on although the connection's client certificate did not verify; none unless given. The
+   * handler finds it as `unverified` and decides for itself.
+   */
+  admitsUnverified?(exchange: Exchange): boolean;
   onRefused?(refusal: Refusal): void;
   /** Told of errors that no peer may see. */
   onError?(error: unknown): void;
@@ -78,6 +83,7 @@ function createDoor(options: ListenOptions, state: State): Door {
   };
   const serving: Serving = {
     guard: createHostGuard(options.tls === null ? 'http' : 'https', options.hosts, options.origins),
+    admitsUnverified: (exchange) => options.admitsUnverified?.(exchange) ?? false,
     handle: (exchange) => options.handle(exchange),
     refused,
     onError: (error) => options.onError?.(error),
@@ -98,7 +104,8 @@ function accept(engine: Engine, options: ListenOptions, state: State): void {
     const connection = createConnection(socket);
     state.connections.set(socket, connection);
     socket.once('close', () => state.connections.delete(socket));
-    if (connection.refusal !== null) {
+    // Where some requests are admitted, only a request shows whether this one is refused.
+    if (connection.refusal !== null && !options.admitsUnverified) {
       options.onRefused?.({ stage: 'tls', address: connection.address, reason: connection.refusal });
     }
     engine.accept(socket, connection);

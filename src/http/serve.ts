@@ -9,6 +9,8 @@ import { answerProblem } from './problem.ts';
 /** What happens to a request once its head is read. */
 export interface Serving {
   readonly guard: HostGuard;
+  /** Whether a request may come over a connection whose client certificate did not verify. */
+  admitsUnverified(exchange: Exchange): boolean;
   handle(exchange: Exchange): Promise<void>;
   refused(stage: 'http', address: string, reason: string): void;
   onError(error: unknown): void;
@@ -22,7 +24,7 @@ export async function serve(
   serving: Serving,
 ): Promise<void> {
   try {
-    const refusal = refusalOf(exchange, connection, wrong, serving.guard);
+    const refusal = refusalOf(exchange, connection, wrong, serving);
     if (refusal) {
       serving.refused('http', connection.address, refusal.message);
       return await answerProblem(exchange, refusal);
@@ -42,10 +44,12 @@ function refusalOf(
   exchange: Exchange,
   connection: LiveConnection,
   wrong: NotHttp | null,
-  guard: HostGuard,
+  { guard, admitsUnverified }: Serving,
 ): Fault | null {
   if (wrong !== null) return new Fault('invalid_input', `Refused: ${wrong.message}.`, { cause: wrong });
-  if (connection.refusal !== null) return new Fault('identity_refused', `Refused: ${connection.refusal}.`);
+  if (connection.refusal !== null && !admitsUnverified(exchange)) {
+    return new Fault('identity_refused', `Refused: ${connection.refusal}.`);
+  }
   try {
     guard.check(exchange.headers);
     return null;

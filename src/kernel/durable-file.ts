@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { concat } from './bytes.ts';
+import type { FaultCode } from './fault-codes.ts';
 import { Fault } from './fault.ts';
 import { randomId } from './random.ts';
 
@@ -37,15 +39,15 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** No key, certificate, token or passphrase is longer, in octets; a wrong file is noticed rather than read whole. */
+const greatestSize = 8 * 1024 * 1024;
+
 /**
  * Reads a file that must be the owner's alone. Throws Fault `file_mode` when anybody else may read or write it,
- * `not_found` when it does not exist. File modes are not looked at on Windows, which has none.
+ * and what `readTextFile` throws. File modes are not looked at on Windows, which has none.
  */
 export async function readPrivateFile(path: string): Promise<Uint8Array> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    throw new Fault('not_found', `${path} does not exist.`, { cause: error });
-  });
+  const file = await openToRead(path);
   try {
     // The mode of what was opened, so that neither a link nor a change in between shows another file's.
     const status = await file.stat();
@@ -56,8 +58,55 @@ export async function readPrivateFile(path: string): Promise<Uint8Array> {
         `${path} has mode ${mode}, so others on this machine can open it. Run: chmod 600 ${path}`,
       );
     }
-    return new Uint8Array(await file.readFile());
+    return await readBounded(file, path);
   } finally {
     await file.close();
   }
 }
+
+/** Reads a file that anybody may read. Throws Fault `not_found`, `unavailable`, `invalid_input` or `too_large`. */
+export async function readTextFile(path: string): Promise<string> {
+  const file = await openToRead(path);
+  try {
+    return Buffer.from(await readBounded(file, path)).toString('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function openToRead(path: string): Promise<FileHandle> {
+  return await open(path, 'r').catch((error: unknown) => {
+    throw readFault(path, error);
+  });
+}
+
+/** Also of what has no size beforehand, such as a pipe. */
+async function readBounded(file: FileHandle, path: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of file.createReadStream({ autoClose: false, end: greatestSize })) {
+      parts.push(part as Uint8Array);
+      size += (part as Uint8Array).length;
+    }
+  } catch (error) {
+    throw readFault(path, error);
+  }
+  if (size > greatestSize) throw new Fault('too_large', `${path} is not such a file: it is too long.`);
+  return concat(parts);
+}
+
+function readFault(path: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const fault = readFaults[code];
+  return fault ? new Fault(fault.code, `${path} ${fault.why}.`, { cause: error }) : error;
+}
+
+const readFaults: Readonly<Record<string, { readonly code: FaultCode; readonly why: string }>> = {
+  ENOENT: { code: 'not_found', why: 'does not exist' },
+  ENOTDIR: { code: 'not_found', why: 'does not exist: a part of the path is a file' },
+  EISDIR: { code: 'invalid_input', why: 'is a folder, not a file' },
+  EACCES: { code: 'unavailable', why: 'may not be read by this user; look at its owner and mode' },
+  EPERM: { code: 'unavailable', why: 'may not be read by this user; look at its owner and mode' },
+  EIO: { code: 'unavailable', why: 'cannot be read from the disk' },
+};

@@ -3,13 +3,19 @@ export function suggest(word: string, candidates: Iterable<string>): string | nu
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const distance = slipDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** A word that was begun and not ended is as near as one wrong letter. */
+function slipDistance(word: string, candidate: string): number {
+  const begun = word.length >= 3 && candidate.startsWith(word);
+  return begun ? Math.min(1, candidate.length - word.length) : editDistance(word, candidate);
 }
 
 function editDistance(a: string, b: string): number {

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { matches } from './match-output.ts';
 import { type ScriptStep, readScript, splitWords } from './read-script.ts';
 
 const main = join(import.meta.dirname, '../../src/app/main.ts');
+/** Compiled code, kept from one command to the next: most of them end sooner than they start. */
+const compiled = mkdtempSync(join(tmpdir(), 'countersign-compiled-'));
+after(() => rmSync(compiled, { recursive: true, force: true }));
 
 for (const path of globSync('*.txt', { cwd: import.meta.dirname }).sort()) {
   test(`U9 the command line behaves as ${path} says`, { timeout: 280_000 }, async () => {
@@ -39,7 +42,11 @@ async function check(step: ScriptStep, folder: string, script: string): Promise<
 /** What the command printed on both streams, and its exit code when that is not 0. */
 async function run(step: ScriptStep, folder: string): Promise<string> {
   const words = splitWords(step.command);
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: folder };
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    NODE_COMPILE_CACHE: compiled,
+  };
   while (/^[A-Z_]+=/.test(words[0] ?? '')) {
     const [, name = '', value = ''] = /^([A-Z_]+)=(.*)$/s.exec(words.shift() ?? '') ?? [];
     env[name] = value;

@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { commands } from '../../src/app/cli/commands.ts';
+import { runCli } from '../../src/app/cli/run-cli.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 
 /** The program that ships, as a person would start it. */
 export const program = join(import.meta.dirname, '../../src/app/main.ts');
@@ -23,6 +27,31 @@ export function run(words: readonly string[], environment: Record<string, string
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.once('error', reject).once('close', (code) => resolve({ code, stdout, stderr }));
   });
+}
+
+/** Runs a command line in this process: the same program without the time that a process takes to start. */
+export async function runHere(words: readonly string[], clock: Clock = systemClock): Promise<Ended> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const code = await runCli(
+    words,
+    {
+      stdin: new PassThrough(),
+      stdout,
+      stderr,
+      env: {},
+      isTty: false,
+      clock,
+      get ended() {
+        return new AbortController().signal;
+      },
+    },
+    commands,
+  );
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+function text(stream: PassThrough): string {
+  return String(stream.read() ?? '');
 }
 
 /** A process that stays up; its first line of output is JSON. */

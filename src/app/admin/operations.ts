@@ -41,11 +41,7 @@ export const operations: readonly Operation[] = [
   operation('agent.list', false, nothing, async ({ store }) => plain(await store.agents.list())),
   operation('agent.show', false, z.strictObject({ name }), async ({ store }, input) => {
     const agent = await store.agents.find(input.name);
-    if (!agent)
-      throw unknownAgent(
-        input.name,
-        (await store.agents.list()).map((other) => other.name),
-      );
+    if (!agent) throw unknown('agent', input.name, await store.agents.list());
     const certificates = await store.certificates.list({ name: input.name });
     const own = certificates.filter((record) => record.kind === 'agent' || record.kind === 'ephemeral');
     return plain({ ...agent, certificates: own.map(summary) });
@@ -75,10 +71,12 @@ export const operations: readonly Operation[] = [
   operation('server.list', false, nothing, async ({ store }) => plain(await store.servers.list())),
   operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {
     const server = await store.servers.find(input.name);
-    if (!server) throw new Fault('not_found', `No MCP server named ${input.name} is registered.`);
+    if (!server) throw unknown('MCP server', input.name, await store.servers.list());
     return plain(server);
   }),
   operation('server.remove', true, z.strictObject({ name }), async (authority, input) => {
+    const known = await authority.store.servers.list();
+    if (!known.some((one) => one.name === input.name)) throw unknown('MCP server', input.name, known);
     await authority.removeServer(input.name);
     return { removed: input.name };
   }),
@@ -108,7 +106,12 @@ export const operations: readonly Operation[] = [
   ),
   operation('certificate.show', false, z.strictObject({ serial: z.string() }), async ({ store }, input) => {
     const record = await store.certificates.find(input.serial.toLowerCase());
-    if (!record) throw new Fault('not_found', `No certificate has the serial ${input.serial}.`);
+    if (!record) {
+      throw new Fault(
+        'not_found',
+        `No certificate has the serial ${input.serial}. See: countersign cert list`,
+      );
+    }
     return plain({ ...summary(record), certificate: record.der ? pemOfCertificate(record.der) : null });
   }),
   operation(
@@ -146,9 +149,15 @@ export function findOperation(wanted: string): Operation {
   );
 }
 
-function unknownAgent(wanted: string, names: readonly string[]): Fault {
-  const nearest = suggest(wanted, names);
-  return new Fault('not_found', `No agent named ${wanted}.${nearest ? ` Did you mean ${nearest}?` : ''}`);
+function unknown(what: 'agent' | 'MCP server', wanted: string, known: readonly { name: string }[]): Fault {
+  const nearest = suggest(
+    wanted,
+    known.map((one) => one.name),
+  );
+  const hint = nearest
+    ? `Did you mean ${nearest}?`
+    : `See: countersign ${what === 'agent' ? what : 'server'} list`;
+  return new Fault('not_found', `No ${what} named ${wanted}. ${hint}`);
 }
 
 /** A certificate record without its octets. */

@@ -21,6 +21,8 @@ interface Parts {
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly feed: LocalFeed;
+  /** How long after its end a certificate may still be renewed, in milliseconds. */
+  readonly renewalGrace: number;
 }
 
 type Acts = Omit<Authority, 'auditKey' | 'policyProblem' | typeof Symbol.asyncDispose>;
@@ -86,7 +88,7 @@ export function administered(parts: Parts): Acts {
     },
     redeem: (token, csr, address) =>
       redeemRoute({ token, csr, address }, { ...ca, joinTokens: store.joinTokens }),
-    renew: (current, csr) => renewRoute({ current, csr }, ca),
+    renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };
     },
@@ -116,7 +118,12 @@ async function requireActiveAgent(name: string, store: Store): Promise<void> {
       `No agent named ${name} is registered. First: countersign agent add ${name}`,
     );
   }
-  if (agent.state !== 'active') throw new Fault('agent_inactive', `The agent ${name} is ${agent.state}.`);
+  if (agent.state === 'active') return;
+  const remedy =
+    agent.state === 'suspended'
+      ? `First: countersign agent resume ${name} --reason …`
+      : 'Its name is not used again: add an agent with another one.';
+  throw new Fault('agent_inactive', `The agent ${name} is ${agent.state}. ${remedy}`);
 }
 
 async function revokeOrdered(

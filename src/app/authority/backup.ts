@@ -1,7 +1,7 @@
-import { cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { sha256, toHex } from '../../kernel/bytes.ts';
-import { isJsonObject } from '../../kernel/canonical-json.ts';
+import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -17,8 +17,20 @@ export type Copied = {
 };
 
 const manifestName = 'backup.json';
-/** Locks and notes of the running process, and the database, which is copied through SQLite. */
-const leftOut = new Set(['lock', 'lock.db', 'running.json', 'state.db', 'state.db-wal', 'state.db-shm']);
+/**
+ * Locks and notes of the running process; the database, which is copied through SQLite; and the first administrator's
+ * key, which is not encrypted and good for a day.
+ */
+const leftOut = new Set([
+  'lock',
+  'lock.db',
+  'lock.db-journal',
+  'running.json',
+  'state.db',
+  'state.db-wal',
+  'state.db-shm',
+  'admin',
+]);
 
 /**
  * Copies an authority to a new folder, also while it runs: the database as one consistent state first, then the files,
@@ -55,11 +67,11 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
 export async function restore(source: string, data: DataFolder): Promise<Copied> {
   const files = await readManifest(source);
   const found = await hashTree(source);
-  for (const [name, hash] of Object.entries(files)) {
-    if (found[name] !== hash) {
+  for (const name of new Set([...Object.keys(files), ...Object.keys(found)])) {
+    if (found[name] !== files[name]) {
       throw new Fault(
         'state_damaged',
-        `${join(source, name)} is missing or not what was backed up. Use another backup.`,
+        `${join(source, name)} is missing, was added, or is not what was backed up. Use another backup.`,
       );
     }
   }
@@ -68,7 +80,9 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
   try {
     await cp(source, staging, { recursive: true, errorOnExist: true, preserveTimestamps: true });
     await rm(join(staging, manifestName));
-    await rm(data.folder, { recursive: true, force: true });
+    await chmod(staging, 0o700);
+    // Only an empty folder makes room: whatever another process puts there meanwhile stays.
+    await rmdir(data.folder).catch(ignoreMissing);
     await rename(staging, data.folder);
     await syncFolder(dirname(data.folder));
     return { target: data.folder, files: Object.keys(files).length };
@@ -78,10 +92,15 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
   }
 }
 
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
+
 async function requireMarker(folder: string): Promise<void> {
   const names = await namesIn(folder);
-  if (!names.includes('authority.json'))
-    throw new Fault('authority_missing', `There is no authority in ${folder}.`);
+  if (!names?.includes('authority.json')) {
+    throw new Fault('authority_missing', `There is no authority in ${folder}. Give --folder another one.`);
+  }
 }
 
 async function requireAbsent(
@@ -89,12 +108,21 @@ async function requireAbsent(
   code: 'conflict' | 'authority_exists' = 'conflict',
 ): Promise<void> {
   const names = await namesIn(folder);
-  if (names.length > 0) throw new Fault(code, `${folder} exists and is not empty. Choose another folder.`);
+  if (names === null || names.length > 0) {
+    throw new Fault(code, `${folder} exists and is not an empty folder. Choose another one.`);
+  }
 }
 
-/** What a folder holds; nothing when it does not exist. */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  return await readdir(folder).catch((): string[] => []);
+/** What a folder holds; nothing when it does not exist, null when it is no folder. */
+async function namesIn(folder: string): Promise<readonly string[] | null> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ENOENT') return [];
+    if (code === 'ENOTDIR') return null;
+    throw error;
+  }
 }
 
 /**
@@ -102,15 +130,15 @@ async function namesIn(folder: string): Promise<readonly string[]> {
  * entry that its checkpoints cover.
  */
 async function copyTree(from: string, to: string): Promise<void> {
-  const entries = await readdir(from, { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (leftOut.has(entry.name)) continue;
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) {
+  for (const name of (await readdir(from)).sort()) {
+    if (leftOut.has(name)) continue;
+    const [source, target] = [join(from, name), join(to, name)];
+    // What a link leads to is copied: policies may be kept elsewhere.
+    if ((await stat(source)).isDirectory()) {
       await mkdir(target, { mode: 0o700 });
       await copyTree(source, target);
     } else {
-      await cp(source, target, { preserveTimestamps: true });
+      await cp(source, target, { preserveTimestamps: true, dereference: true });
     }
   }
 }
@@ -119,8 +147,10 @@ async function hashTree(folder: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const name of (await readdir(folder, { recursive: true })).sort()) {
     const path = join(folder, name);
-    if (name === manifestName || !(await stat(path)).isFile()) continue;
-    files[relative(folder, path)] = toHex(sha256(await readFile(path)));
+    const status = await lstat(path);
+    if (name === manifestName || status.isDirectory()) continue;
+    // A link could lead anywhere by the time it is followed.
+    files[relative(folder, path)] = status.isFile() ? toHex(sha256(await readFile(path))) : 'not a file';
   }
   return files;
 }
@@ -129,7 +159,7 @@ async function readManifest(source: string): Promise<Record<string, string>> {
   const text = await readFile(join(source, manifestName)).catch((cause: unknown) => {
     throw new Fault('not_found', `${source} holds no whole backup: ${manifestName} is missing.`, { cause });
   });
-  const manifest = parseJson(text);
+  const manifest = readJson(text, join(source, manifestName));
   if (!isJsonObject(manifest) || manifest['format'] !== 1 || !isJsonObject(manifest['files'])) {
     throw new Fault(
       'state_damaged',
@@ -137,4 +167,12 @@ async function readManifest(source: string): Promise<Record<string, string>> {
     );
   }
   return manifest['files'] as Record<string, string>;
+}
+
+function readJson(text: Uint8Array, place: string): Json {
+  try {
+    return parseJson(text, { depth: 4, values: 1_000_000 });
+  } catch (cause) {
+    throw new Fault('state_damaged', `${place} is damaged. Use another backup.`, { cause });
+  }
 }

@@ -1,6 +1,6 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
+import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { createAuthority } from '../../ca/create-authority.ts';
 import { importRoot } from '../../ca/import-root.ts';
 import { sealKey } from '../../ca/key-file.ts';
@@ -13,6 +13,7 @@ import { encodePem } from '../../x509/pem.ts';
 import { buildRequest } from '../../x509/request.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { writeIdentityFolder } from './identity-folder.ts';
 import { openAuthority } from './open-authority.ts';
 
 /** What `init` is asked to make. */
@@ -25,7 +26,12 @@ export interface InitOrder {
   /** Where the sealed root key goes: inside the folder, or elsewhere to be kept offline. */
   readonly rootKeyFile: string;
   /** A CA to sign the intermediate with instead of a new root, in PEM; its key is not kept. */
-  readonly imported: { readonly certificate: string; readonly key: string } | null;
+  readonly imported: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Of the key, when it is encrypted. */
+    readonly passphrase: string | null;
+  } | null;
   readonly passphrase: () => Promise<string>;
   readonly clock: Clock;
 }
@@ -40,22 +46,39 @@ export async function initAuthority(
   order: InitOrder,
 ): Promise<{ trustDomain: string; rootFingerprint: string; adminHours: number }> {
   await refuseExisting(order.data);
-  if (order.rootKeyFile !== order.data.rootKey) await refuseOverwriting(order.rootKeyFile);
+  const offline = order.imported === null && order.rootKeyFile !== order.data.rootKey;
+  if (offline) await refuseRootKeyFile(order.rootKeyFile, order.data);
   const passphrase = await order.passphrase();
   const staging = dataFolder(`${order.data.folder}.${randomId()}.partial`);
   await mkdir(staging.folder, { recursive: true, mode: 0o700 });
   try {
     const root = await writeAuthority(staging, order, passphrase);
     await writeFirstAdmin(staging, order, passphrase);
-    await mkdir(dirname(order.data.folder), { recursive: true });
-    await rm(order.data.folder, { recursive: true, force: true });
-    await rename(staging.folder, order.data.folder);
-    await syncFolder(dirname(order.data.folder));
+    await putInPlace(staging, order.data);
     return { trustDomain: order.trustDomain, rootFingerprint: fingerprintOf(root), adminHours };
   } catch (error) {
     await rm(staging.folder, { recursive: true, force: true });
+    // The key of a root that never came to be; the file was not there before.
+    if (offline) await rm(order.rootKeyFile, { force: true });
     throw error;
   }
+}
+
+/** Only an empty folder makes room: whatever another process puts there meanwhile stays. */
+async function putInPlace(staging: DataFolder, data: DataFolder): Promise<void> {
+  await mkdir(dirname(data.folder), { recursive: true });
+  try {
+    await rmdir(data.folder).catch(ignoreMissing);
+    await rename(staging.folder, data.folder);
+  } catch (error) {
+    await refuseExisting(data);
+    throw error;
+  }
+  await syncFolder(dirname(data.folder));
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 async function refuseExisting(data: DataFolder): Promise<void> {
@@ -73,7 +96,14 @@ async function refuseExisting(data: DataFolder): Promise<void> {
   );
 }
 
-async function refuseOverwriting(file: string): Promise<void> {
+async function refuseRootKeyFile(file: string, data: DataFolder): Promise<void> {
+  const below = relative(data.folder, file);
+  if (!below.startsWith('..')) {
+    throw new Fault(
+      'invalid_input',
+      `${file} lies in the data folder, where the root key is not offline. Choose a file elsewhere, best on another disk.`,
+    );
+  }
   const exists = await access(file).then(
     () => true,
     () => false,
@@ -100,6 +130,7 @@ async function writeAuthority(
           ...shared,
           rootCertificatePem: order.imported.certificate,
           rootKeyPem: order.imported.key,
+          ...(order.imported.passphrase !== null && { passphrase: order.imported.passphrase }),
         }),
         rootKey: null,
       }
@@ -129,6 +160,7 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
     passphrase: async () => passphrase,
     clock: order.clock,
     log: () => undefined,
+    state: 'new',
   });
   await authority.audit.append({
     type: 'authority.created',
@@ -146,18 +178,7 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
     },
     'init',
   );
-  await writeIdentityFiles(staging.admin, privateKey, delivery);
-}
-
-/** Writes key.pem (0600), certificate.pem and roots.pem into a folder. */
-export async function writeIdentityFiles(
-  folder: string,
-  key: KeyObject,
-  delivery: { readonly certificate: string; readonly roots: string },
-): Promise<void> {
-  await writeDurably(`${folder}/roots.pem`, delivery.roots, 0o644);
-  await writeDurably(`${folder}/key.pem`, key.export({ type: 'pkcs8', format: 'pem' }));
-  await writeDurably(`${folder}/certificate.pem`, delivery.certificate, 0o644);
+  await writeIdentityFolder(staging.admin, privateKey, delivery);
 }
 
 const policyNote = `Cedar policies of this authority: every *.cedar file in this folder is in force.

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { openAuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
@@ -6,12 +7,13 @@ import type { Issuer } from '../../ca/issuer.ts';
 import { openKey } from '../../ca/key-file.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { signingKey } from '../../ca/signing-key.ts';
+import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { readPrivateFile } from '../../kernel/durable-file.ts';
+import { readPrivateFile, readTextFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
-import { readCertificate } from '../../x509/certificate.ts';
+import { type Certificate, isSignedBy, readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import { openPolicyFolder } from '../feed/policy-folder.ts';
@@ -30,14 +32,22 @@ export async function openAuthority(options: {
   readonly passphrase: () => Promise<string>;
   readonly clock: Clock;
   readonly log: (line: string) => void;
+  /** `new` makes state and log; otherwise an authority without them has lost them. */
+  readonly state?: 'kept' | 'new';
+  /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
+  readonly renewalGrace?: number;
 }): Promise<Authority> {
   const { data, clock, log } = options;
   const trustDomain = await readMarker(data);
   await using opened = new AsyncDisposableStack();
   opened.use(holdDataFolder(data));
+  if (options.state !== 'new') await refuseLostState(data);
   const passphrase = await options.passphrase();
-  const issuer = await readIssuer(data, trustDomain, passphrase);
-  const auditKey = await openKey(await readPrivateFile(data.auditKey), passphrase);
+  // At once: each costs half a second on purpose.
+  const [issuer, auditKey] = await Promise.all([
+    readIssuer(data, trustDomain, passphrase),
+    readKey(data.auditKey, passphrase),
+  ]);
   const origin = `${trustDomain}/authority`;
   const audit = opened.use(
     await openAuditLog({
@@ -45,6 +55,8 @@ export async function openAuthority(options: {
       origin,
       clock,
       signer: checkpointSigner(origin, auditKey),
+    }).catch((error: unknown) => {
+      throw namingLog(data.authorityLog, error);
     }),
   );
   const store = opened.use(await openStore({ file: data.database, clock }));
@@ -77,7 +89,7 @@ export async function openAuthority(options: {
   await recoverIssuance(ca);
   const held = opened.move();
   return {
-    ...administered({ ca, store, audit, clock, feed }),
+    ...administered({ ca, store, audit, clock, feed, renewalGrace: options.renewalGrace ?? 0 }),
     auditKey,
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -102,7 +114,7 @@ async function readMarker(data: DataFolder): Promise<string> {
         `There is no authority in ${data.folder}. Make one with: countersign init`,
       );
     }
-    if (error.code === 'malformed_json') {
+    if (error.code.startsWith('malformed') || error.code.startsWith('json')) {
       throw new Fault('state_damaged', `${data.marker} cannot be read. Restore the folder from a backup.`, {
         cause: error,
       });
@@ -111,22 +123,80 @@ async function readMarker(data: DataFolder): Promise<string> {
   }
 }
 
+/**
+ * A lost record would make every certificate unknown and forget every revocation, and a lost log its evidence; neither
+ * may be begun anew unnoticed. Throws Fault `state_damaged`.
+ */
+async function refuseLostState(data: DataFolder): Promise<void> {
+  const log = data.authorityLog;
+  await access(data.database).catch((cause: unknown) => {
+    throw lost(data.database, cause);
+  });
+  await access(log).catch((cause: unknown) => {
+    throw lost(log, cause, ` If you moved a broken log away, make the folder for a new one: mkdir ${log}`);
+  });
+}
+
+function lost(place: string, cause: unknown, advice = ''): Fault {
+  return new Fault(
+    'state_damaged',
+    `${place} is missing. Nothing was changed. Put the last backup back with: countersign restore.${advice}`,
+    { cause },
+  );
+}
+
+function namingLog(folder: string, error: unknown): unknown {
+  if (!(error instanceof Fault) || error.code !== 'audit_broken') return error;
+  return new Fault(
+    'audit_broken',
+    `${folder}: ${error.message} ${folder}. Keep it as evidence; restore a backup, or move it away and make an empty folder for a new log.`,
+    { cause: error },
+  );
+}
+
 async function readIssuer(data: DataFolder, trustDomain: string, passphrase: string): Promise<Issuer> {
   const intermediate = await readPem(data.intermediateCertificate);
   const root = await readPem(data.rootCertificate);
-  const key = signingKey(await openKey(await readPrivateFile(data.intermediateKey), passphrase));
+  checkChain(intermediate, root, data);
+  const key = signingKey(await readKey(data.intermediateKey, passphrase));
   if (!intermediate.publicKey.equals(key.publicKey)) {
     throw new Fault(
       'state_damaged',
-      'The intermediate key is not the key of the intermediate certificate. Restore a backup.',
+      `${data.intermediateKey} is not the key of ${data.intermediateCertificate}. Restore the folder from a backup.`,
     );
   }
   return { certificate: intermediate, chain: [intermediate, root], key, trustDomain };
 }
 
-async function readPem(file: string): Promise<Issuer['certificate']> {
+/** Whoever could put another root here would be believed by every listener. */
+function checkChain(intermediate: Certificate, root: Certificate, data: DataFolder): void {
+  const whole =
+    equalBytes(intermediate.issuerDer, root.subjectDer) &&
+    isSignedBy(intermediate, root.publicKey) &&
+    isSignedBy(root, root.publicKey);
+  if (whole) return;
+  throw new Fault(
+    'state_damaged',
+    `${data.intermediateCertificate} is not signed by ${data.rootCertificate}. Restore the folder from a backup.`,
+  );
+}
+
+async function readKey(file: string, passphrase: string): Promise<KeyObject> {
   try {
-    const [der] = decodePem(await readFile(file, 'utf8'), 'CERTIFICATE');
+    return await openKey(await readPrivateFile(file), passphrase);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    if (error.code === 'not_found') throw lost(file, error);
+    if (error.code === 'state_damaged') {
+      throw new Fault('state_damaged', `${file}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function readPem(file: string): Promise<Certificate> {
+  try {
+    const [der] = decodePem(await readTextFile(file), 'CERTIFICATE');
     if (der) return readCertificate(der);
   } catch (cause) {
     throw new Fault('state_damaged', `${file} cannot be read. Restore the folder from a backup.`, { cause });

@@ -42,6 +42,12 @@ export function readDuration(text: string, what: string): number {
   return Number(count) * units[unit as keyof typeof units];
 }
 
+/** The minutes of a length of time. Throws Fault `usage` for what would have to be rounded. */
+export function wholeMinutes(milliseconds: number, what: string): number {
+  if (milliseconds > 0 && milliseconds % units.m === 0) return milliseconds / units.m;
+  throw new Fault('usage', `${what} must be whole minutes, such as 5m or 8h.`);
+}
+
 function readInteger(flag: Flag, text: string): number {
   const value = Number(text);
   if (!/^-?\d{1,15}$/.test(text) || !Number.isSafeInteger(value)) {

@@ -35,7 +35,7 @@ export async function readPassphrase(
   const descriptor = input.integer('passphrase-fd');
   if (descriptor !== null) return firstLine(await readDescriptor(descriptor), `descriptor ${descriptor}`);
   const file = input.text('passphrase-file');
-  if (file !== null) return firstLine(await readPrivateFile(file), file);
+  if (file !== null) return await readPassphraseFile(file);
   const variable = context.env['COUNTERSIGN_PASSPHRASE'];
   if (variable !== undefined) return firstLine(Buffer.from(variable), 'COUNTERSIGN_PASSPHRASE');
   if (!context.isTty) {
@@ -52,6 +52,11 @@ export async function readPassphrase(
     throw new Fault('usage', 'The two passphrases differ. Nothing was done; start again.');
   }
   return passphrase;
+}
+
+/** The passphrase in a file. Faults `passphrase_required`, `file_mode`, `not_found`, `usage`. */
+export async function readPassphraseFile(file: string): Promise<string> {
+  return firstLine(await readPrivateFile(file), file);
 }
 
 async function readDescriptor(descriptor: number): Promise<Uint8Array> {
@@ -71,14 +76,21 @@ async function readDescriptor(descriptor: number): Promise<Uint8Array> {
 
 /** One line break at the end belongs to the file, not to the passphrase. */
 function firstLine(bytes: Uint8Array, source: string): string {
-  const text = Buffer.from(bytes)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
+  const text = readText(bytes, source).replace(/\r?\n$/, '');
   if (text === '') throw new Fault('passphrase_required', `The passphrase in ${source} is empty.`);
   if (bytes.length > longest || /[\r\n\0]/.test(text)) {
     throw new Fault('usage', `${source} does not hold one line with a passphrase.`);
   }
   return text;
+}
+
+/** Octets that are no text would all become the same characters, and the passphrase weaker than it looks. */
+function readText(bytes: Uint8Array, source: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new Fault('usage', `${source} does not hold a passphrase in UTF-8.`, { cause });
+  }
 }
 
 async function prompt(context: CommandContext, question: string): Promise<string> {

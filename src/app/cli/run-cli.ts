@@ -3,6 +3,7 @@ import type { Json } from '../../kernel/canonical-json.ts';
 import { errorText, type Fault, toFault } from '../../kernel/fault.ts';
 import type { Command, CommandContext, CommandIo, CommandResult } from './command.ts';
 import { exitCodeFor } from './exit-codes.ts';
+import { printable } from './format-table.ts';
 import { commandHelp, overview } from './help-text.ts';
 import { parseCommandLine } from './parse-command-line.ts';
 
@@ -76,8 +77,10 @@ function errorJson(fault: Fault): Json {
   return { error: { code: fault.code, message: messageOf(fault) } };
 }
 
+/** What a fault repeats may come from a file or from elsewhere; a terminal shows it and does not obey it. */
 function faultLine(fault: Fault): string {
-  return `${messageOf(fault)} [${fault.code}]`;
+  const lines = messageOf(fault).split('\n').map(printable);
+  return `${lines.join('\n')} [${fault.code}]`;
 }
 
 /** At the terminal of the person who runs the program there is no server log to look into: the cause is shown. */

@@ -1,10 +1,10 @@
-import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
-import type { Listener } from '../../http/exchange.ts';
+import { type ConnectionRefusals, createConnectionRefusals } from '../../audit/connection-refusals.ts';
+import type { Exchange, Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
-import { answerAuthority } from '../listeners/authority-routes.ts';
+import { admitsUnverified, answerAuthority } from '../listeners/authority-routes.ts';
 import { answerPeople, answerPlain } from '../listeners/people-routes.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 
@@ -28,7 +28,7 @@ export async function composeAuthority(options: {
   const open = async (
     name: 'authority' | 'people' | 'plain',
     clientCertificate: 'optional' | 'never' | null,
-    handle: Parameters<typeof listen>[0]['handle'],
+    handle: (exchange: Exchange, turnedAway: ConnectionRefusals['record']) => Promise<void>,
   ): Promise<Listener> => {
     const { host, port, hosts, origins, tlsMinimum } = config.listeners[name];
     const tls = clientCertificate && {
@@ -37,6 +37,7 @@ export async function composeAuthority(options: {
       minimumVersion: tlsMinimum,
     };
     const hsts = name === 'people';
+    const refusals = opened.use(createConnectionRefusals(authority.audit, name));
     const listener = await listen({
       name,
       host,
@@ -45,15 +46,18 @@ export async function composeAuthority(options: {
       hosts,
       origins,
       hsts,
-      handle,
-      onRefused: opened.use(createConnectionRefusals(authority.audit, name)).record,
+      handle: (exchange) => handle(exchange, refusals.record),
+      ...(name === 'authority' && { admitsUnverified }),
+      onRefused: refusals.record,
       clock,
     });
     if (tls) identity.onRenewed((material) => listener.replaceTls(material));
     return opened.use(listener);
   };
   const listeners = {
-    authority: await open('authority', 'optional', (exchange) => answerAuthority(exchange, authority)),
+    authority: await open('authority', 'optional', (exchange, turnedAway) =>
+      answerAuthority(exchange, { authority, turnedAway }),
+    ),
     people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
     plain: await open('plain', null, (exchange) => answerPlain(exchange, authority.describe())),
   };

@@ -35,7 +35,8 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const { config, data, clock, log } = options;
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
-  const authority = opened.use(await openAuthority({ data, passphrase, clock, log }));
+  const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
+  const authority = opened.use(await openAuthority({ data, passphrase, clock, log, renewalGrace }));
   const own = opened.use(await composeAuthority({ config, clock, authority, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,
@@ -45,7 +46,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const gateway = options.gateway ? opened.use(await besideAuthority(authority, options)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
   listeners['ops'] = opened.use(await openOps({ config, clock, authority, gateway }));
-  opened.use(await announce(data, { pid: process.pid, authority: own.authority.url }));
+  opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
   return { authority, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
@@ -79,4 +80,10 @@ async function besideAuthority(authority: Authority, options: DeploymentOptions)
   );
   const held = opened.move();
   return { ...gateway, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** The URL that commands on this machine use: "everywhere" is no address, and stands in no certificate. */
+function fromThisMachine({ host, port, url }: Listener): string {
+  if (host === '0.0.0.0') return `https://127.0.0.1:${port}`;
+  return host === '::' ? `https://[::1]:${port}` : url;
 }

@@ -77,9 +77,18 @@ async function firstIdentity(store: KeyStore, options: Enrolling): Promise<Crede
   if (stored && options.clock.now() <= stored.leaf.notAfter) return stored;
   if (options.joinToken === null) {
     const advice = `Make a token: countersign join-token create ${options.name} --kind gateway, then start once with --join-token-file.`;
-    throw stored
-      ? new Fault('certificate_expired', `The certificate in ${store.folder} has ended. ${advice}`)
-      : new Fault('enrolment_needed', `There is no certificate in ${store.folder}. ${advice}`);
+    if (!stored) {
+      throw new Fault('enrolment_needed', `There is no certificate in ${store.folder}. ${advice}`);
+    }
+    // The authority may have a grace for certificates that have ended.
+    return await obtain(store, options, identityOf(stored), '/v1/enrol/renew', {}).catch((cause: unknown) => {
+      const why = errorText(cause);
+      throw new Fault(
+        'certificate_expired',
+        `The certificate in ${store.folder} has ended and was not renewed: ${why} ${advice}`,
+        { cause },
+      );
+    });
   }
   const authorities = await firstRoots(options);
   const token = { token: options.joinToken };

@@ -21,6 +21,9 @@ export interface Config {
     readonly plain: ListenerConfig;
     readonly ops: ListenerConfig;
   };
+  readonly authority: {
+    readonly renewalGraceMinutes: number;
+  };
   readonly gateway: {
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
@@ -47,6 +50,15 @@ export const configSchema = z
         people: tlsListener(8445, 'Browsers; never asks for a certificate.'),
         plain: plainListener(8446, 'CA certificates over HTTP.'),
         ops: plainListener(8447, 'Health and metrics.'),
+      })
+      .prefault({}),
+    authority: z
+      .strictObject({
+        renewalGraceMinutes: whole(0, 10_080, 0, {
+          description: 'How long after its end a certificate may still be renewed, in minutes.',
+          reason:
+            'An ended certificate proves nothing unless somebody decides so; machines that sleep need some hours.',
+        }),
       })
       .prefault({}),
     gateway: z
@@ -93,7 +105,7 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  return freeze({ listeners, gateway: settings.gateway });
+  return freeze({ listeners, authority: settings.authority, gateway: settings.gateway });
 }
 
 function tlsListener(port: number, description: string) {

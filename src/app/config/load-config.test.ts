@@ -131,7 +131,7 @@ for (const [name, yaml] of Object.entries(secrets)) {
 
 test('says that a file that was named does not exist', async () => {
   const input = { text: () => '/nowhere/countersign.yaml', list: () => [], given: {} };
-  await assert.rejects(loadConfig({ env: {} }, input), isFault('not_found'));
+  await assert.rejects(loadConfig({ env: {} }, input, '.'), isFault('not_found'));
 });
 
 test('any text is a configuration or a Fault, never another error', async () => {
@@ -175,7 +175,8 @@ async function load(options: {
     if (options.yaml !== undefined) await writeFile(join(folder, 'countersign.yaml'), options.yaml);
     return await loadConfig(
       { env: options.env ?? {} },
-      { text: () => null, list: () => options.set ?? [], given: { ...options.given, folder } },
+      { text: () => null, list: () => options.set ?? [], given: options.given ?? {} },
+      folder,
     );
   } finally {
     await rm(folder, { recursive: true });

@@ -29,14 +29,15 @@ export const configFlags: readonly Flag[] = [
 
 /**
  * The configuration: defaults, then the file, then the environment, then flags; the later wins. The file is `--config`,
- * COUNTERSIGN_CONFIG, or countersign.yaml in `--folder` when there is one. Fault `config_invalid` names the place, what
+ * COUNTERSIGN_CONFIG, or countersign.yaml in the folder of the program's state when there is one. Fault `config_invalid` names the place, what
  * is wrong and the nearest known name; `not_found` when a file that was named does not exist.
  */
 export async function loadConfig(
   context: Pick<CommandContext, 'env'>,
   input: Pick<CommandInput, 'text' | 'list' | 'given'>,
+  folder: string,
 ): Promise<Config> {
-  const file = findFile(context, input);
+  const file = findFile(context, input, folder);
   const fromFile = file === null ? { json: {}, line: () => null } : readYaml(file, await readText(file));
   refusePlaintextSecrets(fromFile.json, file ?? 'the configuration');
   const settings = listSettings();
@@ -56,11 +57,12 @@ export async function loadConfig(
 
 function findFile(
   context: Pick<CommandContext, 'env'>,
-  input: Pick<CommandInput, 'text' | 'given'>,
+  input: Pick<CommandInput, 'text'>,
+  folder: string,
 ): string | null {
   const named = input.text('config') ?? context.env['COUNTERSIGN_CONFIG'];
   if (named !== undefined) return named;
-  const beside = join(input.given['folder'] ?? '.countersign', 'countersign.yaml');
+  const beside = join(folder, 'countersign.yaml');
   return existsSync(beside) ? beside : null;
 }
 

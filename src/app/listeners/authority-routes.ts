@@ -1,4 +1,6 @@
-import type { Connection, Exchange } from '../../http/exchange.ts';
+import type { TurnedAway } from '../../audit/connection-refusals.ts';
+import type { AuditEvent } from '../../audit/log.ts';
+import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { identify } from '../../identity/identify.ts';
@@ -22,6 +24,11 @@ interface Route {
   readonly path: RegExp;
   /** Which certificates may call; null when none is needed. */
   readonly kinds: readonly LeafKind[] | null;
+  /**
+   * Whether a certificate of ours may call that OpenSSL does not accept from a client: one that has ended, which may be
+   * within the grace, and one of a server, which is not made for clients.
+   */
+  readonly unverified?: true;
   answer(context: RouteContext): Promise<void>;
 }
 
@@ -56,6 +63,7 @@ const routes: readonly Route[] = [
     method: 'POST',
     path: /^\/v1\/enrol\/renew$/,
     kinds: ['agent', 'ephemeral', 'server', 'gateway', 'admin'],
+    unverified: true,
     async answer({ exchange, authority, holder }) {
       const input = await readObject(exchange);
       await answerJson(exchange, { ...(await authority.renew(proven(holder).record, member(input, 'csr'))) });
@@ -80,13 +88,26 @@ const routes: readonly Route[] = [
   },
 ];
 
+/** Whether a request may come with a certificate that did not verify. */
+export function admitsUnverified({ method, path }: Pick<Exchange, 'method' | 'path'>): boolean {
+  return routes.some((route) => route.unverified && route.method === method && route.path.test(path));
+}
+
+/** The authority behind its listener. */
+export interface AuthorityDoors {
+  readonly authority: Authority;
+  /** Told of who was refused without a certificate of ours. */
+  readonly turnedAway: (stranger: TurnedAway) => void;
+}
+
 /** Answers the `authority` listener: enrolment, renewal, trust, administration and the gateways' feed. */
-export async function answerAuthority(exchange: Exchange, authority: Authority): Promise<void> {
+export async function answerAuthority(exchange: Exchange, doors: AuthorityDoors): Promise<void> {
+  const { authority } = doors;
   try {
     for (const route of routes) {
       const match = route.method === exchange.method ? route.path.exec(exchange.path) : null;
       if (!match) continue;
-      const holder = route.kinds ? await holderOf(exchange.connection, authority, route.kinds) : null;
+      const holder = route.kinds ? await admit(exchange, doors, { ...route, kinds: route.kinds }) : null;
       return await route.answer({ exchange, authority, match, holder });
     }
     throw new Fault('not_found', `${exchange.method} ${exchange.path} is not offered by this listener.`);
@@ -95,24 +116,62 @@ export async function answerAuthority(exchange: Exchange, authority: Authority):
   }
 }
 
+type Holder = NonNullable<RouteContext['holder']>;
+type GuardedRoute = Pick<Route, 'unverified'> & { readonly kinds: readonly LeafKind[] };
+
+/** The holder that a route demands; who is not is refused, and the refusal is in the log. */
+async function admit(exchange: Exchange, doors: AuthorityDoors, route: GuardedRoute): Promise<Holder> {
+  const { certificate, unverified, address } = exchange.connection;
+  try {
+    return await holderOf(certificate ?? (route.unverified && unverified) ?? null, doors.authority, route);
+  } catch (error) {
+    const { code, message: reason } = toFault(error);
+    // Strangers can be refused as often as they like; whose certificate is ours cannot.
+    if (!certificate) doors.turnedAway({ stage: 'http', address, reason });
+    else await doors.authority.audit.append({ ...refusalOf(exchange, certificate), address, code, reason });
+    throw error;
+  }
+}
+
+function refusalOf({ method, path }: Exchange, shown: Uint8Array): AuditEvent {
+  const [serial, spiffeId] = namesIn(shown);
+  return path.startsWith('/v1/enrol/')
+    ? { type: 'certificate.refused', door: 'renewal', serial, spiffeId }
+    : { type: 'admin.command', actor: spiffeId, serial, way: 'remote', command: `${method} ${path}` };
+}
+
+/** Serial and first URI name, as far as the octets can be read. */
+function namesIn(der: Uint8Array): readonly [string | null, string | null] {
+  try {
+    const { serial, uris } = readCertificate(der);
+    return [serial, uris[0] ?? null];
+  } catch {
+    return [null, null];
+  }
+}
+
 /**
- * Who holds the connection's certificate, held to its profile, its validity and its record as of now.
+ * Who holds a certificate, held to its profile and to the record of its issuance, octet by octet: neither a stolen
+ * signing key nor a chain that was not verified makes another. Whether it has ended is the renewal's affair where an
+ * unverified one may call; otherwise OpenSSL looked in the handshake and this looks again.
  * Throws Fault `certificate_required`, `certificate_profile`, `certificate_revoked`, `certificate_unknown`, ….
  */
 async function holderOf(
-  connection: Connection,
+  shown: Uint8Array | null,
   authority: Authority,
-  kinds: readonly LeafKind[],
-): Promise<{ readonly caller: Caller; readonly record: CertificateRecord }> {
-  if (!connection.certificate) {
+  { kinds, unverified }: GuardedRoute,
+): Promise<Holder> {
+  if (!shown) {
     throw new Fault('certificate_required', `This needs a certificate of kind ${kinds.join(' or ')}.`);
   }
-  const caller = identify(connection.certificate, { trustDomain: authority.issuer.trustDomain, kinds });
-  checkValidity(readCertificate(connection.certificate), authority.clock.now());
+  const caller = identify(shown, { trustDomain: authority.issuer.trustDomain, kinds });
+  const now = authority.clock.now();
+  const { notBefore, notAfter } = caller;
+  checkValidity({ notBefore, notAfter: unverified ? Math.max(now, notAfter) : notAfter }, now);
   const record = await authority.store.certificates.find(caller.serial);
   if (record?.state === 'revoked') throw new Fault('certificate_revoked', 'The certificate is revoked.');
   // Another authority below the same root could give out a serial of ours; what we issued is these octets.
-  if (record?.state !== 'issued' || !record.der || !equalBytes(record.der, connection.certificate)) {
+  if (record?.state !== 'issued' || !record.der || !equalBytes(record.der, shown)) {
     throw new Fault(
       'certificate_unknown',
       'The certificate is not in the issuance record of this authority.',

@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { findOperation } from '../../admin/operations.ts';
 import { type AdminIdentity, askRemote } from '../../admin/remote-administration.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
+import { readIdentityFolder } from '../../authority/identity-folder.ts';
 import { openAuthority } from '../../authority/open-authority.ts';
 import { findRunning } from '../../authority/running-authority.ts';
 import type { Json } from '../../../kernel/canonical-json.ts';
-import { readPrivateFile } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import { readCertificate } from '../../../x509/certificate.ts';
+import { decodePem } from '../../../x509/pem.ts';
 import type { CommandContext, CommandInput, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
 
@@ -52,7 +52,7 @@ export async function administer(
     if (place === null) {
       throw new Fault('usage', '--authority needs --admin, a folder with an admin certificate and its key.');
     }
-    return await askRemote(elsewhere, await readAdmin(place), name, order);
+    return await askRemote(elsewhere, await readAdmin(context, place), name, order);
   }
   const operation = findOperation(name);
   try {
@@ -65,18 +65,31 @@ export async function administer(
     if (!running) throw error;
     return await askRemote(
       running.authority,
-      await readAdmin(input.text('admin') ?? data.admin),
+      await readAdmin(context, input.text('admin') ?? data.admin),
       name,
       order,
     );
   }
 }
 
-async function readAdmin(place: string): Promise<AdminIdentity> {
-  const key = await readPrivateFile(join(place, 'key.pem'));
-  return {
-    certificate: await readFile(join(place, 'certificate.pem'), 'utf8'),
-    key: Buffer.from(key).toString('utf8'),
-    authorities: await readFile(join(place, 'roots.pem'), 'utf8'),
-  };
+/** An admin certificate that can be shown now. Throws what `readIdentityFolder` throws, or `certificate_expired`. */
+async function readAdmin(context: CommandContext, place: string): Promise<AdminIdentity> {
+  const identity = await readIdentityFolder(place).catch((error: unknown) => {
+    if (!(error instanceof Fault) || error.code !== 'not_found') throw error;
+    throw new Fault('not_found', `${error.message} ${howToGetOne(place)}`, { cause: error });
+  });
+  const [leaf] = decodePem(identity.certificate, 'CERTIFICATE');
+  const { notAfter } = readCertificate(leaf ?? new Uint8Array());
+  if (context.clock.now() <= notAfter) return identity;
+  throw new Fault(
+    'certificate_expired',
+    `The admin certificate in ${place} ended at ${new Date(notAfter).toISOString()}. ${howToGetOne(place)}`,
+  );
+}
+
+function howToGetOne(place: string): string {
+  return (
+    `Ask another administrator for one, or stop the authority and run on its machine: ` +
+    `countersign cert issue <your name> --kind admin --out ${place}`
+  );
 }

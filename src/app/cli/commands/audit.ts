@@ -139,8 +139,12 @@ function filterOf(input: CommandInput): (entry: Entry) => boolean {
   const type = input.text('type') ?? '';
   return ({ event }) =>
     (agent === null || [event['agent'], event['name']].includes(agent)) &&
-    (!refused || event.type.endsWith('.refused')) &&
+    (!refused || isRefusal(event)) &&
     event.type.startsWith(type);
+}
+
+function isRefusal(event: Entry['event']): boolean {
+  return event.type.endsWith('.refused') || (event.type === 'admin.command' && 'code' in event);
 }
 
 /** One entry a line; with --json the canonical line of the log itself. */

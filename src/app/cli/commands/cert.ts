@@ -1,13 +1,13 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
+import { resolve } from 'node:path';
 import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
-import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { encodePem } from '../../../x509/pem.ts';
 import { buildRequest } from '../../../x509/request.ts';
 import { renewRemotely } from '../../admin/remote-renewal.ts';
+import { readIdentityFolder, writeIdentityFolder } from '../../authority/identity-folder.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { wholeMinutes } from '../flag-value.ts';
 import { formatTable } from '../format-table.ts';
 import { administer, administrationFlags } from './administration.ts';
 import { describe, rows } from './show-json.ts';
@@ -137,9 +137,9 @@ async function issue(context: CommandContext, input: CommandInput): Promise<Comm
     csr: encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: name })),
     dnsNames: input.list('dns'),
     ipAddresses: input.list('ip'),
-    ...(life === null ? {} : { minutes: Math.max(1, Math.floor(life / 60_000)) }),
+    ...(life === null ? {} : { minutes: wholeMinutes(life, '--life') }),
   });
-  await writeIdentity(out, privateKey, json);
+  await writeIdentityFolder(out, privateKey, deliveryOf(json));
   return {
     text: `The certificate and its key are in ${out}.\n${describe(withoutPem(json))}`,
     json: withoutPem(json),
@@ -148,25 +148,18 @@ async function issue(context: CommandContext, input: CommandInput): Promise<Comm
 
 async function renew(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const folder = resolve(input.word('folder'));
-  const old = {
-    certificate: await readFile(join(folder, 'certificate.pem'), 'utf8'),
-    key: Buffer.from(await readPrivateFile(join(folder, 'key.pem'))).toString('utf8'),
-    authorities: await readFile(join(folder, 'roots.pem'), 'utf8'),
-  };
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const old = await readIdentityFolder(folder);
   const json = await renewRemotely(input.must('authority'), old, privateKey);
-  await writeIdentity(folder, privateKey, json);
+  await writeIdentityFolder(folder, privateKey, deliveryOf(json));
   return { text: `Renewed in ${folder}.\n${describe(withoutPem(json))}`, json: withoutPem(json) };
 }
 
-/** Key first under its own name, then the certificate: a crash in between leaves the old pair or says what is missing. */
-async function writeIdentity(folder: string, key: KeyObject, json: Json): Promise<void> {
+function deliveryOf(json: Json): { readonly certificate: string; readonly roots: string } {
   if (!isJsonObject(json) || typeof json['certificate'] !== 'string' || typeof json['roots'] !== 'string') {
-    throw new Fault('unavailable', 'The authority answered without a certificate.');
+    throw new Fault('unavailable', 'The authority answered without a certificate. Check --authority.');
   }
-  await writeDurably(join(folder, 'roots.pem'), json['roots'], 0o644);
-  await writeDurably(join(folder, 'key.pem'), key.export({ type: 'pkcs8', format: 'pem' }));
-  await writeDurably(join(folder, 'certificate.pem'), json['certificate'], 0o644);
+  return { certificate: json['certificate'], roots: json['roots'] };
 }
 
 function withoutPem(json: Json): Json {

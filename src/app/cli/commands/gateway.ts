@@ -44,7 +44,7 @@ export const gatewayCommand: Command = {
 
 async function gateway(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const { clock, say: log } = context;
-  const config = await loadConfig(context, input);
+  const config = await loadConfig(context, input, input.must('state'));
   const state = resolve(input.must('state'));
   const authority = input.must('authority');
   await using opened = new AsyncDisposableStack();

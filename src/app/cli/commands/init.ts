@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { readPrivateFile } from '../../../kernel/durable-file.ts';
+import { readPrivateFile, readTextFile } from '../../../kernel/durable-file.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
-import { initAuthority } from '../../authority/init-authority.ts';
+import { initAuthority, type InitOrder } from '../../authority/init-authority.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
-import { passphraseFlags, readPassphrase } from '../passphrase.ts';
+import { passphraseFlags, readPassphrase, readPassphraseFile } from '../passphrase.ts';
 import { Fault } from '../../../kernel/fault.ts';
 
 /** `init`: makes an authority. */
@@ -53,7 +52,13 @@ export const initCommand: Command = {
       name: 'import-root-key',
       kind: 'text',
       placeholder: 'file',
-      meaning: 'its private key in PEM; it is used once and not copied',
+      meaning: 'its private key in PEM (0600); it is used once and not copied',
+    },
+    {
+      name: 'import-root-passphrase-file',
+      kind: 'text',
+      placeholder: 'file',
+      meaning: 'a file (0600) with the passphrase of that key, when it is encrypted',
     },
     ...passphraseFlags,
   ],
@@ -64,20 +69,13 @@ export const initCommand: Command = {
 async function init(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const data = dataFolder(resolve(input.must('folder')));
   const imported = await readImport(input);
-  const offline = input.on('root-offline');
-  const rootKeyOut = input.text('root-key-out');
-  if (offline && rootKeyOut === null && !imported) {
-    throw new Fault(
-      'usage',
-      '--root-offline needs --root-key-out, the file that will hold the sealed root key.',
-    );
-  }
+  const rootKeyOut = readRootKeyOut(input, imported !== null);
   const made = await initAuthority({
     data,
     trustDomain: input.must('trust-domain'),
     organization: input.must('organization'),
     dnsDomains: input.list('dns'),
-    rootKeyFile: offline && rootKeyOut !== null ? resolve(rootKeyOut) : data.rootKey,
+    rootKeyFile: rootKeyOut === null ? data.rootKey : resolve(rootKeyOut),
     imported,
     passphrase: () => readPassphrase(context, input, { confirm: true }),
     clock: context.clock,
@@ -98,17 +96,39 @@ async function init(context: CommandContext, input: CommandInput): Promise<Comma
   };
 }
 
-async function readImport(
-  input: CommandInput,
-): Promise<{ readonly certificate: string; readonly key: string } | null> {
+/** The file for an offline root key, or null. What would be ignored is refused: a key is thought safe where it is not. */
+function readRootKeyOut(input: CommandInput, imported: boolean): string | null {
+  const offline = input.on('root-offline');
+  const file = input.text('root-key-out');
+  if (imported && (offline || file !== null)) {
+    throw new Fault(
+      'usage',
+      'The key of an imported root is not copied, so it stays where it is: leave --root-offline and --root-key-out out.',
+    );
+  }
+  if (offline && file === null) {
+    throw new Fault(
+      'usage',
+      '--root-offline needs --root-key-out, the file that will hold the sealed root key.',
+    );
+  }
+  if (!offline && file !== null) {
+    throw new Fault('usage', '--root-key-out is the file for --root-offline. Give both, or neither.');
+  }
+  return file;
+}
+
+async function readImport(input: CommandInput): Promise<InitOrder['imported']> {
   const certificate = input.text('import-root');
   const key = input.text('import-root-key');
-  if (certificate === null && key === null) return null;
+  const passphraseFile = input.text('import-root-passphrase-file');
+  if (certificate === null && key === null && passphraseFile === null) return null;
   if (certificate === null || key === null) {
     throw new Fault('usage', 'Importing a CA needs both --import-root and --import-root-key.');
   }
   return {
-    certificate: await readFile(certificate, 'utf8'),
+    certificate: await readTextFile(certificate),
     key: Buffer.from(await readPrivateFile(key)).toString('utf8'),
+    passphrase: passphraseFile === null ? null : await readPassphraseFile(passphraseFile),
   };
 }

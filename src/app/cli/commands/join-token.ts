@@ -1,5 +1,6 @@
 import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
 import type { Command } from '../command.ts';
+import { wholeMinutes } from '../flag-value.ts';
 import { administer, administrationFlags } from './administration.ts';
 
 /** The commands about join tokens. */
@@ -31,7 +32,7 @@ export const joinTokenCommands: readonly Command[] = [
       const json = await administer(context, input, 'join-token.create', {
         name: input.word('name'),
         kind: input.must('kind'),
-        minutes: Math.max(1, Math.floor((input.duration('life') ?? 0) / 60_000)),
+        minutes: wholeMinutes(input.duration('life') ?? 0, '--life'),
         dnsNames: input.list('dns'),
         ipAddresses: input.list('ip'),
       });

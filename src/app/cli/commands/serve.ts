@@ -39,7 +39,7 @@ async function serve(
   faces: { readonly gateway: boolean },
 ): Promise<CommandResult> {
   await using deployment = await composeDeployment({
-    config: await loadConfig(context, input),
+    config: await loadConfig(context, input, input.must('folder')),
     data: dataFolder(resolve(input.must('folder'))),
     passphrase: () => readPassphrase(context, input, { confirm: false }),
     gateway: faces.gateway,

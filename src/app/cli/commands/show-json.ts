@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canonical-json.ts';
+import { printable } from '../format-table.ts';
 
 /** The rows of a JSON list for `formatTable`. */
 export function rows(json: Json): readonly JsonObject[] {
@@ -25,5 +26,5 @@ const timeMembers = /(At|notAfter|notBefore|lastSeen)$/;
 
 function shown(member: string, value: Json): string {
   if (typeof value === 'number' && timeMembers.test(member)) return new Date(value).toISOString();
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -42,7 +42,11 @@ export function agentRecords(connection: Connection): AgentRecords {
     change: (name, patch) =>
       write((note) => {
         const before = find(name);
-        if (!before) throw new Fault('agent_unknown', `No agent named ${name} is registered.`);
+        if (!before)
+          throw new Fault(
+            'agent_unknown',
+            `No agent named ${name} is registered. See: countersign agent list`,
+          );
         const after = { ...before, ...patch };
         if (before.state === 'retired' && after.state !== 'retired') {
           throw new Fault(

@@ -26,7 +26,11 @@ export function certificateRecords(connection: Connection): CertificateRecords {
   };
   const findIn = (serial: string, states: readonly CertificateRecord['state'][]): CertificateRecord => {
     const record = find(serial);
-    if (!record) throw new Fault('not_found', `No certificate with serial ${serial} was reserved here.`);
+    if (!record)
+      throw new Fault(
+        'not_found',
+        `No certificate with serial ${serial} was reserved here. See: countersign cert list`,
+      );
     if (!states.includes(record.state)) {
       throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
     }

@@ -19,7 +19,7 @@ export function serverRecords(connection: Connection): ServerRecords {
         if (exists && options?.replace !== true) {
           throw new Fault(
             'conflict',
-            `A server named ${name} exists already. Choose another name, or replace it.`,
+            `A server named ${name} exists already. Choose another name, or give --replace.`,
           );
         }
         const text = JSON.stringify(definition);
