@@ -8,6 +8,8 @@ export const auditEvents = {
   'call.permitted': 'Policy permitted a request; written before anything is forwarded.',
   'call.answered': 'The answer was relayed: status, size, hash, duration.',
   'call.refused': 'A request was refused: the fault code and the reason.',
+  'call.merged':
+    'A request to all servers was taken apart: which were asked, which are missing from the answer.',
   'call.failed': 'A permitted request did not come to an answer.',
   'connection.refused': 'A connection was refused before it became a request.',
   'connections.refused': 'More connections were refused than are recorded one by one: how many, in how long.',

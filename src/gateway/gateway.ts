@@ -4,6 +4,7 @@ import { confirmStanding } from '../identity/standing.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import { answerFault } from './answer-fault.ts';
 import { knownCaller } from './caller-of.ts';
+import { createFederation } from './federation/federation.ts';
 import { handle } from './handle.ts';
 import type { GatewayPorts } from './ports.ts';
 
@@ -18,24 +19,27 @@ export interface Gateway {
   review(connections: Iterable<Connection>): number;
 }
 
-const endpoint = /^\/mcp\/([^/]+)$/;
+const endpoint = /^\/mcp(?:\/([^/]+))?$/;
 
 export function createGateway(ports: GatewayPorts): Gateway {
+  const federation = createFederation(ports);
   return {
     async handle(exchange) {
-      const server = endpoint.exec(exchange.path)?.[1];
-      if (server === undefined) {
-        const fault = new Fault('not_found', 'MCP servers are at /mcp/<server> on this listener.');
-        return await answerProblem(exchange, fault);
+      const found = endpoint.exec(exchange.path);
+      if (!found) {
+        const detail = 'MCP servers are at /mcp/<server> on this listener, all of them together at /mcp.';
+        return await answerProblem(exchange, new Fault('not_found', detail));
       }
+      const [, server] = found;
       try {
-        await handle(exchange, server, ports);
+        await (server === undefined ? federation.handle(exchange) : handle(exchange, server, ports));
       } catch (error) {
         await answerFault(exchange, null, toFault(error));
       }
     },
     review(connections) {
       let cut = ports.live.review();
+      federation.review();
       for (const connection of connections) {
         if (!lostStanding(connection, ports)) continue;
         connection.cut();

@@ -58,13 +58,15 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   }
 }
 
-async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
+/** The standing of a caller; a certificate just issued may be ahead of the news of it. */
+export async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
   if (ports.view.serialStatus(caller.serial, caller.thumbprint) === 'unknown')
     await ports.settle(caller.serial, settleMilliseconds);
   return confirmStanding(caller, ports.view, ports.clock.now());
 }
 
-async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inbound | null> {
+/** The body of a POST, read once; null for the opening or ending of a session's stream. */
+export async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inbound | null> {
   switch (exchange.method) {
     case 'GET':
     case 'DELETE':
@@ -86,7 +88,8 @@ function circumstances(exchange: Exchange, server: string, ports: GatewayPorts):
   return { server, address: exchange.connection.address, time: ports.clock.now() };
 }
 
-async function refuse(
+/** Records a refusal and answers with it. */
+export async function refuse(
   exchange: Exchange,
   server: string,
   seen: { readonly caller: Caller | null; readonly inbound: Inbound | null },
@@ -158,12 +161,17 @@ async function carryOut(
     // 8 Record.
     await ports.audit.append(answeredEvent(record, { ...sent, milliseconds: ended() }));
   } catch (error) {
-    const fault = cutFor ?? toFault(error);
+    const fault = cutFor ?? endedBy(exchange) ?? toFault(error);
     await ports.audit.append(failedEvent(record, fault, ended())).catch(() => undefined);
     if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
   } finally {
     live[Symbol.dispose]();
   }
+}
+
+/** Why whoever asked for the exchange ended it, when that was said. */
+function endedBy({ closed }: Exchange): Fault | null {
+  return closed.aborted && closed.reason instanceof Fault ? closed.reason : null;
 }
 
 /** Why a call in progress may not go on, or null. Asked whenever identity, policy or time may have changed. */

@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { JsonLimits } from '../kernel/parse-json.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { AgentLimits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
@@ -28,6 +29,8 @@ export interface GatewayPorts {
   readonly agentLimits: AgentLimits;
   readonly limits: RequestLimits;
   readonly live: LiveCalls;
+  /** What the endpoint of all servers needs besides. */
+  readonly federation: FederationPorts;
   /** Waits until a serial is known to the view, at most the given milliseconds; a certificate is used at once. */
   readonly settle: (serial: string, milliseconds: number) => Promise<void>;
 }

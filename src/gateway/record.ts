@@ -108,6 +108,14 @@ export function cutEvent(circumstances: Circumstances, reason: string): AuditEve
   return event('stream.cut', circumstances, { reason });
 }
 
+/** What became of a request to all servers: who was asked, who is missing from the answer. */
+export function mergedEvent(
+  circumstances: Circumstances,
+  parts: { readonly servers: readonly string[]; readonly leftOut: readonly Json[] },
+): AuditEvent {
+  return { ...event('call.merged', circumstances, {}), ...parts };
+}
+
 interface Particulars extends Partial<Outcome> {
   readonly code?: string;
   readonly person?: string | null;

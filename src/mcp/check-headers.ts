@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../kernel/canonical-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { decodeHeaderValue } from './header-value.ts';
 import type { HeaderLookup, Message } from './message.ts';
 import { MessageFault } from './message-fault.ts';
@@ -14,7 +14,7 @@ export function checkHeaders(headers: HeaderLookup, message: Message): void {
     throw mismatch(message, 'MCP-Protocol-Version is missing');
   }
   agree(message, 'Mcp-Method', headers.get('mcp-method'), message.method, required);
-  const name = mirroredName(message);
+  const name = mirroredName(message.method, message.params);
   agree(message, 'Mcp-Name', headers.get('mcp-name'), name, required && name !== null);
   for (const [header, value] of headers.entries()) {
     if (header.toLowerCase().startsWith('mcp-param-')) checkParam(message, header, value);
@@ -38,17 +38,17 @@ function agree(
 }
 
 /** What `Mcp-Name` mirrors, or null when the method has no such header. */
-function mirroredName(message: Message): string | null {
-  switch (message.method) {
+export function mirroredName(method: string | null, params: JsonObject): string | null {
+  switch (method) {
     case 'tools/call':
     case 'prompts/get':
-      return text(message.params['name']);
+      return text(params['name']);
     case 'resources/read':
-      return text(message.params['uri']);
+      return text(params['uri']);
     case 'tasks/get':
     case 'tasks/update':
     case 'tasks/cancel':
-      return text(message.params['taskId']);
+      return text(params['taskId']);
     default:
       return null;
   }

@@ -13,17 +13,31 @@ export interface ErrorResponse {
 
 /**
  * A fault as an answer to an MCP request: a JSON-RPC error for every request of the body, or one without an id.
- * What policy refuses is the answer to a request that was understood, so it travels with status 200 and every client
- * hands it to whoever made the call; any other fault has the given HTTP status.
+ * What policy refuses, or what names a thing that is not there, is a request that was understood: its answer travels
+ * with status 200 and every client hands it to whoever made the call; any other fault has the given HTTP status.
  */
 export function errorResponse(fault: Fault, inbound: Inbound | null, httpStatus: number): ErrorResponse {
   const requests = inbound?.messages.filter((message) => message.kind === 'request') ?? [];
-  const byPolicy = fault.code === 'denied' || fault.code === 'policy_error';
-  const status = byPolicy && requests.length === inbound?.messages.length ? 200 : httpStatus;
+  const understood = isAnswer(fault.code, inbound) && requests.length === inbound?.messages.length;
+  const status = understood ? 200 : httpStatus;
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' };
   if (status === 405) headers['allow'] = 'POST, GET, DELETE';
   return { status, headers, body: JSON.stringify(bodyOf(fault, inbound, requests, httpStatus)) };
 }
+
+function isAnswer(code: FaultCode, inbound: Inbound | null): boolean {
+  // MCP 2026-07-28, Streamable HTTP: an unknown method is 404; before, 404 says that the session is gone.
+  if (code === 'method_unknown') return inbound?.era === 'legacy';
+  return answers.has(code);
+}
+
+const answers: ReadonlySet<FaultCode> = new Set([
+  'denied',
+  'policy_error',
+  'name_unknown',
+  'name_refused',
+  'handle_unknown',
+]);
 
 function bodyOf(
   fault: Fault,
@@ -60,6 +74,8 @@ const prescribedCodes: Readonly<Partial<Record<FaultCode, number>>> = {
   batch_refused: -32600,
   method_unknown: -32601,
   params_invalid: -32602,
+  name_unknown: -32602,
+  handle_unknown: -32602,
   header_mismatch: -32020,
   protocol_version: -32022,
   session_unknown: -32001,

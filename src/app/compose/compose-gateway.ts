@@ -6,6 +6,7 @@ import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { createAgentLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
+import { createStateSeal } from '../../gateway/federation/state-seal.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
@@ -15,6 +16,7 @@ import { createRedactor } from '../../secrets/redact.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
 import type { Config } from '../config/config.ts';
+import { readVersion } from '../cli/commands/version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import type { OwnIdentity } from './own-identity.ts';
@@ -87,6 +89,17 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       json: { depth: config.gateway.jsonDepth, values: config.gateway.jsonValues },
     },
     live,
+    federation: {
+      servers: () => view.servers().keys(),
+      seal: createStateSeal(randomBytes(64)),
+      log,
+      limits: {
+        listMilliseconds: config.gateway.listMilliseconds,
+        sessionsPerAgent: config.gateway.sessionsPerAgent,
+        idleMilliseconds: config.gateway.sessionIdleMilliseconds,
+      },
+      version: readVersion(),
+    },
     settle: view.settle,
   });
   const refusals = opened.use(createConnectionRefusals(audit, 'agents'));

@@ -31,6 +31,9 @@ export interface Config {
     readonly bodyMilliseconds: number;
     readonly jsonDepth: number;
     readonly jsonValues: number;
+    readonly listMilliseconds: number;
+    readonly sessionsPerAgent: number;
+    readonly sessionIdleMilliseconds: number;
   };
 }
 
@@ -88,6 +91,18 @@ export const configSchema = z
         jsonValues: whole(16, 10_000_000, 100_000, {
           description: 'How many values a message may hold.',
           reason: 'Bounds the memory that 4 MiB of JSON can turn into.',
+        }),
+        listMilliseconds: whole(50, 300_000, 3_000, {
+          description: 'How long a list at /mcp waits for one of the servers, in milliseconds.',
+          reason: 'A person waits so long for a list; what a server misses now is there the next time.',
+        }),
+        sessionsPerAgent: whole(1, 1_000, 16, {
+          description: 'Sessions that one agent may have at /mcp; the one not used for longest makes room.',
+          reason: 'As many as at one stdio server; abandoned sessions do not pile up.',
+        }),
+        sessionIdleMilliseconds: whole(1_000, 86_400_000, 1_800_000, {
+          description: 'How long a session at /mcp that nobody uses is kept, in milliseconds.',
+          reason: 'A person comes back after a meeting; a client that does not starts a new one by itself.',
         }),
       })
       .prefault({}),

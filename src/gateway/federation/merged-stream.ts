@@ -1,0 +1,110 @@
+import { errorText, Fault } from '../../kernel/fault.ts';
+import type { SseEvent } from '../../mcp/sse.ts';
+import type { Sink } from './sink.ts';
+
+/** One stream to an agent into which the streams of several servers flow. */
+export interface MergedStream {
+  send(event: Partial<SseEvent>): Promise<void>;
+  /** Follows a server until `follow` is done or the stream ends; does nothing while the server is followed already. */
+  attach(server: string, follow: (signal: AbortSignal) => Promise<void>): void;
+  /** Stops following every server that is not among these. Returns whether one was. */
+  keep(servers: ReadonlySet<string>): boolean;
+  /** Ends it from our side. */
+  close(): void;
+  /** Resolves when it has ended or the agent is gone. */
+  readonly over: Promise<void>;
+}
+
+/** How often a comment shows that a silent stream is alive, in milliseconds. */
+const keepAliveMilliseconds = 25_000;
+
+export function createMergedStream(
+  sink: Sink,
+  closed: AbortSignal,
+  log: (line: string) => void,
+): MergedStream {
+  const followed = new Map<string, AbortController>();
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+    clearInterval(timer);
+    for (const following of followed.values()) following.abort(gone());
+    followed.clear();
+    resolve();
+  };
+  const send = async (event: Partial<SseEvent>): Promise<void> => {
+    if (!ended) await sink.event(event);
+  };
+  const timer = setInterval(() => {
+    send({ comment: '' }).catch(end);
+  }, keepAliveMilliseconds);
+  timer.unref();
+  if (closed.aborted) end();
+  else closed.addEventListener('abort', end, { once: true });
+  return {
+    over,
+    close: end,
+    send,
+    attach(server, follow) {
+      if (followed.has(server) || ended) return;
+      const following = new AbortController();
+      followed.set(server, following);
+      follow(following.signal)
+        .catch((error: unknown) => {
+          if (!following.signal.aborted) log(`News of ${server} for all servers: ${errorText(error)}`);
+        })
+        .finally(() => {
+          if (followed.get(server) === following) followed.delete(server);
+        });
+    },
+    keep(servers) {
+      let stopped = false;
+      for (const [server, following] of followed) {
+        if (servers.has(server)) continue;
+        followed.delete(server);
+        following.abort(gone());
+        stopped = true;
+      }
+      return stopped;
+    },
+  };
+}
+
+function gone(): Fault {
+  return new Fault('unavailable', 'The stream is no longer wanted.');
+}
+
+/** The waits between attempts to open a server's stream again, in milliseconds. */
+const shortestWait = 1_000;
+const longestWait = 30_000;
+
+/** What became of one attempt to follow a server. */
+export type Following =
+  /** There is nothing to follow at this server. */
+  | 'never'
+  /** The stream ended, or could not be opened; `heard` says whether anything came. */
+  | { readonly heard: boolean; readonly retry: number | null };
+
+/** Opens a server's stream again and again, with growing waits while it brings nothing, until the signal aborts. */
+export async function keepFollowing(
+  open: (signal: AbortSignal, attempt: number) => Promise<Following>,
+  signal: AbortSignal,
+): Promise<void> {
+  let wait = shortestWait;
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const ended = await open(signal, attempt);
+    if (ended === 'never') return;
+    wait = ended.heard ? shortestWait : Math.min(wait * 2, longestWait);
+    await pause(ended.retry === null ? wait : Math.max(ended.retry, 100), signal);
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.min(milliseconds, longestWait));
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
+}

@@ -1,0 +1,92 @@
+import { Fault } from '../../kernel/fault.ts';
+import { type Asking, serversFor, wordingOf } from './asking.ts';
+import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
+import { eventsOf } from './read-answer.ts';
+import { interpretText } from './relay-one.ts';
+import { type FederatedSession, type Place, placeHeaders } from './session.ts';
+import { exchangeSink } from './sink.ts';
+import { anyListChanged, type Watcher, type Watchers } from './watchers.ts';
+
+/**
+ * The stream of a legacy session: what every server tells the agent outside of a request, on one GET. Resolves when
+ * the agent left. Throws Fault `conflict` while another one is open (MCP 2025-11-25: a message goes to one stream).
+ */
+export async function followNews(
+  asking: Asking,
+  session: FederatedSession,
+  watchers: Watchers,
+): Promise<void> {
+  if (session.listener) throw new Fault('conflict', 'This session has a stream open already.');
+  const { exchange, ports } = asking;
+  const sink = exchangeSink(exchange);
+  const stream = createMergedStream(sink, exchange.closed, ports.federation.log);
+  const follow = (place: Place): void => {
+    if (place.sealed === null) return;
+    stream.attach(place.server, (signal) =>
+      keepFollowing((until) => followPlace(asking, place, stream, until), signal),
+    );
+  };
+  const watcher: Watcher = {
+    asking,
+    changed: (now) => {
+      const servers = new Set(serversFor(now, 'initialize'));
+      stream.keep(servers);
+      for (const place of session.places) if (!servers.has(place.server)) session.leave(place);
+      for (const data of anyListChanged()) stream.send({ event: 'message', data }).catch(() => undefined);
+    },
+  };
+  const listener = { opened: follow, closed: stream.close };
+  session.listener = listener;
+  const watching = watchers.enter(watcher);
+  try {
+    // The head goes out at once: the agent waits for it before it goes on.
+    await stream.send({ comment: '' });
+    for (const place of session.places) follow(place);
+    await stream.over;
+    await sink.end();
+  } finally {
+    watching[Symbol.dispose]();
+    if (session.listener === listener) session.listener = null;
+  }
+}
+
+/** One GET at one server, from the event it was last heard at. */
+async function followPlace(
+  asking: Asking,
+  place: Place,
+  stream: MergedStream,
+  signal: AbortSignal,
+): Promise<Following> {
+  const { server, revision, lastEvent } = place;
+  const resumed = lastEvent === null ? {} : { 'last-event-id': lastEvent };
+  const answer = await asking.asker.ask({
+    server,
+    method: 'GET',
+    message: null,
+    revision,
+    headers: { ...placeHeaders(place), ...resumed },
+    signal,
+  });
+  if (answer.body instanceof Uint8Array) {
+    if (answer.status === 404) asking.session?.leave(place);
+    // 405 and its like: no stream is offered here (MCP 2025-11-25, Listening for Messages).
+    return answer.status >= 500 || answer.status === 429 ? { heard: false, retry: null } : 'never';
+  }
+  const questions = asking.session?.questions ?? null;
+  const interpreter = { wording: wordingOf(asking, server), subject: null, questions };
+  let heard = false;
+  let retry: number | null = null;
+  try {
+    for await (const event of eventsOf(answer.body)) {
+      heard = true;
+      retry = event.retry ?? retry;
+      if (event.id !== null) place.lastEvent = event.id === '' ? null : event.id;
+      const data = event.data === null || event.data === '' ? null : interpretText(event.data, interpreter);
+      if (data !== null) await stream.send({ event: 'message', data });
+    }
+  } catch (error) {
+    // The server's stream broke; it is opened again. What is no MCP is not worth it.
+    if (error instanceof Fault && error.code === 'upstream_garbage') throw error;
+  }
+  return { heard, retry };
+}

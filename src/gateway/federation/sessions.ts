@@ -1,0 +1,80 @@
+import type { JsonObject } from '../../kernel/canonical-json.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { FederatedSession } from './session.ts';
+import type { StateSeal } from './state-seal.ts';
+
+/** The sessions of the legacy era with all servers at once, in this process. */
+export interface Sessions {
+  open(owner: { readonly spiffeId: string; readonly agent: string }, hello: JsonObject): FederatedSession;
+  /** The session id as its client is given it. */
+  sealed(session: FederatedSession): string;
+  /** Throws Fault `session_unknown` for what is not a session of this agent. */
+  find(sealed: string | null, spiffeId: string): FederatedSession;
+  end(session: FederatedSession): void;
+  /** Drops what nobody has used for long, and what belongs to an agent that may not go on. */
+  review(mayGoOn: (agent: string) => boolean): void;
+  readonly count: number;
+}
+
+export interface SessionLimits {
+  /** Sessions of one agent; the one not used for longest makes room. */
+  readonly perAgent: number;
+  readonly idleMilliseconds: number;
+}
+
+export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLimits): Sessions {
+  const sessions = new Map<string, FederatedSession>();
+  const ownerOf = (spiffeId: string) => ({ spiffeId, purpose: 'session', of: '' }) as const;
+  const makeRoom = (spiffeId: string): void => {
+    const mine = [...sessions.values()].filter((session) => session.spiffeId === spiffeId);
+    if (mine.length < limits.perAgent) return;
+    // Abandoned sessions must not lock their owner out.
+    const [oldest] = mine.filter(({ listener }) => listener === null).sort((a, b) => a.usedAt - b.usedAt);
+    if (!oldest) {
+      throw new Fault('limit_reached', `This agent has ${mine.length} sessions in use, the most allowed.`);
+    }
+    sessions.delete(oldest.id);
+  };
+  return {
+    open(owner, hello) {
+      makeRoom(owner.spiffeId);
+      const session = new FederatedSession(owner, hello, clock.monotonic());
+      sessions.set(session.id, session);
+      return session;
+    },
+    sealed: (session) => seal.seal([session.id], ownerOf(session.spiffeId)),
+    find(sealed, spiffeId) {
+      const session = sessions.get(openId(sealed, seal, ownerOf(spiffeId)));
+      if (!session || session.spiffeId !== spiffeId) throw unknownSession();
+      session.usedAt = clock.monotonic();
+      return session;
+    },
+    end: ({ id }) => void sessions.delete(id),
+    review(mayGoOn) {
+      const oldest = clock.monotonic() - limits.idleMilliseconds;
+      for (const [id, session] of sessions) {
+        const idle = session.listener === null && session.running.size === 0 && session.usedAt < oldest;
+        if (idle || !mayGoOn(session.agent)) sessions.delete(id);
+      }
+    },
+    get count() {
+      return sessions.size;
+    },
+  };
+}
+
+function openId(sealed: string | null, seal: StateSeal, owner: Parameters<StateSeal['open']>[1]): string {
+  try {
+    return seal.open(sealed ?? '', owner)[0] ?? '';
+  } catch (cause) {
+    throw unknownSession(cause);
+  }
+}
+
+function unknownSession(cause?: unknown): Fault {
+  // MCP 2025-11-25, Session Management: an unknown session is 404, and the client starts a new one.
+  return new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.', {
+    cause,
+  });
+}

@@ -1,0 +1,144 @@
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Message } from '../../mcp/message.ts';
+import { type RealName, realUri } from './exposed-names.ts';
+import { NameFault } from './name-fault.ts';
+import type { StateSeal } from './state-seal.ts';
+import { stateOwner, type Subject } from './to-agent.ts';
+
+/** A request in the server's own words, and whose it is. */
+export interface Addressed {
+  readonly server: string;
+  readonly message: JsonObject;
+  readonly subject: Subject;
+}
+
+/** What is needed to find out whom a request is for. */
+export interface Directory {
+  readonly spiffeId: string;
+  readonly seal: StateSeal;
+  /** The servers that are offered together. */
+  readonly offers: (server: string) => boolean;
+  /** The tool or prompt behind a name. Rejects with Fault `name_unknown` or `name_refused`. */
+  readonly resolve: (kind: 'tool' | 'prompt', exposed: string) => Promise<RealName>;
+}
+
+/** The methods that are for the one server whose thing they name. */
+export function isForOne(method: string | null): boolean {
+  return method !== null && Object.hasOwn(named, method);
+}
+
+/**
+ * A request that names a thing of one server, in that server's own words: names and URIs are its own again, sealed
+ * values are opened. Throws Fault `name_unknown`, `name_refused` or `handle_unknown`.
+ */
+export async function address(message: Message, directory: Directory): Promise<Addressed> {
+  const { method } = message;
+  const find = method !== null && Object.hasOwn(named, method) ? named[method] : undefined;
+  if (!find || method === null) throw new Fault('internal', `${method} is not for one server.`);
+  const { server, name, params } = await find(message.params, directory);
+  if (!directory.offers(server)) throw unknownName(name);
+  const subject = { method, name };
+  const opened = openState(openRelatedTask(params, server, directory), subject, server, directory);
+  return { server, subject, message: { ...message.value, params: opened } };
+}
+
+/** Names the server, the thing in its own words, and the parameters that say so. */
+type Find = (
+  params: JsonObject,
+  directory: Directory,
+) => (RealName & { readonly params: JsonObject }) | Promise<RealName & { readonly params: JsonObject }>;
+
+const byName =
+  (kind: 'tool' | 'prompt'): Find =>
+  async (params, directory) => {
+    const real = await directory.resolve(kind, textOf(params['name']));
+    return { ...real, params: { ...params, name: real.name } };
+  };
+
+const byUri: Find = (params) => {
+  const real = uriOf(params['uri']);
+  return { ...real, params: { ...params, uri: real.name } };
+};
+
+const byTask: Find = (params, directory) => {
+  const real = openTask(params['taskId'], directory);
+  return { ...real, params: { ...params, taskId: real.name } };
+};
+
+const byReference: Find = async (params, directory) => {
+  const ref = isJsonObject(params['ref']) ? params['ref'] : {};
+  if (ref['type'] === 'ref/resource') {
+    const real = uriOf(ref['uri']);
+    return { ...real, params: { ...params, ref: { ...ref, uri: real.name } } };
+  }
+  const real = await directory.resolve('prompt', textOf(ref['name']));
+  return { ...real, params: { ...params, ref: { ...ref, name: real.name } } };
+};
+
+const named: Readonly<Record<string, Find>> = {
+  'tools/call': byName('tool'),
+  'prompts/get': byName('prompt'),
+  'resources/read': byUri,
+  'resources/subscribe': byUri,
+  'resources/unsubscribe': byUri,
+  'completion/complete': byReference,
+  'tasks/get': byTask,
+  'tasks/update': byTask,
+  'tasks/cancel': byTask,
+  'tasks/result': byTask,
+};
+
+/** The URIs of a wish to hear of resources, by server; what no server can have is left out. */
+export function urisByServer(uris: Json | undefined): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const uri of isJsonArray(uris) ? uris : []) {
+    const real = typeof uri === 'string' ? realUri(uri) : null;
+    if (real) found.set(real.server, [...(found.get(real.server) ?? []), real.name]);
+  }
+  return found;
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function uriOf(uri: Json | undefined): RealName {
+  const real = realUri(textOf(uri));
+  if (!real) throw unknownName(textOf(uri));
+  return real;
+}
+
+function openTask(sealed: Json | undefined, { spiffeId, seal }: Directory): RealName {
+  const owner = { spiffeId, purpose: 'task', of: '' } as const;
+  const opened = seal.open(textOf(sealed), owner);
+  const [server = '', name = ''] = opened;
+  return { server, name };
+}
+
+const relatedTask = 'io.modelcontextprotocol/related-task';
+
+function openRelatedTask(params: JsonObject, server: string, directory: Directory): JsonObject {
+  const meta = params['_meta'];
+  const related = isJsonObject(meta) ? meta[relatedTask] : null;
+  if (!isJsonObject(meta) || !isJsonObject(related)) return params;
+  const real = openTask(related['taskId'], directory);
+  if (real.server !== server)
+    throw new Fault('handle_unknown', 'The related task is not one of this server.');
+  return { ...params, _meta: { ...meta, [relatedTask]: { ...related, taskId: real.name } } };
+}
+
+function openState(params: JsonObject, subject: Subject, server: string, directory: Directory): JsonObject {
+  const state = params['requestState'];
+  if (state === undefined) return params;
+  const owner = stateOwner({ ...directory, server }, subject);
+  const [opened = ''] = directory.seal.open(textOf(state), owner);
+  return { ...params, requestState: opened };
+}
+
+export function unknownName(name: string): NameFault {
+  return new NameFault(
+    'name_unknown',
+    `No MCP server of this agent offers ${JSON.stringify(name.slice(0, 120))}. List again for what there is.`,
+  );
+}
