@@ -16,6 +16,13 @@ const [rounds = 3, seconds = 3, connections = 16] = process.argv.slice(2).map(Nu
 const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'));
 const data = join(folder, 'authority');
 const unlock = ['--folder', data, '--passphrase-file', join(folder, 'passphrase')];
+/** One agent makes the whole load: the limits are counted, and wide enough for it. */
+const unlimited = [
+  '--set',
+  'gateway.callsPerSecondPerAgent=1000000',
+  '--set',
+  'gateway.concurrentPerAgent=10000',
+];
 const children: ChildProcess[] = [];
 const body = JSON.stringify({
   jsonrpc: '2.0',
@@ -98,7 +105,7 @@ async function prepare(): Promise<readonly Contestant[]> {
   ]);
   const upstream = await start('upstream.ts', []);
   await ask(['server', 'add', 'echo', '--url', `http://127.0.0.1:${upstream.port}/mcp`, ...unlock]);
-  const { child, listening } = await up([...unlock, '--ports', 'any']);
+  const { child, listening } = await up([...unlock, '--ports', 'any', ...unlimited]);
   children.push(child);
   const proxy = await start('bare-proxy.ts', [join(folder, 'proxy'), String(upstream.port)]);
   const ours: Contestant = {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
+import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
 
 const docs = join(import.meta.dirname, '../docs');
@@ -15,6 +16,11 @@ test('docs/defaults.md lists every setting with its default, meaning and reason'
 test('the published JSON Schema is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'countersign.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(configJsonSchema())), remedy);
+});
+
+test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
 });
 
 test('every setting has a type, a meaning and a reason for its default', () => {

@@ -9,6 +9,7 @@ import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
 import { forward } from './forward.ts';
+import type { Place } from './limits.ts';
 import type { GatewayPorts } from './ports.ts';
 import {
   answeredEvent,
@@ -31,15 +32,17 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   const started = ports.clock.monotonic();
   const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
   let permit: Permit;
-  let place: Disposable | null = null;
+  let place: Place | null = null;
   try {
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
     const standing = await standingOf(caller, ports);
-    // 2 Limits: a place is taken before the body, so that the bodies of one agent cannot fill the memory.
-    place = ports.agentLimits.enter(caller.name);
+    // 2 Limits of the caller, whom every request counts for, refused ones too. A place is taken before the body, so
+    // that the bodies of one agent cannot fill the memory.
+    place = await ports.limits.enter(standing);
     // 3 Message: one body, read once, within its caps.
     const inbound = (seen.inbound = await readBody(exchange, ports));
+    await place.countBatch(inbound);
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
       ports.policies(),
@@ -47,12 +50,14 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
       inbound,
       circumstances(exchange, server, ports),
     );
+    // 5 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
+    await place.claim(permit);
   } catch (error) {
     place?.[Symbol.dispose]();
     return await refuse(exchange, server, seen, toFault(error), ports);
   }
   try {
-    await carryOut(exchange, permit, started, ports);
+    await carryOut(exchange, permit, { started, place }, ports);
   } finally {
     place[Symbol.dispose]();
   }
@@ -74,10 +79,10 @@ export async function readBody(exchange: Exchange, ports: GatewayPorts): Promise
       return null;
     case 'POST': {
       const body = await exchange.body({
-        bytes: ports.limits.bodyBytes,
-        milliseconds: ports.limits.bodyMilliseconds,
+        bytes: ports.requestLimits.bodyBytes,
+        milliseconds: ports.requestLimits.bodyMilliseconds,
       });
-      return readInbound({ headers: exchange.headers, body, limits: ports.limits.json });
+      return readInbound({ headers: exchange.headers, body, limits: ports.requestLimits.json });
     }
     default:
       throw new Fault('method_not_allowed', `MCP has POST, GET and DELETE, not ${exchange.method}.`);
@@ -110,13 +115,13 @@ export async function refuse(
 async function carryOut(
   exchange: Exchange,
   permit: Permit,
-  started: number,
+  { started, place }: { readonly started: number; readonly place: Place },
   ports: GatewayPorts,
 ): Promise<void> {
   const { caller } = permit.standing;
   const record = circumstancesOf(exchange, permit.server, caller, permit.inbound);
   const ended = (): number => Math.round((ports.clock.monotonic() - started) * 1_000) / 1_000;
-  // 5 Record: durable before anything is forwarded (law of the log: no record, no call).
+  // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
     await ports.audit.append(permittedEvent(record, permit));
   } catch (error) {
@@ -139,11 +144,11 @@ async function carryOut(
     // The right may have gone while the record was written; nothing has been forwarded yet.
     const gone = objection(exchange, permit, ports);
     if (gone !== null) throw new Fault('denied', gone);
-    // 6 Upstream.
+    // 7 Upstream.
     const upstream = ports.upstream(permit.server);
     if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
     const response = await forward(exchange, permit, { upstream, seal: ports.seal });
-    // 7 Response.
+    // 8 Response.
     const opened = response.headers['mcp-session-id'];
     const owner = { spiffeId: caller.spiffeId, server: permit.server };
     const sent = await relay(exchange, response, {
@@ -157,8 +162,9 @@ async function carryOut(
           circumstances(exchange, permit.server, ports),
         ),
       session: opened === undefined ? null : ports.seal.seal(opened, owner),
+      spend: (octets) => place.spend(octets),
     });
-    // 8 Record.
+    // 9 Record.
     await ports.audit.append(answeredEvent(record, { ...sent, milliseconds: ended() }));
   } catch (error) {
     const fault = cutFor ?? endedBy(exchange) ?? toFault(error);

@@ -1,20 +1,223 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAgentLimits } from './limits.ts';
+import { steppedClock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import { aRule, callsOf, permitOf, standingOf } from './caller.fixture.ts';
+import type { LimitRules } from './limit-rule.ts';
+import { limitOfEachAgent } from './limit-rule.ts';
+import type { LimitStore } from './limit-store.ts';
+import { createLimits, type Limits, type Place } from './limits.ts';
+import { memoryLimitStore } from './memory-limits.ts';
 
-test('an agent has so many requests open at once, and each place comes back once', () => {
-  const limits = createAgentLimits(2);
-  const first = limits.enter('a');
-  limits.enter('a');
-  assert.throws(() => limits.enter('a'), { code: 'limit_reached' });
+function limitsOf(rules: LimitRules, store: LimitStore = memoryLimitStore(steppedClock(0))): Limits {
+  return createLimits({ rules: () => rules, store, onLost: () => undefined });
+}
+
+const alice = await standingOf('alice', { owner: 'ann', roles: ['guest'] });
+const bob = await standingOf('bob', { owner: 'ben' });
+const carol = await standingOf('carol', { owner: 'ann' });
+
+/** One permitted call; gives its place. */
+async function call(
+  limits: Limits,
+  who: typeof alice,
+  server: string,
+  ...tools: readonly string[]
+): Promise<Place> {
+  const place = await limits.enter(who);
+  try {
+    const inbound = callsOf(...tools);
+    await place.countBatch(inbound);
+    await place.claim(permitOf(who, server, inbound));
+    return place;
+  } catch (error) {
+    place[Symbol.dispose]();
+    throw error;
+  }
+}
+
+test('T7 an agent has so many requests open at once, and each place comes back once', async () => {
+  const limits = limitsOf([limitOfEachAgent(2, 1_000)]);
+  const first = await limits.enter(alice);
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
   first[Symbol.dispose]();
   first[Symbol.dispose]();
-  limits.enter('a');
-  assert.throws(() => limits.enter('a'), { code: 'limit_reached' });
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
 });
 
-test('one agent at its limit does not keep another out', () => {
-  const limits = createAgentLimits(1);
-  limits.enter('a');
-  assert.doesNotThrow(() => limits.enter('b'));
+test('T7 one agent at its limit does not keep another out', async () => {
+  const limits = limitsOf([limitOfEachAgent(1, 1_000)]);
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
+  await limits.enter(bob);
+});
+
+test('T7 each kind of limit has its own code and says when to try again', async () => {
+  const limits = limitsOf([
+    aRule('fast', ['agent'], {
+      rate: { calls: 1, milliseconds: 10_000, burst: 1 },
+      only: { agents: new Set(['alice']) },
+    }),
+    aRule('dear', ['agent'], {
+      budget: { hour: { calls: 1, octets: null }, day: null },
+      only: { agents: new Set(['bob']) },
+    }),
+  ]);
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(alice), {
+    code: 'rate_exceeded',
+    retryAfterSeconds: 10,
+    message: /"fast"/,
+  });
+  await limits.enter(bob);
+  assert.throws(() => limits.enter(bob), {
+    code: 'budget_spent',
+    retryAfterSeconds: 3_600,
+    message: /"dear"/,
+  });
+});
+
+test('T7 a limit per agent and tool counts each pair by itself', async () => {
+  const limits = limitsOf([aRule('r', ['agent', 'tool'], { concurrent: 1 })]);
+  await call(limits, alice, 'files', 'read');
+  await assert.rejects(call(limits, alice, 'files', 'read'), { code: 'limit_reached' });
+  await call(limits, alice, 'files', 'write');
+  await call(limits, alice, 'other', 'read');
+  await call(limits, bob, 'files', 'read');
+});
+
+test('T7 a limit per person counts all agents of that person', async () => {
+  const limits = limitsOf([aRule('r', ['person'], { concurrent: 1 })]);
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(carol), { code: 'limit_reached' });
+  await limits.enter(bob);
+});
+
+test('T7 a limit of a server counts every agent, and a limit of everybody every server', async () => {
+  const limits = limitsOf([
+    aRule('server', ['server'], { concurrent: 1, only: { servers: new Set(['files']) } }),
+    aRule('all', [], { concurrent: 3 }),
+  ]);
+  await call(limits, alice, 'files', 'read');
+  await assert.rejects(call(limits, bob, 'files', 'write'), { message: /"server"/ });
+  await call(limits, bob, 'other', 'write');
+  await call(limits, carol, 'other', 'write');
+  await assert.rejects(call(limits, carol, 'third', 'write'), { message: /"all"/ });
+});
+
+test('T7 a limit with roles, agents, persons or tools is for those only', async () => {
+  const limits = limitsOf([
+    aRule('guests', ['agent'], { concurrent: 1, only: { roles: new Set(['guest']) } }),
+    aRule('search', ['tool'], { concurrent: 1, only: { tools: new Set(['web/search']) } }),
+  ]);
+  await call(limits, bob, 'web', 'search');
+  await assert.rejects(call(limits, carol, 'web', 'search'), { message: /"search"/ });
+  await call(limits, carol, 'web', 'fetch');
+  await call(limits, bob, 'web', 'fetch');
+  await call(limits, alice, 'web', 'fetch');
+  assert.throws(() => limits.enter(alice), { message: /"guests"/ });
+});
+
+test('T7 what policy refuses uses up nothing of a server or tool that others share', async () => {
+  const limits = limitsOf([
+    aRule('r', ['server'], { budget: { hour: null, day: { calls: 1, octets: null } } }),
+  ]);
+  for (let refused = 0; refused < 100; refused++) {
+    const place = await limits.enter(alice);
+    await place.countBatch(callsOf('read'));
+    place[Symbol.dispose]();
+  }
+  await call(limits, bob, 'files', 'read');
+});
+
+test('T7 a batch counts as its requests, tool by tool', async () => {
+  const limits = limitsOf([
+    limitOfEachAgent(4, 1_000),
+    aRule('echo', ['tool'], { concurrent: 2, only: { tools: new Set(['files/echo']) } }),
+  ]);
+  await assert.rejects(call(limits, alice, 'files', 'a', 'b', 'c', 'd', 'e'), { code: 'limit_reached' });
+  await assert.rejects(call(limits, alice, 'files', 'echo', 'echo', 'echo'), { message: /"echo"/ });
+  const place = await call(limits, alice, 'files', 'echo', 'b', 'echo', 'd');
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
+  place[Symbol.dispose]();
+  await call(limits, alice, 'files', 'echo', 'b', 'echo', 'd');
+});
+
+test('T7 the parts of a request to all servers count their caller once, and each its own server', async () => {
+  const limits = limitsOf([
+    limitOfEachAgent(1, 1_000),
+    aRule('each-server', ['server'], { concurrent: 1 }),
+    aRule('octets', ['agent'], { budget: { hour: { calls: null, octets: 10 }, day: null } }),
+  ]);
+  const whole = await limits.enter(alice);
+  const parts = limits.within(whole);
+  const first = await call(parts, alice, 'files', 'read');
+  await call(parts, alice, 'web', 'search');
+  await assert.rejects(call(parts, alice, 'web', 'search'), { message: /"each-server"/ });
+  assert.equal((await first.spend(11))?.code, 'budget_spent');
+  first[Symbol.dispose]();
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
+  whole[Symbol.dispose]();
+  assert.throws(() => limits.enter(alice), { code: 'budget_spent' });
+});
+
+test('T7 octets of an answer are counted while it is sent, and overdrawing tells at once', async () => {
+  const limits = limitsOf([
+    aRule('r', ['agent'], { budget: { hour: { calls: null, octets: 10 }, day: null } }),
+  ]);
+  const place = await limits.enter(alice);
+  assert.equal(await place.spend(10), null);
+  assert.equal((await place.spend(1))?.code, 'budget_spent');
+  assert.throws(() => limits.enter(alice), { code: 'budget_spent' });
+});
+
+test('T7 rules that change take effect at the next request and forget nothing that was counted', async () => {
+  let rules: LimitRules = [aRule('r', ['agent'], { concurrent: 2 })];
+  const store = memoryLimitStore(steppedClock(0));
+  const limits = createLimits({ rules: () => rules, store, onLost: () => undefined });
+  const first = await limits.enter(alice);
+  rules = [aRule('r', ['agent'], { concurrent: 1 })];
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
+  first[Symbol.dispose]();
+  await limits.enter(alice);
+});
+
+test('T7 a store that fails refuses, at once or later, and says so (trap: revocation store down means allow)', async () => {
+  const broken = new Error('connection lost');
+  const throwing = limitsOf([limitOfEachAgent(1, 1)], {
+    take: () => {
+      throw broken;
+    },
+  });
+  assert.throws(() => throwing.enter(alice), { code: 'unavailable', cause: broken });
+  const rejecting = limitsOf([limitOfEachAgent(1, 1)], { take: () => Promise.reject(broken) });
+  await assert.rejects(async () => await rejecting.enter(alice), { code: 'unavailable', cause: broken });
+});
+
+test('T7 a store over a network works as well, and a place it cannot take back is told', async () => {
+  const memory = memoryLimitStore(steppedClock(0));
+  const lost: unknown[] = [];
+  const store: LimitStore = {
+    async take(claims) {
+      const verdict = memory.take(claims);
+      if (verdict.shortage) return verdict;
+      return {
+        shortage: null,
+        spend: async (octets) => await verdict.spend(octets),
+        leave: () => Promise.reject(new Error('connection lost')),
+      };
+    },
+  };
+  const rules = [
+    aRule('r', ['agent'], { concurrent: 1, budget: { hour: { calls: null, octets: 1 }, day: null } }),
+  ];
+  const limits = createLimits({ rules: () => rules, store, onLost: (error) => lost.push(error) });
+  const place = await limits.enter(alice);
+  await assert.rejects(async () => await limits.enter(alice), { code: 'limit_reached' });
+  assert.ok((await place.spend(2)) instanceof Fault);
+  place[Symbol.dispose]();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(lost.length, 1);
 });

@@ -6,7 +6,7 @@ import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
-import type { AgentLimits } from './limits.ts';
+import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
 
 /** What one request may cost. */
@@ -26,8 +26,8 @@ export interface GatewayPorts {
   readonly policies: () => PolicySet;
   readonly upstream: (server: string) => Upstream | null;
   readonly seal: SessionSeal;
-  readonly agentLimits: AgentLimits;
-  readonly limits: RequestLimits;
+  readonly limits: Limits;
+  readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   /** What the endpoint of all servers needs besides. */
   readonly federation: FederationPorts;

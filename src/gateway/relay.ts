@@ -18,6 +18,8 @@ export interface Relaying {
   readonly mayUse: (action: string, target: Target) => boolean;
   /** Session id as the client shall see it, or null to send none. */
   readonly session: string | null;
+  /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
+  readonly spend: (octets: number) => Fault | null | Promise<Fault | null>;
 }
 
 type Sent = Pick<Outcome, 'status' | 'bytes' | 'resultHash'>;
@@ -35,7 +37,12 @@ export async function relay(
   // A stream that is resumed with GET may bring the answers of requests long gone.
   const filtering =
     exchange.method === 'GET' || relaying.requests.some((message) => listTargets(message.method) !== null);
-  const how = { status: response.status, headers, filtering: filtering ? relaying : null };
+  const how = {
+    status: response.status,
+    headers,
+    filtering: filtering ? relaying : null,
+    spend: relaying.spend,
+  };
   return response.body instanceof Uint8Array
     ? await relayWhole(exchange, response.body, how)
     : await relayStream(exchange, response.body, how);
@@ -56,17 +63,20 @@ interface Relay {
   readonly headers: Record<string, string>;
   /** null when the answers are no lists. */
   readonly filtering: Relaying | null;
+  readonly spend: Relaying['spend'];
 }
 
 async function relayWhole(
   exchange: Exchange,
   answer: Uint8Array,
-  { status, headers, filtering }: Relay,
+  { status, headers, filtering, spend }: Relay,
 ): Promise<Sent> {
   const body =
     filtering && answer.length > 0
       ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), filtering)))
       : answer;
+  // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
+  await spend(body.length);
   await exchange.respond(status, headers, body.length > 0 ? body : undefined);
   return { status, bytes: body.length, resultHash: sha256Base64url(body) };
 }
@@ -74,7 +84,7 @@ async function relayWhole(
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, filtering }: Relay,
+  { status, headers, filtering, spend }: Relay,
 ): Promise<Sent> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -82,6 +92,8 @@ async function relayStream(
   const send = async (chunk: Uint8Array): Promise<void> => {
     hash.update(chunk);
     bytes += chunk.length;
+    const overdrawn = await spend(chunk.length);
+    if (overdrawn) throw overdrawn;
     await stream.write(chunk);
   };
   const decoder = filtering ? createSseDecoder() : null;

@@ -35,7 +35,12 @@ export async function answerProblem(
   const problem = problemOf(fault);
   await exchange.respond(
     problem.status,
-    { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(fault.retryAfterSeconds === null ? {} : { 'retry-after': String(fault.retryAfterSeconds) }),
+      ...headers,
+    },
     JSON.stringify(problem),
   );
 }
@@ -100,7 +105,10 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   denied: 403,
   policy_error: 403,
   policy_invalid: 400,
+  // RFC 6585 §4.
   limit_reached: 429,
+  rate_exceeded: 429,
+  budget_spent: 429,
   upstream_unreachable: 502,
   upstream_failed: 502,
   upstream_timeout: 504,

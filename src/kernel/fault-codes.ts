@@ -66,6 +66,8 @@ export const faultCodes = {
   policy_error: 'A policy failed to evaluate; the request was refused.',
   policy_invalid: 'The policy text is not valid.',
   limit_reached: 'Too many requests at once.',
+  rate_exceeded: 'More requests in a short time than a limit allows.',
+  budget_spent: 'The calls or octets that a budget allows for the hour or day are used up.',
   // upstream
   upstream_unreachable: 'The MCP server cannot be reached.',
   upstream_failed: 'The MCP server ended the exchange before its answer was complete.',

@@ -7,11 +7,24 @@ import type { FaultCode } from './fault-codes.ts';
  */
 export class Fault extends Error {
   readonly code: FaultCode;
+  /** After how long the same may be asked again, where that is known; a peer is told in whole seconds. */
+  readonly retryAfterMilliseconds: number | null;
 
-  constructor(code: FaultCode, detail: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: FaultCode,
+    detail: string,
+    options: { readonly cause?: unknown; readonly retryAfterMilliseconds?: number } = {},
+  ) {
     super(detail, options);
     this.name = 'Fault';
     this.code = code;
+    this.retryAfterMilliseconds = options.retryAfterMilliseconds ?? null;
+  }
+
+  /** `Retry-After` in seconds (RFC 9110 §10.2.3), or null. Never 0: that would say that waiting is no use. */
+  get retryAfterSeconds(): number | null {
+    const { retryAfterMilliseconds } = this;
+    return retryAfterMilliseconds === null ? null : Math.max(1, Math.ceil(retryAfterMilliseconds / 1_000));
   }
 }
 

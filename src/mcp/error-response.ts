@@ -21,6 +21,8 @@ export function errorResponse(fault: Fault, inbound: Inbound | null, httpStatus:
   const understood = isAnswer(fault.code, inbound) && requests.length === inbound?.messages.length;
   const status = understood ? 200 : httpStatus;
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  // RFC 9110 §10.2.3.
+  if (fault.retryAfterSeconds !== null) headers['retry-after'] = String(fault.retryAfterSeconds);
   if (status === 405) headers['allow'] = 'POST, GET, DELETE';
   return { status, headers, body: JSON.stringify(bodyOf(fault, inbound, requests, httpStatus)) };
 }

@@ -27,6 +27,8 @@ export interface Town extends AsyncDisposable {
   issue(name: string, kind?: LeafKind): Promise<Presentable>;
   /** Puts policies in force and waits until they are. */
   permit(cedar: string): Promise<void>;
+  /** Puts limits in force and waits until they are. */
+  limit(yaml: string): Promise<void>;
   addAgent(name: string, roles?: readonly string[]): Promise<void>;
   addStdioServer(name: string, command: readonly string[]): Promise<void>;
   addHttpServer(name: string, url: string): Promise<void>;
@@ -113,6 +115,11 @@ export async function openTown(
       const before = gateway.view.policies().version;
       await writeFile(join(data.policies, 'test.cedar'), cedar);
       await until(() => gateway.view.policies().version !== before);
+    },
+    async limit(yaml) {
+      const before = gateway.view.limits();
+      await writeFile(join(data.policies, 'limits.yaml'), yaml);
+      await until(() => gateway.view.limits() !== before);
     },
     async addAgent(name, roles = []) {
       await authority.addAgent({ name, owner: 'o', purpose: 'p', roles, buildDigest: null });

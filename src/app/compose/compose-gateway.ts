@@ -4,13 +4,16 @@ import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { createGateway } from '../../gateway/gateway.ts';
-import { createAgentLimits } from '../../gateway/limits.ts';
+import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
+import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { createStateSeal } from '../../gateway/federation/state-seal.ts';
+import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
 import { createRedactor } from '../../secrets/redact.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
@@ -82,8 +85,12 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     policies: view.policies,
     upstream: upstreams.find,
     seal: createSessionSeal(randomBytes(32)),
-    agentLimits: createAgentLimits(config.gateway.concurrentPerAgent),
-    limits: {
+    limits: createLimits({
+      rules: limitRules(config, view),
+      store: memoryLimitStore(clock),
+      onLost: (error) => log(`A place of the limits was not given back: ${errorText(error)}`),
+    }),
+    requestLimits: {
       bodyBytes: config.gateway.bodyBytes,
       bodyMilliseconds: config.gateway.bodyMilliseconds,
       json: { depth: config.gateway.jsonDepth, values: config.gateway.jsonValues },
@@ -142,6 +149,21 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     upstreams,
     liveCalls: live.count,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** What the configuration says of every agent, then what the policy folder says. */
+function limitRules({ gateway }: Config, view: RegistryView): () => LimitRules {
+  const always = limitOfEachAgent(gateway.concurrentPerAgent, gateway.callsPerSecondPerAgent);
+  let declared = view.limits();
+  let rules: LimitRules = [always, ...declared];
+  return () => {
+    const now = view.limits();
+    if (now !== declared) {
+      declared = now;
+      rules = [always, ...now];
+    }
+    return rules;
   };
 }
 

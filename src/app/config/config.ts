@@ -27,6 +27,7 @@ export interface Config {
   readonly gateway: {
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
+    readonly callsPerSecondPerAgent: number;
     readonly bodyBytes: number;
     readonly bodyMilliseconds: number;
     readonly jsonDepth: number;
@@ -75,6 +76,11 @@ export const configSchema = z
           description: 'Calls that one agent may have open at once.',
           reason:
             'More than an agent with parallel tools uses; few enough that one cannot starve the others.',
+        }),
+        callsPerSecondPerAgent: whole(1, 1_000_000, 1_000, {
+          description: 'Calls of one agent in a second, evenly; twice as many may come at once.',
+          reason:
+            'More than any agent that waits for answers makes, and about a tenth of what one core carries.',
         }),
         bodyBytes: whole(1_024, 64 * 1_048_576, 4 * 1_048_576, {
           description: 'Largest request body, in octets.',

@@ -1,29 +1,45 @@
 import type { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import { suggest } from '../../kernel/suggest.ts';
-import { listSettings } from './json-schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** One sentence for a person: where, what is wrong, and the nearest known name. Never shows the value. */
-export function explainIssue(issue: Issue, lineOf: (path: readonly string[]) => number | null): string {
+/** One sentence for a person: where, what is wrong, and the nearest name that the schema has. Never shows the value. */
+export function explainIssue(
+  issue: Issue,
+  lineOf: (path: readonly string[]) => number | null,
+  schema: JsonObject,
+): string {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => unknownKey([...path, key], lineOf)).join(' ');
+    return issue.keys.map((key) => unknownKey([...path, key], lineOf, schema)).join(' ');
   }
   return `${place(path, lineOf)} ${problem(issue)}.`;
 }
 
-function unknownKey(path: readonly string[], lineOf: (path: readonly string[]) => number | null): string {
+function unknownKey(
+  path: readonly string[],
+  lineOf: (path: readonly string[]) => number | null,
+  schema: JsonObject,
+): string {
   const parent = path.slice(0, -1);
-  const siblings = listSettings()
-    .filter((setting) => parent.every((name, at) => setting.path[at] === name))
-    .map((setting) => setting.path[parent.length] ?? '');
-  const near = suggest(path.at(-1) ?? '', new Set(siblings));
+  const siblings = namesAt(schema, parent);
+  const near = suggest(path.at(-1) ?? '', siblings);
   const hint =
-    near === null
-      ? `Known here: ${[...new Set(siblings)].join(', ')}.`
-      : `Did you mean ${[...parent, near].join('.')}?`;
+    near === null ? `Known here: ${siblings.join(', ')}.` : `Did you mean ${[...parent, near].join('.')}?`;
   return `${place(path, lineOf)} is not a setting. ${hint}`;
+}
+
+/** The members that a JSON Schema has at a place. */
+function namesAt(schema: JsonObject, path: readonly string[]): readonly string[] {
+  let found: Json | undefined = schema;
+  for (const name of path) {
+    if (!isJsonObject(found)) return [];
+    const members: Json | undefined = found['properties'];
+    found = isJsonObject(members) ? members[name] : found['items'];
+  }
+  const properties = isJsonObject(found) ? found['properties'] : undefined;
+  return isJsonObject(properties) ? Object.keys(properties) : [];
 }
 
 function problem(issue: Issue): string {
@@ -31,6 +47,11 @@ function problem(issue: Issue): string {
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
+  if (issue.code === 'invalid_union') {
+    const inner = issue.errors.flat().find(({ code }) => code === 'invalid_value');
+    return inner ? problem(inner) : issue.message;
+  }
+  if (issue.code === 'invalid_format' && issue.message.startsWith('must')) return issue.message;
   if (issue.code === 'invalid_format') return 'does not have the form of a host name, address or origin';
   return issue.message;
 }

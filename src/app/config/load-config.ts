@@ -7,7 +7,7 @@ import { suggest } from '../../kernel/suggest.ts';
 import type { CommandContext, CommandInput, Flag } from '../cli/command.ts';
 import { type Config, configSchema, toConfig } from './config.ts';
 import { explainIssue } from './explain-issue.ts';
-import { listSettings, type Setting, variableOf } from './json-schema.ts';
+import { configJsonSchema, listSettings, type Setting, variableOf } from './json-schema.ts';
 import { refusePlaintextSecrets } from './plaintext-secret.ts';
 import { readYaml } from './read-yaml.ts';
 
@@ -48,7 +48,10 @@ export async function loadConfig(
   ].reduce((json, { path, value }) => withMember(json, path, value), fromFile.json);
   const checked = configSchema.safeParse(merged);
   if (checked.success) return toConfig(checked.data);
-  const problems = checked.error.issues.map((issue) => explainIssue(issue, (path) => fromFile.line(path)));
+  const schema = configJsonSchema();
+  const problems = checked.error.issues.map((issue) =>
+    explainIssue(issue, (path) => fromFile.line(path), schema),
+  );
   throw new Fault(
     'config_invalid',
     `${file ?? 'The configuration'}: ${problems.join(' ')} Nothing was started.`,

@@ -1,11 +1,11 @@
-import { isCollection, isMap, isPair, LineCounter, parseDocument } from 'yaml';
+import { isCollection, isMap, isNode, isPair, isSeq, LineCounter, parseDocument } from 'yaml';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 
 /** A YAML mapping as JSON, and where its members stand. */
 export interface YamlFile {
   readonly json: JsonObject;
-  /** The line (from 1) of a member, or null when it is not in the file. */
+  /** The line (from 1) of a member or element, or null when it is not in the file. */
   line(path: readonly string[]): number | null;
 }
 
@@ -39,6 +39,11 @@ export function readYaml(file: string, text: string): YamlFile {
       let node: unknown = document.contents;
       let offset: number | null = null;
       for (const name of path) {
+        if (isSeq(node)) {
+          node = node.items[Number(name)];
+          if (isNode(node) && node.range) offset = node.range[0];
+          continue;
+        }
         if (!isCollection(node)) return offset === null ? null : lines.linePos(offset).line;
         const found = isMap(node)
           ? node.items.find((item) => isPair(item) && String(item.key) === name)

@@ -1,6 +1,6 @@
 import type { Change, StoreSnapshot } from '../store/change-feed.ts';
 
-/** One file of Cedar policies, by its name without the folder. */
+/** One file of the policy folder, by its name without the folder: Cedar policies, or the limits. */
 export interface PolicyFile {
   readonly name: string;
   readonly text: string;

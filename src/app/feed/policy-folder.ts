@@ -1,11 +1,12 @@
 import { watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Fault, toFault } from '../../kernel/fault.ts';
-import { compilePolicies } from '../../policy/compile-policies.ts';
+import { Fault, toFault } from '../../kernel/fault.ts';
+import { limitsFileName } from '../config/limits-file.ts';
 import type { PolicyFile } from './feed-message.ts';
+import { readPolicyFiles } from './policy-rules.ts';
 
-/** The folder of `*.cedar` files, read again whenever it changes. */
+/** The folder of `*.cedar` files and `limits.yaml`, read again whenever it changes. */
 export interface PolicyFolder extends Disposable {
   /** The newest files that compiled together. */
   current(): readonly PolicyFile[];
@@ -17,7 +18,7 @@ export interface PolicyFolder extends Disposable {
 
 /**
  * Opens the folder. A set that does not compile never takes force: at start it ends the start, later the last good
- * set stays and `onRefused` is told. Throws Fault `policy_invalid`.
+ * set stays and `onRefused` is told. Throws Fault `policy_invalid` or `config_invalid`.
  */
 export async function openPolicyFolder(options: {
   readonly folder: string;
@@ -26,7 +27,7 @@ export async function openPolicyFolder(options: {
 }): Promise<PolicyFolder> {
   await mkdir(options.folder, { recursive: true });
   let current = await readPolicies(options.folder);
-  compilePolicies(current);
+  readPolicyFiles(current);
   let problem: Fault | null = null;
   let refreshing: Promise<void> = Promise.resolve();
 
@@ -34,7 +35,7 @@ export async function openPolicyFolder(options: {
     try {
       const files = await readPolicies(options.folder);
       if (JSON.stringify(files) === JSON.stringify(current) && !problem) return;
-      compilePolicies(files);
+      readPolicyFiles(files);
       current = files;
       problem = null;
       options.onLoaded(files);
@@ -70,9 +71,15 @@ export async function openPolicyFolder(options: {
   };
 }
 
-/** The `*.cedar` files of a folder in name order. */
+/** The `*.cedar` files and `limits.yaml` of a folder in name order. */
 export async function readPolicies(folder: string): Promise<readonly PolicyFile[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.cedar')).sort();
+  const all = await readdir(folder);
+  const misnamed = all.find((name) => /^limits?\.(ya?ml|json)$/i.test(name) && name !== limitsFileName);
+  if (misnamed !== undefined) {
+    // Passed over, it would be limits that hold nothing.
+    throw new Fault('config_invalid', `Limits are read from ${limitsFileName}, not ${misnamed}. Rename it.`);
+  }
+  const names = all.filter((name) => name.endsWith('.cedar') || name === limitsFileName).sort();
   return await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
   );

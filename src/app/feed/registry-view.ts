@@ -1,15 +1,19 @@
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { compilePolicies, type PolicySet } from '../../policy/compile-policies.ts';
+import type { LimitRules } from '../../gateway/limit-rule.ts';
+import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
 import type { FeedMessage, PolicyFile } from './feed-message.ts';
+import { readPolicyFiles } from './policy-rules.ts';
 
 /** What a gateway knows of the registry: a copy kept current by the feed, and too old to use when the feed falls silent. */
 export interface RegistryView {
   readonly identity: IdentityView;
   policies(): PolicySet;
+  /** The limits of the policy folder; another value whenever the folder changed. */
+  limits(): LimitRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
   /** Takes one message of the feed. Returns what it touched. */
   apply(message: FeedMessage): void;
@@ -31,14 +35,15 @@ export function createRegistryView(options: {
   const certificates = new Map<string, CertificateStanding>();
   const servers = new Map<string, ServerDefinition>();
   const listeners = new Set<(message: FeedMessage) => void>();
-  let policies = compilePolicies([]);
+  let { policies, limits } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
 
   const takePolicies = (files: readonly PolicyFile[]): void => {
     // The authority publishes only policies that compile; should this copy not, nothing is permitted.
-    const next = compilePolicies(files);
-    if (next.version !== policies.version) policies = next;
+    const next = readPolicyFiles(files);
+    if (next.policies.version !== policies.version) policies = next.policies;
+    limits = next.limits;
   };
   const takeChange = (change: Change): void => {
     switch (change.kind) {
@@ -88,6 +93,7 @@ export function createRegistryView(options: {
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
     },
     policies: () => policies,
+    limits: () => limits,
     servers: () => servers,
     apply,
     async settle(serial, milliseconds) {

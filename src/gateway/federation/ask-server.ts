@@ -6,6 +6,7 @@ import { mirroredName } from '../../mcp/check-headers.ts';
 import { encodeHeaderValue } from '../../mcp/header-value.ts';
 import { eraOf } from '../../mcp/revisions.ts';
 import { handle } from '../handle.ts';
+import type { Place } from '../limits.ts';
 import type { GatewayPorts } from '../ports.ts';
 import { type InnerAnswer, InnerExchange } from './inner-exchange.ts';
 
@@ -30,10 +31,10 @@ export interface Asker {
 /**
  * Everything that is asked of a server goes the whole road of `handle`: identity, limits, policy on the server's own
  * names, record before forwarding, filters. What may not be asked is refused and recorded there.
- * `placed`: the agent has taken its place for the whole already, so that the parts take none.
+ * `place`: the agent's own for the whole, so that a part is counted for its server and tool alone.
  */
-export function createAsker(outer: Exchange, ports: GatewayPorts, placed: boolean): Asker {
-  const used = placed ? { ...ports, agentLimits: { enter: () => nothingTaken } } : ports;
+export function createAsker(outer: Exchange, ports: GatewayPorts, place: Place): Asker {
+  const used = { ...ports, limits: ports.limits.within(place) };
   let count = 0;
   return {
     outer,
@@ -62,8 +63,6 @@ async function carryOut(exchange: InnerExchange, server: string, ports: GatewayP
   // Who left gets no answer on the road, and whoever waits here must not wait for ever.
   if (!exchange.answered) await exchange.respond(504, {});
 }
-
-const nothingTaken: Disposable = { [Symbol.dispose]: () => undefined };
 
 function neverAborted(): AbortSignal {
   return new AbortController().signal;

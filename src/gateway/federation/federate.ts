@@ -5,6 +5,7 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import type { Inbound } from '../../mcp/message.ts';
 import { callerOf } from '../caller-of.ts';
 import { readBody, refuse, standingOf } from '../handle.ts';
+import type { Place } from '../limits.ts';
 import type { GatewayPorts } from '../ports.ts';
 import { answerMessage } from './answer-message.ts';
 import { createAsker } from './ask-server.ts';
@@ -15,7 +16,6 @@ import { followNews } from './news.ts';
 import { resumeEvents } from './resume.ts';
 import type { FederatedSession } from './session.ts';
 import { batchSink, exchangeSink } from './sink.ts';
-import { isForOne } from './to-server.ts';
 
 /**
  * One request to all servers of an agent. What goes to a server goes the road of `handle` as a request to that server
@@ -27,24 +27,23 @@ export async function federate(
   state: FederationState,
 ): Promise<void> {
   const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
-  let place: Disposable | null = null;
+  let place: Place | null = null;
   try {
-    // 1 Identity and 2 message, as for one server.
+    // 1 Identity, 2 limits of the caller and 3 message, as for one server; the limits of servers and tools are for
+    // the roads to them.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
-    await standingOf(caller, ports);
+    place = await ports.limits.enter(await standingOf(caller, ports));
     const inbound = (seen.inbound = await readBody(exchange, ports));
+    await place.countBatch(inbound);
     // The agent may have changed while the body arrived.
     const standing = confirmStanding(caller, ports.view, ports.clock.now());
-    // 3 Session: the agent's own, whoever presents the id.
+    // 4 Session: the agent's own, whoever presents the id.
     const session = sessionFor(exchange, inbound, standing, state);
-    // 4 Limits: what goes to one server takes its place on its road; what asks many takes one for all.
-    const single = inbound?.messages.length === 1 && isForOne(inbound.messages[0]?.method ?? null);
-    place = single ? null : ports.agentLimits.enter(caller.name);
     const asking: Asking = {
       exchange,
       standing,
       ports,
-      asker: createAsker(exchange, ports, !single),
+      asker: createAsker(exchange, ports, place),
       together: state.together(),
       names: state.names.of(caller.spiffeId),
       revision: session?.revision ?? inbound?.revision ?? '',

@@ -57,6 +57,33 @@ test('A3 policy explain says what decides and which permit missed by one thing',
   assert.deepEqual([near?.mismatch, near?.nearMiss], [['principal'], true]);
 });
 
+test('T7 policy check reads the limits too, shows them, and refuses them with the line', async () => {
+  const { code, stdout } = await run('policy', 'check', examples);
+  assert.equal(code, 0);
+  assert.match(stdout, /search +agent and tool +100 calls each hour/);
+  await inFolder(async (folder) => {
+    await writeFile(join(folder, 'a.cedar'), 'permit (principal, action, resource);');
+    await writeFile(join(folder, 'limits.yaml'), 'limits:\n  - name: a\n    concurent: 1\n');
+    const wrong = await run('policy', 'check', folder);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /limits\.yaml: line 3: .*concurrent\?.*\[config_invalid\]/);
+    await rm(join(folder, 'limits.yaml'));
+    await writeFile(join(folder, 'limits.yml'), 'limits: []');
+    // Passed over, it would be limits that hold nothing.
+    const misnamed = await run('policy', 'check', folder);
+    assert.match(misnamed.stderr, /limits\.yaml, not limits\.yml.*\[config_invalid\]/);
+  });
+});
+
+test('T7 policy explain names the limits that the call counts in', async () => {
+  const files = await run('policy', 'explain', examples, '--server', 'files', '--tool', 'read_text_file');
+  assert.match(files.stdout, /limit "files-server" counts it, per everybody: 32 open/);
+  assert.doesNotMatch(files.stdout, /"search"/);
+  const web = await run('policy', 'explain', examples, '--server', 'web', '--tool', 'search', '--json');
+  const { limits } = JSON.parse(web.stdout) as { limits: string[] };
+  assert.deepEqual(limits, ['each-agent', 'each-person', 'search']);
+});
+
 test('A3 policy explain refuses arguments that are no JSON object, and two targets', async () => {
   const asked = ['policy', 'explain', examples, '--server', 'files', '--tool', 'read_text_file'];
   assert.equal((await run(...asked, '--arguments', '[]')).code, 2);

@@ -3,23 +3,28 @@ import { basename } from 'node:path';
 import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { parseJson } from '../../../kernel/parse-json.ts';
-import { compilePolicies, type PolicySet } from '../../../policy/compile-policies.ts';
 import { explain, type Finding } from '../../../policy/explain.ts';
 import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
 import type { Question } from '../../../policy/question.ts';
 import { schemaText } from '../../../policy/schema.ts';
 import { readYaml } from '../../config/read-yaml.ts';
 import { readPolicies } from '../../feed/policy-folder.ts';
+import { type PolicyRules, readPolicyFiles } from '../../feed/policy-rules.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { formatTable, printable } from '../format-table.ts';
+import { allowsText, limitsOf, limitText, perText } from '../limits-text.ts';
 
-const folder = { name: 'folder', meaning: 'the folder with *.cedar files', count: 'one' } as const;
+const folder = {
+  name: 'folder',
+  meaning: 'the folder with *.cedar files and limits.yaml',
+  count: 'one',
+} as const;
 
 /** The commands about policies; they read files only and need no authority. */
 export const policyCommands: readonly Command[] = [
   {
     path: ['policy', 'check'],
-    summary: 'Check the policies of a folder and list them',
+    summary: 'Check the policies and limits of a folder and list them',
     example: 'countersign policy check ./policies',
     flags: [],
     positionals: [folder],
@@ -73,17 +78,23 @@ export const policyCommands: readonly Command[] = [
 ];
 
 async function check(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const set = await open(input.word('folder'));
+  const { policies: set, limits } = await open(input.word('folder'));
   const policies = set.policies.map(({ id, effect, file, line }) => ({ id, effect, file, line }));
+  const rows = limits.map((rule) => ({ limit: rule.name, per: perText(rule), allows: allowsText(rule) }));
+  const tables = [
+    formatTable(['id', 'effect', 'file', 'line'], policies),
+    ...(rows.length > 0 ? [formatTable(['limit', 'per', 'allows'], rows)] : []),
+  ];
   return {
-    text: `${formatTable(['id', 'effect', 'file', 'line'], policies)}\n\nAll are valid. Version ${set.version}.`,
-    json: { version: set.version, policies },
+    text: `${tables.join('\n\n')}\n\nAll are valid. Version ${set.version}.`,
+    json: { version: set.version, policies, limits: rows },
   };
 }
 
 async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const set = await open(input.word('folder'));
+  const { policies: set, limits } = await open(input.word('folder'));
   const question = questionOf(context, input);
+  const counted = limitsOf(limits, question);
   const { decision, findings } = explain(set, question);
   const reason =
     decision.outcome === 'permit'
@@ -91,16 +102,17 @@ async function explainOne(context: CommandContext, input: CommandInput): Promise
       : `Denied (${decision.reason}): ${decision.detail}`;
   const shown = findings.filter(({ result, nearMiss }) => result !== 'does not apply' || nearMiss);
   return {
-    text: [reason, ...shown.map(findingText)].map(printable).join('\n'),
+    text: [reason, ...shown.map(findingText), ...counted.map(limitText)].map(printable).join('\n'),
     json: {
       decision: { ...decision },
+      limits: counted.map(({ name }) => name),
       findings: findings.map(({ rule, ...rest }) => ({ id: rule.id, effect: rule.effect, ...rest })),
     },
   };
 }
 
 async function runTests(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const set = await open(input.word('folder'));
+  const { policies: set } = await open(input.word('folder'));
   const file = input.word('tests');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new Fault('not_found', `The test file ${file} cannot be read.`, { cause });
@@ -133,17 +145,18 @@ function testsOf(file: string, json: JsonObject): ReturnType<typeof readPolicyTe
   }
 }
 
-async function open(path: string): Promise<PolicySet> {
+async function open(path: string): Promise<PolicyRules> {
   const files = await readPolicies(path).catch((cause: unknown) => {
+    if (cause instanceof Fault) throw cause;
     throw new Fault('not_found', `The folder ${path} cannot be read.`, { cause });
   });
-  if (files.length === 0) {
+  if (!files.some(({ name }) => name.endsWith('.cedar'))) {
     throw new Fault(
       'not_found',
       `There is no *.cedar file in ${path}; without policies everything is denied.`,
     );
   }
-  return compilePolicies(files);
+  return readPolicyFiles(files);
 }
 
 function questionOf(context: CommandContext, input: CommandInput): Question {

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openTown, type Town, until } from './deployment.ts';
+import { mutualFetch } from './mcp-clients.ts';
+
+const everything = 'permit (principal, action, resource);';
+
+/** A server whose tools answer at once (`echo`), with 1,000 octets a piece for ever (`pour`), or when told (`wait`). */
+async function openServer() {
+  const waiting = new Set<ServerResponse>();
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.once('end', () => {
+      const { id, params } = JSON.parse(body) as { id: number; params: { name: string } };
+      seen.push(params.name);
+      if (params.name === 'echo') {
+        const result = { resultType: 'complete', content: [] };
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': began\n\n');
+      waiting.add(response);
+      response.once('close', () => waiting.delete(response));
+      if (params.name === 'pour') {
+        const timer = setInterval(() => response.write(`: ${'x'.repeat(996)}\n\n`), 1);
+        response.once('close', () => clearInterval(timer));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
+    seen,
+    waiting,
+    endAll: () => waiting.forEach((response) => response.end()),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+type Fetch = ReturnType<typeof mutualFetch>;
+
+function call(town: Town, fetch: Fetch, tool = 'echo', signal: AbortSignal | null = null): Promise<Response> {
+  return fetch(town.endpoint('echo'), {
+    method: 'POST',
+    signal,
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': tool,
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 7,
+      method: 'tools/call',
+      params: {
+        name: tool,
+        arguments: {},
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    }),
+  });
+}
+
+/** A town with the server, and two agents with their ways in. */
+async function settled(settings: Record<string, number> = {}) {
+  await using opened = new AsyncDisposableStack();
+  const server = opened.use(await openServer());
+  const town = opened.use(await openTown(settings));
+  await town.addHttpServer('echo', server.url);
+  await town.addAgent('alice');
+  await town.addAgent('bob');
+  await town.permit(everything);
+  const alice = opened.use(mutualFetch(await town.issue('alice')));
+  const bob = opened.use(mutualFetch(await town.issue('bob')));
+  const held = opened.move();
+  return { server, town, alice, bob, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+async function statusOf(response: Promise<Response>): Promise<number> {
+  const { status, body } = await response;
+  await body?.cancel();
+  return status;
+}
+
+test('T7 over the limit: 429, Retry-After, a JSON-RPC error with a stable code, and a record; others pass', async () => {
+  await using place = await settled();
+  const { server, town, alice, bob } = place;
+  await town.limit('limits: [{ name: slow, per: agent, rate: { calls: 2, seconds: 60 } }]');
+  assert.equal(await statusOf(call(town, alice)), 200);
+  assert.equal(await statusOf(call(town, alice)), 200);
+  const refused = await call(town, alice);
+  assert.equal(refused.status, 429);
+  const after = Number(refused.headers.get('retry-after'));
+  assert.ok(after > 25 && after <= 30, `Retry-After: ${after}`);
+  const { jsonrpc, error } = (await refused.json()) as {
+    jsonrpc: string;
+    error: { code: number; message: string; data: { code: string } };
+  };
+  assert.deepEqual([jsonrpc, error.code, error.data], ['2.0', 429, { code: 'rate_exceeded' }]);
+  assert.match(error.message, /"slow"/);
+  assert.equal(await statusOf(call(town, bob)), 200);
+  assert.equal(server.seen.length, 3);
+  const records = (await town.events()).filter(({ type }) => type === 'call.refused');
+  assert.deepEqual(
+    records.map(({ agent, code }) => [agent, code]),
+    [['alice', 'rate_exceeded']],
+  );
+});
+
+test('T7 limits change without a restart or a lost connection, and a file that is wrong changes nothing and is told', async () => {
+  await using place = await settled();
+  const { server, town, alice } = place;
+  await town.limit('limits: [{ name: one, per: agent, concurrent: 1 }]');
+  const stream = await call(town, alice, 'wait');
+  assert.equal(await statusOf(call(town, alice)), 429);
+  const { authority } = town.deployment;
+  await writeFile(join(town.data.policies, 'limits.yaml'), 'limits: [{ name: one, concurent: 5 }]');
+  await until(() => authority.policyProblem() !== null);
+  assert.match(authority.policyProblem()?.message ?? '', /concurrent\?/);
+  assert.equal(await statusOf(call(town, alice)), 429);
+  await town.limit('limits: [{ name: one, per: agent, concurrent: 2 }]');
+  assert.equal(authority.policyProblem(), null);
+  assert.equal(await statusOf(call(town, alice)), 200);
+  assert.equal(server.waiting.size, 1);
+  server.endAll();
+  assert.match(await stream.text(), /began/);
+});
+
+test('T7 a call counts as open until its stream ends, and a client that leaves gives its place back (trap: leak per abandoned session)', async () => {
+  await using place = await settled();
+  const { server, town, alice } = place;
+  await town.limit('limits: [{ name: one, per: agent, concurrent: 1 }]');
+  for (let left = 0; left < 20; left++) {
+    const leave = new AbortController();
+    const abandoned = await call(town, alice, 'wait', leave.signal);
+    assert.equal(abandoned.status, 200);
+    assert.equal(await statusOf(call(town, alice)), 429);
+    leave.abort();
+    await until(() => town.gateway.liveCalls() === 0);
+  }
+  await until(() => server.waiting.size === 0);
+  assert.equal(await statusOf(call(town, alice)), 200);
+});
+
+test('T7 a stream ends where its budget of octets does, and the next call is refused', async () => {
+  await using place = await settled();
+  const { town, alice, bob } = place;
+  await town.limit('limits: [{ name: little, per: agent, budget: { day: { octets: 20000 } } }]');
+  const stream = await call(town, alice, 'pour');
+  let octets = 0;
+  await assert.rejects(async () => {
+    for await (const chunk of stream.body ?? []) octets += (chunk as Uint8Array).length;
+  });
+  assert.ok(octets > 10_000 && octets <= 20_000, `${octets} octets`);
+  const refused = await call(town, alice);
+  assert.equal(refused.status, 429);
+  assert.match(await refused.text(), /"budget_spent"/);
+  assert.equal(await statusOf(call(town, bob)), 200);
+  const failed = (await town.events()).filter(({ type }) => type === 'call.failed');
+  assert.deepEqual(
+    failed.map(({ code }) => code),
+    ['budget_spent'],
+  );
+});
+
+test('T7 the configuration limits every agent when there is no file', async () => {
+  await using place = await settled({ callsPerSecondPerAgent: 1 });
+  const { town, alice, bob } = place;
+  assert.equal(await statusOf(call(town, alice)), 200);
+  assert.equal(await statusOf(call(town, alice)), 200);
+  assert.equal(await statusOf(call(town, alice)), 429);
+  assert.equal(await statusOf(call(town, bob)), 200);
+});
