@@ -1,0 +1,78 @@
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernHttp,
+  type Transport as ModernTransport,
+} from '@modelcontextprotocol/client';
+import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
+import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport as LegacyTransport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { textOf } from './mcp-clients.ts';
+
+/** How a client reaches its server. */
+export type Way =
+  | { readonly kind: 'http'; readonly url: string; readonly fetch?: typeof fetch }
+  | { readonly kind: 'stdio'; readonly command: string; readonly args: string[] };
+
+/** What every SDK's client can do, in one form. */
+export interface AnyClient extends AsyncDisposable {
+  tools(): Promise<readonly string[]>;
+  call(name: string, more?: Call): Promise<string>;
+}
+
+interface Call {
+  readonly args?: Record<string, unknown>;
+  readonly onprogress?: (step: { progress: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface SdkClient {
+  readonly name: string;
+  readonly era: 'legacy' | 'modern';
+  connect(way: Way): Promise<AnyClient>;
+}
+
+export const sdkClients: readonly SdkClient[] = [
+  { name: 'v1', era: 'legacy', connect: connectLegacy },
+  { name: 'v2 by initialize', era: 'legacy', connect: (way) => connectModern(way, 'legacy') },
+  { name: 'v2 of 2026-07-28', era: 'modern', connect: (way) => connectModern(way, { pin: '2026-07-28' }) },
+];
+
+const accept = { action: 'accept', content: { go: true } } as const;
+
+async function connectLegacy(way: Way): Promise<AnyClient> {
+  const client = new LegacyClient({ name: 'v1', version: '1' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler(ElicitRequestSchema, () => accept);
+  const transport =
+    way.kind === 'http'
+      ? new LegacyHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
+      : new LegacyStdio({ command: way.command, args: way.args, stderr: 'pipe' });
+  await client.connect(transport as LegacyTransport);
+  return {
+    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+    call: async (name, { args = {}, ...options } = {}) =>
+      textOf(await client.callTool({ name, arguments: args }, undefined, options)),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+async function connectModern(way: Way, mode: 'legacy' | { pin: string }): Promise<AnyClient> {
+  const client = new ModernClient(
+    { name: 'v2', version: '1' },
+    { capabilities: { elicitation: {} }, versionNegotiation: { mode } },
+  );
+  client.setRequestHandler('elicitation/create', () => accept);
+  const transport =
+    way.kind === 'http'
+      ? new ModernHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
+      : new ModernStdio({ command: way.command, args: way.args, stderr: 'pipe' });
+  await client.connect(transport as ModernTransport);
+  return {
+    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+    call: async (name, { args = {}, ...options } = {}) =>
+      textOf(await client.callTool({ name, arguments: args }, options)),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
