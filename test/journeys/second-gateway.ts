@@ -1,0 +1,84 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { composeGateway, type RunningGateway } from '../../src/app/compose/compose-gateway.ts';
+import { configSchema, toConfig } from '../../src/app/config/config.ts';
+import type { TlsMaterial } from '../../src/http/exchange.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { encodePem } from '../../src/x509/pem.ts';
+import { buildRequest } from '../../src/x509/request.ts';
+import type { Town } from './deployment.ts';
+
+/** A gateway beside a town's own, whose clock, feed and certificate are the test's to move. */
+export interface SecondGateway extends AsyncDisposable {
+  readonly gateway: RunningGateway;
+  endpoint(server: string): string;
+  /** A new certificate with a new key; `moreRoots` are trusted besides the town's. */
+  renew(moreRoots?: string): Promise<void>;
+  /** Moves the time of day; the monotonic clock goes on as it does. */
+  shift(milliseconds: number): void;
+  /** Whether the feed's messages arrive. */
+  hears(messages: boolean): void;
+}
+
+export async function openSecondGateway(
+  town: Town,
+  settings: Record<string, number> = {},
+): Promise<SecondGateway> {
+  await using opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-second-'));
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const { authority } = town.deployment;
+  let offset = 0;
+  let listening = true;
+  const clock: Clock = { now: () => systemClock.now() + offset, monotonic: () => systemClock.monotonic() };
+  let material = await newMaterial(town);
+  const renewed: ((material: TlsMaterial) => void)[] = [];
+  const listeners = { agents: { port: 0 } };
+  const gateway = opened.use(
+    await composeGateway({
+      config: toConfig(configSchema.parse({ listeners, gateway: settings })),
+      clock,
+      trustDomain: 'example.internal',
+      identity: {
+        current: () => material,
+        onRenewed: (listener) => void renewed.push(listener),
+        [Symbol.dispose]: () => undefined,
+      },
+      auditFolder: join(folder, 'log'),
+      auditKey: authority.auditKey,
+      follow: (listener) =>
+        authority.feed.subscribe((message) => {
+          if (listening) listener(message);
+        }),
+      log: () => undefined,
+    }),
+  );
+  const held = opened.move();
+  return {
+    gateway,
+    endpoint: (server) => `${gateway.agents.url}/mcp/${server}`,
+    async renew(moreRoots = '') {
+      material = await newMaterial(town, moreRoots);
+      for (const listener of renewed) listener(material);
+    },
+    shift(milliseconds) {
+      offset += milliseconds;
+    },
+    hears(messages) {
+      listening = messages;
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+async function newMaterial(town: Town, moreRoots = ''): Promise<TlsMaterial> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'] };
+  const csr = encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: 'second' }, names));
+  const order = { name: 'second', kind: 'gateway', csr, ...names } as const;
+  const { certificate, roots } = await town.deployment.authority.issueFor(order, 'test');
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  return { certificate, key, clientAuthorities: roots + moreRoots };
+}
