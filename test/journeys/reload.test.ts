@@ -33,9 +33,11 @@ async function open(settings: Record<string, number> = {}): Promise<Place> {
   const session = await openRawSession(second.endpoint('old'), shown);
   opened.defer(() => session.close());
   let ended = false;
-  void session.streamCut.then(() => {
+  const end = async (): Promise<void> => {
+    await session.streamCut;
     ended = true;
-  });
+  };
+  void end();
   const held = opened.move();
   return {
     town,

@@ -1,13 +1,11 @@
 import {
   Client as ModernClient,
   StreamableHTTPClientTransport as ModernHttp,
-  type Transport as ModernTransport,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport as LegacyTransport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { textOf } from './mcp-clients.ts';
 
@@ -49,7 +47,7 @@ async function connectLegacy(way: Way): Promise<AnyClient> {
     way.kind === 'http'
       ? new LegacyHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
       : new LegacyStdio({ command: way.command, args: way.args, stderr: 'pipe' });
-  await client.connect(transport as LegacyTransport);
+  await client.connect(transport);
   return {
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, { args = {}, ...options } = {}) =>
@@ -68,7 +66,7 @@ async function connectModern(way: Way, mode: 'legacy' | { pin: string }): Promis
     way.kind === 'http'
       ? new ModernHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
       : new ModernStdio({ command: way.command, args: way.args, stderr: 'pipe' });
-  await client.connect(transport as ModernTransport);
+  await client.connect(transport);
   return {
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, { args = {}, ...options } = {}) =>

@@ -63,10 +63,9 @@ describe('T3 U2 the official SDKs 1.x and 2.x as clients and servers', () => {
     'the bridge over stdio': async (server) => ({
       kind: 'stdio',
       command: process.execPath,
-      args: [
-        ...[program, 'bridge', '--gateway', town.endpoint(server), '--authority', town.authorityUrl],
-        ...['--agent', 'ci-bot', '--state', state],
-      ],
+      args: `${program} bridge --agent ci-bot --state ${state}`
+        .split(' ')
+        .concat(['--gateway', town.endpoint(server), '--authority', town.authorityUrl]),
     }),
     'the bridge over loopback HTTP': async (server, opening) => {
       const { face } = opening.use(await bridge(server));
