@@ -88,7 +88,7 @@ function derive(passphrase: string, salt: Uint8Array, cost: number): Promise<Buf
   if (passphrase === '') {
     throw new Fault('passphrase_required', 'This key is kept encrypted and no passphrase was given.');
   }
-  const options = { N: cost, r: blockSize, p: 1, maxmem: 256 * cost * blockSize };
+  const options = { N: cost, r: blockSize, p: 1, maxmem: 256 * Math.max(cost, 1024) * blockSize };
   return new Promise((resolve, reject) => {
     // NFC: the same passphrase typed on two keyboards must give the same octets.
     scrypt(passphrase.normalize('NFC'), salt, 32, options, (error, key) =>

@@ -36,15 +36,22 @@ export interface InitOrder {
   readonly clock: Clock;
 }
 
+/** What was made. */
+export type InitResult = {
+  readonly trustDomain: string;
+  readonly rootFingerprint: string;
+  readonly adminHours: number;
+  /** What a person should know of an imported root. */
+  readonly notes: readonly string[];
+};
+
 const adminHours = 24;
 
 /**
  * Makes an authority: everything in a staging folder first, then one rename, so that a crash leaves either nothing or
  * the whole. Throws Fault `authority_exists`, `state_damaged`.
  */
-export async function initAuthority(
-  order: InitOrder,
-): Promise<{ trustDomain: string; rootFingerprint: string; adminHours: number }> {
+export async function initAuthority(order: InitOrder): Promise<InitResult> {
   await refuseExisting(order.data);
   const offline = order.imported === null && order.rootKeyFile !== order.data.rootKey;
   if (offline) await refuseRootKeyFile(order.rootKeyFile, order.data);
@@ -55,13 +62,26 @@ export async function initAuthority(
     const root = await writeAuthority(staging, order, passphrase);
     await writeFirstAdmin(staging, order, passphrase);
     await putInPlace(staging, order.data);
-    return { trustDomain: order.trustDomain, rootFingerprint: fingerprintOf(root), adminHours };
+    return {
+      trustDomain: order.trustDomain,
+      rootFingerprint: fingerprintOf(root),
+      adminHours,
+      notes: notesOn(root),
+    };
   } catch (error) {
     await rm(staging.folder, { recursive: true, force: true });
     // The key of a root that never came to be; the file was not there before.
     if (offline) await rm(order.rootKeyFile, { force: true });
     throw error;
   }
+}
+
+// RFC 5280 §4.2.1.3 wants key usage in a CA certificate; `openssl req -x509` leaves it out.
+function notesOn(root: Certificate): readonly string[] {
+  if (root.keyUsage.length > 0) return [];
+  return [
+    'The root has no key usage extension. Verifiers in a strict mode (openssl verify -x509_strict, Python 3.13 and newer) refuse every chain that ends in it; others accept it.',
+  ];
 }
 
 /** Only an empty folder makes room: whatever another process puts there meanwhile stays. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
-import { openAuditLog } from '../../audit/log.ts';
+import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Issuer } from '../../ca/issuer.ts';
 import { openKey } from '../../ca/key-file.ts';
@@ -16,7 +16,8 @@ import { parseJson } from '../../kernel/parse-json.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
-import { openPolicyFolder } from '../feed/policy-folder.ts';
+import type { PolicyFile } from '../feed/feed-message.ts';
+import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
 import { openStore } from '../store/open-store.ts';
 import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
@@ -48,6 +49,9 @@ export async function openAuthority(options: {
     readIssuer(data, trustDomain, passphrase),
     readKey(data.auditKey, passphrase),
   ]);
+  const missing = options.state === 'new' ? 'create' : 'refuse';
+  const store = opened.use(await openStore({ file: data.database, clock, missing }));
+  // After everything that may refuse: it writes that it was opened.
   const origin = `${trustDomain}/authority`;
   const audit = opened.use(
     await openAuditLog({
@@ -59,24 +63,8 @@ export async function openAuthority(options: {
       throw namingLog(data.authorityLog, error);
     }),
   );
-  const store = opened.use(await openStore({ file: data.database, clock }));
   const policies = opened.use(
-    await openPolicyFolder({
-      folder: data.policies,
-      onLoaded: (files) => {
-        feed.publishPolicies(files);
-        log(
-          `Policies in force: ${files.map((file) => file.name).join(', ') || 'none; nothing is permitted'}.`,
-        );
-        audit.append({ type: 'policy.loaded', files: files.map((file) => file.name) }).catch(() => undefined);
-      },
-      onRefused: (fault) => {
-        log(`The changed policies are not in force: ${fault.message}`);
-        audit
-          .append({ type: 'policy.refused', code: fault.code, reason: fault.message })
-          .catch(() => undefined);
-      },
-    }),
+    await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
   const feed = opened.use(createLocalFeed(store, policies.current));
   const ca: CertificateAuthority = {
@@ -94,6 +82,31 @@ export async function openAuthority(options: {
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** The policy folder, with every change told to the gateways, to the log and to a person. */
+function openPolicies(options: {
+  readonly data: DataFolder;
+  readonly audit: AuditLog;
+  readonly log: (line: string) => void;
+  readonly publish: (files: readonly PolicyFile[]) => void;
+}): Promise<PolicyFolder> {
+  const { data, audit, log, publish } = options;
+  return openPolicyFolder({
+    folder: data.policies,
+    onLoaded: (files) => {
+      publish(files);
+      const names = files.map((file) => file.name);
+      log(`Policies in force: ${names.join(', ') || 'none; nothing is permitted'}.`);
+      audit.append({ type: 'policy.loaded', files: names }).catch(() => undefined);
+    },
+    onRefused: (fault) => {
+      log(`The changed policies are not in force: ${fault.message}`);
+      audit
+        .append({ type: 'policy.refused', code: fault.code, reason: fault.message })
+        .catch(() => undefined);
+    },
+  });
 }
 
 async function readMarker(data: DataFolder): Promise<string> {
@@ -114,7 +127,7 @@ async function readMarker(data: DataFolder): Promise<string> {
         `There is no authority in ${data.folder}. Make one with: countersign init`,
       );
     }
-    if (error.code.startsWith('malformed') || error.code.startsWith('json')) {
+    if (/^(malformed|json|invalid_input|too_large)/.test(error.code)) {
       throw new Fault('state_damaged', `${data.marker} cannot be read. Restore the folder from a backup.`, {
         cause: error,
       });
@@ -158,6 +171,12 @@ async function readIssuer(data: DataFolder, trustDomain: string, passphrase: str
   const intermediate = await readPem(data.intermediateCertificate);
   const root = await readPem(data.rootCertificate);
   checkChain(intermediate, root, data);
+  if (!intermediate.permittedUris?.includes(trustDomain)) {
+    throw new Fault(
+      'state_damaged',
+      `${data.marker} names the trust domain ${JSON.stringify(trustDomain)}, which ${data.intermediateCertificate} is not for. Restore the folder from a backup.`,
+    );
+  }
   const key = signingKey(await readKey(data.intermediateKey, passphrase));
   if (!intermediate.publicKey.equals(key.publicKey)) {
     throw new Fault(
@@ -187,10 +206,13 @@ async function readKey(file: string, passphrase: string): Promise<KeyObject> {
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     if (error.code === 'not_found') throw lost(file, error);
-    if (error.code === 'state_damaged') {
-      throw new Fault('state_damaged', `${file}: ${error.message}`, { cause: error });
+    if (error.code === 'invalid_input') {
+      throw new Fault('state_damaged', `${error.message} Restore the folder from a backup.`, {
+        cause: error,
+      });
     }
-    throw error;
+    if (error.code === 'file_mode' || error.code === 'unavailable') throw error;
+    throw new Fault(error.code, `${file}: ${error.message}`, { cause: error });
   }
 }
 

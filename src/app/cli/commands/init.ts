@@ -80,13 +80,15 @@ async function init(context: CommandContext, input: CommandInput): Promise<Comma
     passphrase: () => readPassphrase(context, input, { confirm: true }),
     clock: context.clock,
   });
+  const where = 'folder' in input.given ? ` --folder ${input.must('folder')}` : '';
   return {
     text: [
       `The authority of ${made.trustDomain} is in ${data.folder}.`,
       `Root fingerprint: ${made.rootFingerprint}`,
+      ...made.notes.map((note) => `Note: ${note}`),
       `Admin certificate for the first ${made.adminHours} hours: ${data.admin}`,
       '',
-      'Nothing is permitted yet. Next:',
+      `Nothing is permitted yet. Next${where === '' ? '' : `, each with${where}`}:`,
       '  countersign server add …    an MCP server to protect',
       '  countersign agent add …     who may be let in',
       `  ${data.policies}/*.cedar    what they may do`,

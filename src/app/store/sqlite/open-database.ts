@@ -29,6 +29,7 @@ export async function openDatabase(options: {
   const { file, clock } = options;
   try {
     const found = await stat(file).catch(ignoreMissing);
+    if (found && !found.isFile()) throw damaged(file);
     if (found) refuseWideMode(file, found.mode);
     else if (options.missing === 'create') await createDatabase(file);
     else
