@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readPrivateFile, writeDurably } from './durable-file.ts';
+import { readPrivateFile, readTextFile, writeDurably } from './durable-file.ts';
 
 test('a file written durably is whole, private, and leaves nothing beside it', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
@@ -28,4 +28,21 @@ test('refuses a private file that others can open', {
   await symlink(path, join(folder, 'link'));
   await assert.rejects(readPrivateFile(join(folder, 'link')), { code: 'file_mode' });
   await assert.rejects(readPrivateFile(join(folder, 'none')), { code: 'not_found' });
+});
+
+test('bad input: a file that is missing, a folder, below a file or far too long is told as such', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
+  try {
+    const file = join(folder, 'file');
+    await writeFile(file, 'text', { mode: 0o600 });
+    for (const read of [readPrivateFile, readTextFile]) {
+      await assert.rejects(read(join(folder, 'none')), { code: 'not_found' });
+      await assert.rejects(read(join(file, 'below')), { code: 'not_found' });
+      await assert.rejects(read(folder), { code: 'invalid_input' });
+      await assert.rejects(read('/dev/zero'), { code: 'too_large' });
+    }
+    assert.equal(await readTextFile(file), 'text');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -39,6 +39,12 @@ test('U9 a backup of an authority at work restores to one that knows every certi
     assert.deepEqual((await verifyAuditLog(log)).firstBroken, null);
   }
 
+  const kept = await readdir(target);
+  assert.ok(!kept.includes('admin'), "the administrator's key is not encrypted, and not in a backup");
+  const added = join(target, 'policies', 'zz-added.cedar');
+  await writeFile(added, 'permit (principal, action, resource);');
+  await assert.rejects(restore(target, dataFolder(join(folder, 'other'))), isFault('state_damaged'));
+  await rm(added);
   const name = (await readdir(join(target, 'authority-log'))).find((file) => file.endsWith('.jsonl')) ?? '';
   const changed = join(target, 'authority-log', name);
   await writeFile(changed, (await readFile(changed, 'utf8')).replace('ci-bot', 'ci-bat'));
