@@ -16,7 +16,7 @@ export interface HttpServer extends AsyncDisposable {
 /** The official SDK 1.x as a server: sessions, GET stream, requests from the server. */
 export async function openLegacyServer(): Promise<HttpServer> {
   const sessions = new Map<string, StreamableHTTPServerTransport>();
-  return await open(async (request, response, body) => {
+  return await openHttpServer(async (request, response, body) => {
     const id = request.headers['mcp-session-id'];
     let transport = typeof id === 'string' ? sessions.get(id) : undefined;
     if (!transport) {
@@ -78,14 +78,15 @@ export async function openModernServer(): Promise<HttpServer> {
     return server;
   });
   const handle = toNodeHandler(handler);
-  return await open((request, response, body) =>
+  return await openHttpServer((request, response, body) =>
     handle(request as Parameters<typeof handle>[0], response, body),
   );
 }
 
-type Handle = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
+export type Handle = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
 
-async function open(handle: Handle): Promise<HttpServer> {
+/** Serves what a function answers; bodies of requests are read for it. */
+export async function openHttpServer(handle: Handle): Promise<HttpServer> {
   const seen: { body: string; headers: Record<string, unknown> }[] = [];
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];

@@ -7,6 +7,7 @@ import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { type Operation, operation } from './operation.ts';
+import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
 /** A dotted common name is a DNS name to OpenSSL, which the name constraints of the intermediate then refuse. */
@@ -65,14 +66,20 @@ export const operations: readonly Operation[] = [
     'server.add',
     true,
     z.strictObject({ definition: z.unknown(), replace: z.boolean().default(false) }),
-    async (authority, input) =>
-      plain(await authority.putServer(readServerDefinition(input.definition as Json), input.replace)),
+    async (authority, input) => {
+      const added = await authority.putServer(readServerDefinition(input.definition as Json), input.replace);
+      return plain(withOffer(added, await authority.store.servers.list()));
+    },
   ),
-  operation('server.list', false, nothing, async ({ store }) => plain(await store.servers.list())),
+  operation('server.list', false, nothing, async ({ store }) => {
+    const servers = await store.servers.list();
+    return plain(servers.map((server) => withOffer(server, servers)));
+  }),
   operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {
-    const server = await store.servers.find(input.name);
-    if (!server) throw unknown('MCP server', input.name, await store.servers.list());
-    return plain(server);
+    const servers = await store.servers.list();
+    const server = servers.find((one) => one.name === input.name);
+    if (!server) throw unknown('MCP server', input.name, servers);
+    return plain(withOffer(server, servers));
   }),
   operation('server.remove', true, z.strictObject({ name }), async (authority, input) => {
     const known = await authority.store.servers.list();

@@ -9,6 +9,7 @@ import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { refuseLookAlike } from '../admin/server-offer.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
@@ -68,6 +69,7 @@ export function administered(parts: Parts): Acts {
       return record;
     },
     async putServer(definition, replace) {
+      refuseLookAlike(definition.name, await store.servers.list());
       await store.servers.put(definition, clock.now(), { replace });
       await audit.append({ type: replace ? 'server.changed' : 'server.added', name: definition.name });
       return definition;

@@ -38,6 +38,8 @@ export async function answerMessage(asking: Asking, message: Message, answering:
       await askAll(asking, message, answering);
     }
   } catch (error) {
+    // What was begun has its records; who left is told nothing.
+    if (asking.exchange.closed.aborted) return;
     await refuseMessage(asking, message, answering, toFault(error));
   }
 }

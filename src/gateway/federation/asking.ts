@@ -7,6 +7,7 @@ import type { GatewayPorts } from '../ports.ts';
 import type { Asker } from './ask-server.ts';
 import type { InnerAnswer } from './inner-exchange.ts';
 import type { NameTable } from './name-table.ts';
+import type { Patience } from './patience.ts';
 import { type FederatedSession, placeHeaders } from './session.ts';
 import type { Wording } from './to-agent.ts';
 
@@ -19,6 +20,7 @@ export interface Asking {
   /** The servers that are offered together, in order. */
   readonly together: readonly string[];
   readonly names: NameTable;
+  readonly patience: Patience;
   /** The revision that the agent speaks. */
   readonly revision: string;
   /** The session of the legacy era; null for a modern request. */

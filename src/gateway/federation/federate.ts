@@ -46,6 +46,7 @@ export async function federate(
       asker: createAsker(exchange, ports, place),
       together: state.together(),
       names: state.names.of(caller.spiffeId),
+      patience: state.patience,
       revision: session?.revision ?? inbound?.revision ?? '',
       session,
     };

@@ -2,6 +2,7 @@ import type { Exchange } from '../../http/exchange.ts';
 import { separateServers } from './exposed-names.ts';
 import { federate } from './federate.ts';
 import { createNameTables, type NameTables } from './name-tables.ts';
+import { createPatience, type Patience } from './patience.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import type { StateSeal } from './state-seal.ts';
 import { createWatchers, type Watchers } from './watchers.ts';
@@ -40,6 +41,7 @@ export interface FederationState {
   readonly names: NameTables;
   readonly sessions: Sessions;
   readonly watchers: Watchers;
+  readonly patience: Patience;
   /** The servers that are offered together, in order. */
   together(): readonly string[];
 }
@@ -66,7 +68,8 @@ export function createFederation(ports: GatewayPorts): Federation {
     }
     return together;
   };
-  const state: FederationState = { names, sessions, watchers, together: look };
+  const patience = createPatience(clock, federation.limits.listMilliseconds);
+  const state: FederationState = { names, sessions, watchers, patience, together: look };
   return {
     handle: (exchange) => federate(exchange, ports, state),
     review() {

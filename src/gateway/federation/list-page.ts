@@ -23,6 +23,8 @@ export interface PageWanted {
   /** The list request, whose id and metadata are used. */
   readonly message: Message;
   readonly row: ListRow;
+  /** How long to wait for it, in milliseconds. */
+  readonly milliseconds: number;
   /** Ends the asking when the agent no longer wants the list. */
   readonly signal: AbortSignal;
 }
@@ -53,6 +55,7 @@ export async function pageOf(asking: Asking, wanted: PageWanted): Promise<Page> 
     if (failed instanceof AnswerFault && failed.rpc === -32601) return none;
     const detail = `${row.member} of ${server} are missing: ${failed.message}`;
     asking.ports.federation.log(`${row.method} of all servers: ${detail}`);
+    if (failed.code !== 'denied') asking.session?.listener?.missed(server);
     return { ...none, ttl: 0, leftOut: { server, code: failed.code, detail }, failed };
   }
 }
@@ -61,10 +64,12 @@ const keptForEver = Number.MAX_SAFE_INTEGER;
 
 /** The server's own page, or null when it has no such list. */
 async function askPage(asking: Asking, wanted: PageWanted): Promise<JsonObject | null> {
-  const { server, cursor, message, row } = wanted;
-  const milliseconds = asking.ports.federation.limits.listMilliseconds;
+  const { server, cursor, message, row, milliseconds } = wanted;
+  const { patience } = asking;
+  const { spiffeId } = asking.standing.caller;
   const overdue = new AbortController();
   const timer = setTimeout(() => {
+    patience.missed(spiffeId, server);
     overdue.abort(new Fault('upstream_timeout', `it did not answer within ${milliseconds} ms`));
   }, milliseconds);
   const signal = AbortSignal.any([overdue.signal, wanted.signal]);
@@ -74,7 +79,9 @@ async function askPage(asking: Asking, wanted: PageWanted): Promise<JsonObject |
     if (place && place.capabilities[row.capability] === undefined) return null;
     const { cursor: _, ...params } = message.params;
     const asked = { ...message.value, params: cursor === null ? params : { ...params, cursor } };
-    return await waitFor(readPage(asking, wanted, asked, signal), signal);
+    const result = await waitFor(readPage(asking, wanted, asked, signal), signal);
+    patience.answered(spiffeId, server);
+    return result;
   } finally {
     clearTimeout(timer);
   }

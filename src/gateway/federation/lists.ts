@@ -25,7 +25,10 @@ export async function mergeList(asking: Asking, message: Message, signal: AbortS
   const row = rowOf(message.method);
   const cursors = cursorsOf(asking, row, message.params['cursor']);
   const pages = await Promise.all(
-    cursors.map(async ([server, cursor]) => await pageOf(asking, { server, cursor, message, row, signal })),
+    cursors.map(async ([server, cursor]) => {
+      const milliseconds = asking.patience.with(asking.standing.caller.spiffeId, server);
+      return await pageOf(asking, { server, cursor, message, row, milliseconds, signal });
+    }),
   );
   const leftOut = pages.flatMap((page) => page.leftOut ?? []);
   return {
@@ -50,10 +53,13 @@ export async function readNames(asking: Asking, kind: NamedKind, server: string,
   const params = envelopeOf(on.params);
   const value = { jsonrpc: '2.0', id: on.id, method, params };
   const message: Message = { ...on, method, params, value, target: { kind: 'server' }, arguments: {} };
+  const row = rowOf(method);
+  // The agent waits for this server alone, so it may take its time.
+  const milliseconds = 10 * asking.ports.federation.limits.listMilliseconds;
   const signal = new AbortController().signal;
   let cursor: string | null = null;
   for (let read = 0; read < mostPages; read++) {
-    const page: Page = await pageOf(asking, { server, cursor, message, row: rowOf(method), signal });
+    const page: Page = await pageOf(asking, { server, cursor, message, row, milliseconds, signal });
     if (page.failed) throw page.failed;
     cursor = page.next;
     if (cursor === null) return;

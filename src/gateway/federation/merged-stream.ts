@@ -7,8 +7,8 @@ export interface MergedStream {
   send(event: Partial<SseEvent>): Promise<void>;
   /** Follows a server until `follow` is done or the stream ends; does nothing while the server is followed already. */
   attach(server: string, follow: (signal: AbortSignal) => Promise<void>): void;
-  /** Stops following every server that is not among these. Returns whether one was. */
-  keep(servers: ReadonlySet<string>): boolean;
+  /** Stops following every server that is not among these. `serverOf` tells the server of what is followed. */
+  keep(servers: ReadonlySet<string>, serverOf?: (followed: string) => string): void;
   /** Ends it from our side. */
   close(): void;
   /** Resolves when it has ended or the agent is gone. */
@@ -58,15 +58,12 @@ export function createMergedStream(
           if (followed.get(server) === following) followed.delete(server);
         });
     },
-    keep(servers) {
-      let stopped = false;
-      for (const [server, following] of followed) {
-        if (servers.has(server)) continue;
-        followed.delete(server);
+    keep(servers, serverOf = (name) => name) {
+      for (const [name, following] of followed) {
+        if (servers.has(serverOf(name))) continue;
+        followed.delete(name);
         following.abort(gone());
-        stopped = true;
       }
-      return stopped;
     },
   };
 }

@@ -30,12 +30,17 @@ export async function followNews(
     asking,
     changed: (now) => {
       const servers = new Set(serversFor(now, 'initialize'));
-      stream.keep(servers);
+      stream.keep(servers, (name) => name.replace('missed ', ''));
       for (const place of session.places) if (!servers.has(place.server)) session.leave(place);
       for (const data of anyListChanged()) stream.send({ event: 'message', data }).catch(() => undefined);
     },
   };
-  const listener = { opened: follow, closed: stream.close };
+  const missed = (server: string): void => {
+    stream.attach(`missed ${server}`, (signal) =>
+      keepFollowing(async () => await reach(asking, session, server, stream), signal),
+    );
+  };
+  const listener = { opened: follow, missed, closed: stream.close };
   session.listener = listener;
   const watching = watchers.enter(watcher);
   try {
@@ -48,6 +53,22 @@ export async function followNews(
     watching[Symbol.dispose]();
     if (session.listener === listener) session.listener = null;
   }
+}
+
+/** Tries to reach a server that a list was given without; once it is there, the lists have changed. */
+async function reach(
+  asking: Asking,
+  session: FederatedSession,
+  server: string,
+  stream: MergedStream,
+): Promise<Following> {
+  try {
+    await session.place(server, asking.asker);
+  } catch {
+    return { heard: false, retry: null };
+  }
+  for (const data of anyListChanged()) await stream.send({ event: 'message', data });
+  return 'never';
 }
 
 /** One GET at one server, from the event it was last heard at. */

@@ -26,14 +26,16 @@ export async function relayOne(answer: InnerAnswer, sink: Sink, interpreter: Int
     await sink.whole(status, headers, isJson ? interpretWhole(body, interpreter) : body);
     return;
   }
+  let begun = false;
   try {
     for await (const event of eventsOf(body)) {
       const data = event.data === null ? null : interpretText(event.data, interpreter);
+      begun = true;
       await sink.event({ ...event, data, id: event.id === null ? null : sealEvent(event.id, interpreter) });
     }
     await sink.end();
   } catch (error) {
-    sink.abort();
+    if (begun) sink.abort();
     throw error;
   }
 }

@@ -23,6 +23,8 @@ export type Running = { readonly server: string } | { readonly stop: (reason: Fa
 /** The hub that takes in the news of servers while a stream of the client is open. */
 export interface PlaceListener {
   opened(place: Place): void;
+  /** A list had to be given without a server: when it can be reached, the lists have changed. */
+  missed(server: string): void;
   /** The session was ended. */
   closed(): void;
 }

@@ -53,8 +53,10 @@ export const serverCommands: readonly Command[] = [
     async run(context, input) {
       const order = { definition: definitionOf(input), replace: input.on('replace') };
       const json = await administer(context, input, 'server.add', order);
+      const { together } = json as { together?: { reason?: string | null } };
+      const apart = together?.reason ? ` It is offered at /mcp/<name> only: ${together.reason}.` : '';
       return {
-        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it.`,
+        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it.${apart}`,
         json,
       };
     },

@@ -1,0 +1,103 @@
+import type { Town } from './deployment.ts';
+import { mutualFetch } from './mcp-clients.ts';
+
+/** The JSON-RPC answer to a request, with the status it came with. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly session: string | null;
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly error: {
+    readonly code: number;
+    readonly message: string;
+    readonly data?: { code?: string };
+  } | null;
+}
+
+type Params = Readonly<Record<string, unknown>>;
+
+/** An agent that writes its own messages to the endpoint of all servers. */
+export interface RawAgent extends AsyncDisposable {
+  /** A request of 2026-07-28. */
+  modern(method: string, params?: Params): Promise<RawAnswer>;
+  /** A request of 2025-11-25; `session` is null for `initialize`. */
+  legacy(session: string | null, method: string, params?: Params): Promise<RawAnswer>;
+  /** A session of its own. */
+  initialize(): Promise<string>;
+  /** Any other exchange. */
+  fetch(init: { method: string; headers?: Record<string, string>; body?: string }): Promise<Response>;
+}
+
+const both = 'application/json, text/event-stream';
+const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
+
+export async function rawAgent(town: Town, name: string): Promise<RawAgent> {
+  await town.addAgent(name);
+  const fetch = mutualFetch(await town.issue(name));
+  const url = `${town.gateway.agents.url}/mcp`;
+  let ids = 0;
+  const legacy: RawAgent['legacy'] = async (session, method, params = {}) => {
+    const headers: Record<string, string> = { 'content-type': 'application/json', accept: both };
+    if (session !== null) headers['mcp-session-id'] = session;
+    if (session !== null) headers['mcp-protocol-version'] = '2025-11-25';
+    const body = JSON.stringify({ jsonrpc: '2.0', id: ++ids, method, params });
+    return await read(await fetch(url, { method: 'POST', headers, body }), ids);
+  };
+  return {
+    legacy,
+    async modern(method, params = {}) {
+      const named = params['name'] ?? params['uri'] ?? params['taskId'];
+      const mirrors = /^(tools\/call|prompts\/get|resources\/read|tasks\/(get|update|cancel))$/.test(method);
+      const body = {
+        jsonrpc: '2.0',
+        id: ++ids,
+        method,
+        params: {
+          ...params,
+          _meta: {
+            'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+            'io.modelcontextprotocol/clientCapabilities': capabilities,
+          },
+        },
+      };
+      const headers: Record<string, string> = {
+        'content-type': 'application/json',
+        accept: both,
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': method,
+        ...(mirrors && typeof named === 'string' ? { 'mcp-name': encode(named) } : {}),
+      };
+      return await read(await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }), ids);
+    },
+    async initialize() {
+      const hello = {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        clientInfo: { name: 'raw', version: '1' },
+      };
+      const { session } = await legacy(null, 'initialize', hello);
+      if (session === null) throw new Error('no session was given');
+      return session;
+    },
+    fetch: (init) => fetch(url, init),
+    [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),
+  };
+}
+
+function encode(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  return `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
+
+async function read(response: Response, id: number): Promise<RawAnswer> {
+  const text = await response.text();
+  const messages = response.headers.get('content-type')?.startsWith('text/event-stream')
+    ? [...text.matchAll(/^data: (.+)$/gm)].map(([, data]) => JSON.parse(data ?? 'null') as Params)
+    : [text === '' ? {} : (JSON.parse(text) as Params)];
+  const answer = messages.find((message) => message['id'] === id) ?? messages.at(-1) ?? {};
+  return {
+    status: response.status,
+    session: response.headers.get('mcp-session-id'),
+    result: (answer['result'] ?? null) as RawAnswer['result'],
+    error: (answer['error'] ?? null) as RawAnswer['error'],
+  };
+}
