@@ -132,7 +132,7 @@ test('law 5 a task is its agent’s on every verb, in both eras, and goes back t
   const { owner, thief, servers } = place;
   const made = await owner.modern('tools/call', { name: 'second__act', arguments: { task: true } });
   const taskId = String(made.result?.['taskId']);
-  assert.equal((made.result?.['task'] as Params)['taskId'], taskId);
+  assert.equal(((made.result?.['task'] ?? {}) as Params)['taskId'], taskId);
   assert.ok(!Buffer.from(taskId, 'base64url').toString().includes('raw'));
   for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
     await refused(() => thief.modern(method, { taskId }), servers, `stolen for ${method}`);
@@ -157,8 +157,15 @@ test('law 5 a session at all servers is its agent’s on every verb (trap: sessi
   assert.equal((await owner.legacy(session, 'tools/list')).status, 200);
   const before = servers.map(({ asked }) => asked.length);
   const verbs = [
-    ...['ping', 'tools/list', 'prompts/list', 'resources/list', 'logging/setLevel', 'tasks/list'],
-    ...['notifications/initialized', 'notifications/cancelled', 'no/such/method'],
+    'ping',
+    'tools/list',
+    'prompts/list',
+    'resources/list',
+    'logging/setLevel',
+    'tasks/list',
+    'notifications/initialized',
+    'notifications/cancelled',
+    'no/such/method',
   ];
   for (const method of verbs) {
     assert.equal((await thief.legacy(session, method, {})).status, 404, method);

@@ -56,12 +56,22 @@ async function resolve(
 ): Promise<RealName> {
   const server = asking.together.find((each) => exposed.startsWith(each + delimiter));
   if (server === undefined) throw unknownName(exposed);
-  if (!asking.names.find(kind, exposed)) await readNames(asking, kind, server, message);
+  if (!asking.names.find(kind, exposed)) await lookFor(asking, kind, server, message);
   const entry = asking.names.find(kind, exposed);
   if (!entry) throw notOffered(asking, server, exposed, message);
   if (entry.refused === null) return entry.real;
   const detail = `${JSON.stringify(exposed)} is not used with all servers: ${entry.refused}. It can be called at /mcp/${server}.`;
   throw new NameFault('name_refused', detail, named(entry.real, message));
+}
+
+/** Reads the names of a server again; one whose list the agent may not see has none. */
+async function lookFor(asking: Asking, kind: NamedKind, server: string, message: Message): Promise<void> {
+  try {
+    await readNames(asking, kind, server, message);
+  } catch (error) {
+    const { code } = toFault(error);
+    if (code !== 'denied' && code !== 'policy_error') throw error;
+  }
 }
 
 /** Why a name of a server is not in its list: most often because policy lets the agent not see it. */

@@ -32,10 +32,17 @@ test('T5 two names that look alike are both refused, on one page and across page
   assert.equal(told.get('other')?.refused, null);
   table.take(page(['read', 'other']));
   assert.equal(table.find('tool', 'files__read')?.refused, null);
-  table.take(page(['read'], { last: false }));
-  table.take(page(['rеad'], { cursor: '2' }));
-  assert.notEqual(table.find('tool', 'files__read')?.refused, null);
-  assert.notEqual(table.find('tool', 'files__rеad')?.refused, null);
+  table.take(page(['read_file'], { last: false }));
+  table.take(page(['read-file'], { cursor: '2' }));
+  assert.notEqual(table.find('tool', 'files__read_file')?.refused, null);
+  assert.notEqual(table.find('tool', 'files__read-file')?.refused, null);
+});
+
+test('T5 a name that deceives by itself is refused alone and takes no honest one along', () => {
+  const told = createNameTable().take(page(['read', 'rеad', 'read\u200b']));
+  assert.equal(told.get('read')?.refused, null);
+  assert.notEqual(told.get('rеad')?.refused, null);
+  assert.notEqual(told.get('read\u200b')?.refused, null);
 });
 
 test('T5 a name that a server gives to two things is refused; a page that is read again is not a second thing', () => {

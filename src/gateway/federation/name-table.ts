@@ -124,7 +124,10 @@ class Shelf {
       pass: 0,
     };
     this.#rows.set(exposed, row);
-    this.#alike.set(skeleton, (this.#alike.get(skeleton) ?? new Set()).add(exposed));
+    // A name that deceives by itself is refused by itself: it takes no honest one along.
+    if (row.problem === null) {
+      this.#alike.set(skeleton, (this.#alike.get(skeleton) ?? new Set()).add(exposed));
+    }
     return row;
   }
 
