@@ -80,6 +80,8 @@ const passedOn = [
   'denied',
   'policy_error',
   'limit_reached',
+  'rate_exceeded',
+  'budget_spent',
   'server_unknown',
   'session_unknown',
   'upstream_unreachable',
