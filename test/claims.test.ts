@@ -4,19 +4,24 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
-const page = readFileSync(join(root, 'docs/claims.md'), 'utf8');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
 
-test('every claim names a test or a command that exists', () => {
-  const rows = [...page.matchAll(/^\| (?!claim|-)(.+?) \| (.+?) \|$/gm)];
-  assert.ok(rows.length >= 15, 'the table was not found');
-  const missing = rows.flatMap(([, claim = '', shown = '']) =>
-    isShown(shown) ? [] : [`${claim}: ${shown}`],
-  );
-  assert.deepEqual(missing, []);
-});
+for (const { page, least } of [
+  { page: 'claims.md', least: 15 },
+  { page: 'traps.md', least: 20 },
+]) {
+  test(`every row of docs/${page} names a test or a command that exists`, () => {
+    const text = readFileSync(join(root, 'docs', page), 'utf8');
+    const rows = [...text.matchAll(/^\| (?!claim|trap \||-)(.+?) \| (.+?) \|$/gm)];
+    assert.ok(rows.length >= least, 'the table was not found');
+    const missing = rows.flatMap(([, claim = '', shown = '']) =>
+      isShown(shown) ? [] : [`${claim}: ${shown}`],
+    );
+    assert.deepEqual(missing, []);
+  });
+}
 
 function isShown(text: string): boolean {
   const command = /^`npm (?:run )?([a-z:]+)/.exec(text)?.[1];

@@ -108,7 +108,7 @@ function question(
       arguments: given,
       time: circumstances.time,
       address: circumstances.address,
-      profile: caller.kind,
+      profile: standing.profile,
       binding: 'certificate',
     },
   };

@@ -37,6 +37,7 @@ export async function standingOf(
     trustDomain,
     agent: () => record,
     serialStatus: () => 'good',
+    profileOf: () => 'agent',
     fresh: () => true,
   };
   const caller = identify(certificate.der, { trustDomain, kinds: ['agent'] });

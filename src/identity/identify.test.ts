@@ -62,6 +62,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     trustDomain: 'example.internal',
     agent: (name) => (name === 'ci-bot' ? record : null),
     serialStatus: () => 'good',
+    profileOf: () => 'agent',
     fresh: () => true,
     ...changes,
   };
@@ -210,6 +211,12 @@ test('I7 asks the view about the serial and the octets of this caller', () => {
   });
   confirmStanding(caller, watching, noon);
   assert.deepEqual(asked, [caller.serial, caller.thumbprint]);
+});
+
+test('I2 an ephemeral certificate has the profile that is on record, which it does not show itself', () => {
+  const caller = identify(certificate(), context);
+  assert.equal(confirmStanding(caller, view(), noon).profile, 'agent');
+  assert.equal(confirmStanding(caller, view({ profileOf: () => 'ephemeral' }), noon).profile, 'ephemeral');
 });
 
 test('I2 a gateway, a server and an administrator have a standing without an agent record', () => {

@@ -1,3 +1,4 @@
+import type { LeafKind } from '../x509/leaf-profile.ts';
 import type { AgentRecord } from './agent-record.ts';
 
 /** `unknown` covers every serial that was not issued: reserved and abandoned ones too. */
@@ -12,6 +13,8 @@ export interface IdentityView {
    * and not the thumbprint of one that was issued is `unknown`: another authority below the same root made it.
    */
   serialStatus(serial: string, thumbprint: string): SerialStatus;
+  /** The profile that a serial was issued under, or null when it is not known. */
+  profileOf(serial: string): LeafKind | null;
   /** Whether the authority was heard within the staleness limit; `now` in epoch milliseconds. */
   fresh(now: number): boolean;
 }

@@ -1,5 +1,6 @@
 import { assertNever } from '../kernel/assert-never.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { LeafKind } from '../x509/leaf-profile.ts';
 import type { AgentRecord } from './agent-record.ts';
 import { Caller } from './caller.ts';
 import type { IdentityView } from './identity-view.ts';
@@ -11,12 +12,15 @@ export class Standing {
   readonly caller: Caller;
   /** The registry's record of an agent; null for servers, gateways and administrators, which have none. */
   readonly agent: AgentRecord | null;
+  /** As on record: an ephemeral certificate looks like an agent's, and only the registry tells them apart. */
+  readonly profile: LeafKind;
   readonly #proof = true;
 
-  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null) {
+  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null, profile: LeafKind) {
     if (key !== seal) throw new TypeError('A Standing is only made by confirmStanding.');
     this.caller = caller;
     this.agent = agent;
+    this.profile = profile;
     Object.freeze(this);
   }
 
@@ -27,7 +31,8 @@ export class Standing {
     checkTime(caller, now);
     checkFreshness(view, now);
     checkSerial(caller, view);
-    return new Standing(seal, caller, activeAgent(caller, view));
+    const profile = view.profileOf(caller.serial) ?? caller.kind;
+    return new Standing(seal, caller, activeAgent(caller, view), profile);
   }
 
   /** Whether a value is a Standing that this module made. */

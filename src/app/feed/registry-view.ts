@@ -90,6 +90,7 @@ export function createRegistryView(options: {
       trustDomain: options.trustDomain,
       agent: (name) => agents.get(name) ?? null,
       serialStatus: (serial, thumbprint) => statusOf(certificates.get(serial), thumbprint),
+      profileOf: (serial) => certificates.get(serial)?.kind ?? null,
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
     },
     policies: () => policies,
