@@ -15,6 +15,13 @@ export interface RawAnswer {
 
 type Params = Readonly<Record<string, unknown>>;
 
+/** The messages of an open stream as they come. */
+export interface RawStream {
+  readonly status: number;
+  readonly messages: readonly Params[];
+  close(): void;
+}
+
 /** An agent that writes its own messages to the endpoint of all servers. */
 export interface RawAgent extends AsyncDisposable {
   /** A request of 2026-07-28. */
@@ -23,6 +30,8 @@ export interface RawAgent extends AsyncDisposable {
   legacy(session: string | null, method: string, params?: Params): Promise<RawAnswer>;
   /** A session of its own. */
   initialize(): Promise<string>;
+  /** Opens a stream: `subscriptions/listen`, or the GET of a legacy session. */
+  stream(of: { readonly listen: Params } | { readonly session: string }): Promise<RawStream>;
   /** Any other exchange. */
   fetch(init: { method: string; headers?: Record<string, string>; body?: string }): Promise<Response>;
 }
@@ -45,28 +54,8 @@ export async function rawAgent(town: Town, name: string): Promise<RawAgent> {
   return {
     legacy,
     async modern(method, params = {}) {
-      const named = params['name'] ?? params['uri'] ?? params['taskId'];
-      const mirrors = /^(tools\/call|prompts\/get|resources\/read|tasks\/(get|update|cancel))$/.test(method);
-      const body = {
-        jsonrpc: '2.0',
-        id: ++ids,
-        method,
-        params: {
-          ...params,
-          _meta: {
-            'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-            'io.modelcontextprotocol/clientCapabilities': capabilities,
-          },
-        },
-      };
-      const headers: Record<string, string> = {
-        'content-type': 'application/json',
-        accept: both,
-        'mcp-protocol-version': '2026-07-28',
-        'mcp-method': method,
-        ...(mirrors && typeof named === 'string' ? { 'mcp-name': encode(named) } : {}),
-      };
-      return await read(await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }), ids);
+      const id = ++ids;
+      return await read(await fetch(url, { method: 'POST', ...modernRequest(id, method, params) }), id);
     },
     async initialize() {
       const hello = {
@@ -78,9 +67,63 @@ export async function rawAgent(town: Town, name: string): Promise<RawAgent> {
       if (session === null) throw new Error('no session was given');
       return session;
     },
+    async stream(of) {
+      const closing = new AbortController();
+      const { signal } = closing;
+      const response =
+        'listen' in of
+          ? await fetch(url, {
+              method: 'POST',
+              ...modernRequest(++ids, 'subscriptions/listen', of.listen),
+              signal,
+            })
+          : await fetch(url, { method: 'GET', headers: sessionHeaders(of.session), signal });
+      const messages: Params[] = [];
+      void follow(response, messages).catch(() => undefined);
+      return { status: response.status, messages, close: () => closing.abort() };
+    },
     fetch: (init) => fetch(url, init),
     [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),
   };
+}
+
+function modernRequest(id: number, method: string, params: Params) {
+  const named = params['name'] ?? params['uri'] ?? params['taskId'];
+  const mirrors = /^(tools\/call|prompts\/get|resources\/read|tasks\/(get|update|cancel))$/.test(method);
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
+  };
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: both,
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': method,
+    ...(mirrors && typeof named === 'string' ? { 'mcp-name': encode(named) } : {}),
+  };
+  return { headers, body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }) };
+}
+
+/** The headers of a stream of a legacy session. */
+export function sessionHeaders(session: string): Record<string, string> {
+  return {
+    accept: 'text/event-stream',
+    'mcp-session-id': session,
+    'mcp-protocol-version': '2025-11-25',
+  };
+}
+
+async function follow(response: Response, messages: Params[]): Promise<void> {
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const data = /^data: (.+)$/m.exec(block)?.[1];
+      if (data !== undefined) messages.push(JSON.parse(data) as Params);
+    }
+  }
 }
 
 function encode(text: string): string {

@@ -13,6 +13,10 @@ export interface ScriptedServer extends HttpServer {
   readonly asked: readonly { readonly method: string; readonly params: Params }[];
   /** Sends a message on every open stream; `subscriptionId` is added where the revision has it. */
   tell(method: string, params: Params): void;
+  /** Asks its client something on every open stream. */
+  question(id: number, method: string, params: Params): void;
+  /** Open streams. */
+  readonly streams: number;
   /** Ends every open stream. */
   hangUp(): void;
   /** Forgets its sessions, as after a restart. */
@@ -66,13 +70,20 @@ export async function openScriptedServer(script: Script): Promise<ScriptedServer
     response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
   });
   return {
-    ...server,
+    url: server.url,
+    seen: server.seen,
     asked,
     tell(method, params) {
       for (const [stream, id] of streams) {
         const meta = id === null ? {} : { _meta: { 'io.modelcontextprotocol/subscriptionId': id } };
         send(stream, { method, params: { ...params, ...meta } });
       }
+    },
+    question(id, method, params) {
+      for (const stream of streams.keys()) send(stream, { id, method, params });
+    },
+    get streams() {
+      return streams.size;
     },
     hangUp() {
       for (const stream of streams.keys()) stream.end();
