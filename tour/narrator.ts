@@ -31,9 +31,12 @@ export class Narrator {
     );
   }
 
-  configuration(json: string): void {
+  /** `notAfter`: until when a client can be started first; from then on the bridge renews by itself. */
+  configuration(json: string, notAfter: number): void {
+    const until = new Date(notAfter).toTimeString().slice(0, 5);
     this.line(
-      `\nIt stays up until you press Ctrl-C. For an MCP client, add this to its configuration:\n\n${json}\n`,
+      `\nIt stays up until you press Ctrl-C. For an MCP client, add this to its configuration and start it before ` +
+        `${until}; while it runs, its certificate renews itself:\n\n${json}\n`,
     );
   }
 
