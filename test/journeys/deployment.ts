@@ -160,9 +160,13 @@ async function readEvents(folder: string): Promise<Awaited<ReturnType<Town['even
     .map((line) => (JSON.parse(line) as { event: { type: string } }).event);
 }
 
-/** Waits for a condition, at most ten seconds; `nudge` is done before each look. */
-export async function until(condition: () => boolean, nudge?: () => Promise<void>): Promise<void> {
-  for (let waited = 0; waited < 1_000; waited++) {
+/** Waits for a condition, ten seconds at most unless told; `nudge` is done before each look. */
+export async function until(
+  condition: () => boolean,
+  nudge?: () => Promise<void>,
+  milliseconds = 10_000,
+): Promise<void> {
+  for (let waited = 0; waited < milliseconds / 10; waited++) {
     await nudge?.();
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));

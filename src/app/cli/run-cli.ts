@@ -60,7 +60,8 @@ function contextOf(io: CommandIo, json: boolean): CommandContext {
       return io.ended;
     },
     json,
-    say: (line) => void io.stderr.write(`${line}\n`),
+    // It may repeat what an MCP server or a gateway wrote: shown, not obeyed.
+    say: (text) => void io.stderr.write(`${text.split('\n').map(printable).join('\n')}\n`),
   };
 }
 

@@ -56,7 +56,8 @@ async function bridge(context: CommandContext, input: CommandInput): Promise<Com
         ? { kind: 'stdio', input: context.stdin, output: context.stdout }
         : { kind: 'http', port },
     clock: context.clock,
-    log: context.say,
+    // MCP clients show standard error by lines: what happened, why and what to do stand on one.
+    log: (line) => context.say(line.replaceAll(/\s*\n\s*/g, ' ')),
   });
   await using held = running;
   context.ended.addEventListener('abort', () => void held[Symbol.asyncDispose](), { once: true });
