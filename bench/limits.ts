@@ -1,6 +1,7 @@
 import { aRule, callsOf, permitOf, standingOf } from '../src/gateway/caller.fixture.ts';
 import { limitOfEachAgent, type LimitRules } from '../src/gateway/limit-rule.ts';
 import { createLimits } from '../src/gateway/limits.ts';
+import { createTurns } from '../src/gateway/turns.ts';
 import { memoryLimitStore } from '../src/gateway/memory-limits.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 
@@ -35,6 +36,7 @@ for (const [name, rules] of Object.entries(sets)) {
   const limits = createLimits({
     rules: () => rules,
     store: memoryLimitStore(systemClock),
+    turns: createTurns({ clock: systemClock, nextRound: setImmediate }),
     onLost: () => undefined,
   });
   const rounds = rules.length > 10 ? 20_000 : 500_000;

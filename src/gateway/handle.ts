@@ -9,7 +9,7 @@ import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
 import { forward } from './forward.ts';
-import type { Place } from './limits.ts';
+import { isOverLimit, type Place } from './limits.ts';
 import type { GatewayPorts } from './ports.ts';
 import {
   answeredEvent,
@@ -23,6 +23,12 @@ import { relay } from './relay.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
+
+/**
+ * How long the connection of a request over a limit is not read: nothing to whoever heeds `Retry-After`, which is a
+ * second at least, and the end of a flood, which otherwise would cost a refusal and its record each time.
+ */
+const restMilliseconds = 250;
 
 /**
  * One request, top to bottom. Every way out leaves a record: `call.refused` for what was not permitted,
@@ -102,6 +108,7 @@ export async function refuse(
   ports: GatewayPorts,
 ): Promise<void> {
   const record = circumstancesOf(exchange, server, seen.caller, seen.inbound);
+  if (isOverLimit(fault)) exchange.connection.rest(restMilliseconds);
   try {
     await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
   } catch (error) {

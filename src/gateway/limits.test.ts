@@ -9,8 +9,10 @@ import type { LimitStore } from './limit-store.ts';
 import { createLimits, type Limits, type Place } from './limits.ts';
 import { memoryLimitStore } from './memory-limits.ts';
 
+const noTurns = { take: () => null };
+
 function limitsOf(rules: LimitRules, store: LimitStore = memoryLimitStore(steppedClock(0))): Limits {
-  return createLimits({ rules: () => rules, store, onLost: () => undefined });
+  return createLimits({ rules: () => rules, store, turns: noTurns, onLost: () => undefined });
 }
 
 const alice = await standingOf('alice', { owner: 'ann', roles: ['guest'] });
@@ -176,7 +178,7 @@ test('T7 octets of an answer are counted while it is sent, and overdrawing tells
 test('T7 rules that change take effect at the next request and forget nothing that was counted', async () => {
   let rules: LimitRules = [aRule('r', ['agent'], { concurrent: 2 })];
   const store = memoryLimitStore(steppedClock(0));
-  const limits = createLimits({ rules: () => rules, store, onLost: () => undefined });
+  const limits = createLimits({ rules: () => rules, store, turns: noTurns, onLost: () => undefined });
   const first = await limits.enter(alice);
   rules = [aRule('r', ['agent'], { concurrent: 1 })];
   assert.throws(() => limits.enter(alice), { code: 'limit_reached' });
@@ -213,7 +215,12 @@ test('T7 a store over a network works as well, and a place it cannot take back i
   const rules = [
     aRule('r', ['agent'], { concurrent: 1, budget: { hour: { calls: null, octets: 1 }, day: null } }),
   ];
-  const limits = createLimits({ rules: () => rules, store, onLost: (error) => lost.push(error) });
+  const limits = createLimits({
+    rules: () => rules,
+    store,
+    turns: noTurns,
+    onLost: (error) => lost.push(error),
+  });
   const place = await limits.enter(alice);
   await assert.rejects(async () => await limits.enter(alice), { code: 'limit_reached' });
   assert.ok((await place.spend(2)) instanceof Fault);

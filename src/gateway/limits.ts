@@ -6,11 +6,12 @@ import type { Permit } from './authorize.ts';
 import { callsIn, createLimitClaims, type LimitClaims, type LimitedCaller } from './limit-claims.ts';
 import type { LimitRules } from './limit-rule.ts';
 import type { Claim, Holding, LimitStore, Shortage, Verdict } from './limit-store.ts';
+import type { Turns } from './turns.ts';
 
-/** Rate, concurrency and budgets of callers, servers and tools. Waits only when the store does. */
+/** Rate, concurrency and budgets of callers, servers and tools. */
 export interface Limits {
   /**
-   * Takes a place under the limits of the caller alone. Throws Fault `rate_exceeded`, `limit_reached` or
+   * Takes a place under the limits of the caller alone, and waits for its turn where others are at work. Throws Fault `rate_exceeded`, `limit_reached` or
    * `budget_spent`, and `unavailable` when the store cannot tell.
    */
   enter(standing: Standing): Place | Promise<Place>;
@@ -35,6 +36,8 @@ export interface LimitsOptions {
   /** The rules in force now. */
   readonly rules: () => LimitRules;
   readonly store: LimitStore;
+  /** Shares the process between those that are within their limits. */
+  readonly turns: Turns;
   /** Told when places could not be given back to the store. */
   readonly onLost: (error: unknown) => void;
 }
@@ -57,7 +60,11 @@ export function createLimits(options: LimitsOptions): Limits {
     enter(standing) {
       const place = placeOf(standing, null);
       const taken = place.take(current().ofCaller(place.caller, 1));
-      return taken instanceof Promise ? taken.then(() => place) : place;
+      const started = (): Place | Promise<Place> => {
+        const turn = options.turns.take(place.caller.agent.name);
+        return turn ? turn.then(() => place) : place;
+      };
+      return taken ? taken.then(started) : started();
     },
     within,
   };
@@ -174,6 +181,11 @@ const codes = {
   calls: 'budget_spent',
   octets: 'budget_spent',
 } as const;
+
+/** Whether a request was refused because too much was asked. */
+export function isOverLimit({ code }: Fault): boolean {
+  return Object.values<string>(codes).includes(code);
+}
 
 function textOf({ rule, kind, window }: Shortage): string {
   switch (kind) {

@@ -10,6 +10,8 @@ export interface LiveConnection extends Connection {
   readonly refusal: string | null;
   /** The identifier of the next exchange. */
   nextExchange(): string;
+  /** How long to wait before the next request is read, in milliseconds; asked once. */
+  takeRest(): number;
 }
 
 /** Reads once what holds for the whole life of an accepted socket. */
@@ -18,6 +20,7 @@ export function createConnection(socket: Socket): LiveConnection {
   const shown = socket instanceof TLSSocket ? presented(socket) : nothingPresented;
   const gone = new AbortController();
   let exchanges = 0;
+  let rest = 0;
   socket.once('close', () => gone.abort());
   return {
     id,
@@ -31,6 +34,14 @@ export function createConnection(socket: Socket): LiveConnection {
       gone.abort();
     },
     nextExchange: () => `${id}.${++exchanges}`,
+    rest(milliseconds) {
+      rest = Math.max(rest, milliseconds);
+    },
+    takeRest() {
+      const taken = rest;
+      rest = 0;
+      return taken;
+    },
   };
 }
 

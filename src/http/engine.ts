@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
 import type { NotHttp } from '../wire/not-http.ts';
 import type { LiveConnection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -24,12 +25,41 @@ export interface Door {
   date(): string;
   /** Sent with every answer. */
   readonly extraHeaders: Readonly<Record<string, string>>;
+  readonly patience: Patience;
   /** Whether connections end after their next answer. */
   closing(): boolean;
   /** Answers one request; never rejects. `wrong` is what its head has against it. */
   serve(exchange: ServedExchange, connection: LiveConnection, wrong: NotHttp | null): Promise<void>;
   /** Tells of octets that never became a request, and of handshakes that failed. */
   refused(stage: 'tls' | 'http', address: string, reason: string): void;
+}
+
+/** How long an answer may take that nobody reads, or that says nothing. */
+export interface Patience {
+  /** A peer that took less than `sliceOctets` of an answer in this time is cut off. */
+  readonly stallMilliseconds: number;
+  /** A stream on which nothing was sent for this time is ended. */
+  readonly silentMilliseconds: number;
+}
+
+export const defaultPatience: Patience = { stallMilliseconds: 30_000, silentMilliseconds: 3_600_000 };
+
+/** Octets of a whole answer that are handed to the socket at once; the peer has to take them in time. */
+export const sliceOctets = 256 * 1024;
+
+/** How often waits are looked at, so that they end at most an eighth late. */
+export function sweepMilliseconds({ stallMilliseconds, silentMilliseconds }: Patience): number {
+  return Math.min(headMilliseconds / 3, stallMilliseconds / 8, silentMilliseconds / 8);
+}
+
+export function stalled(patience: Patience): Fault {
+  const detail = `The peer took too little of the answer for ${patience.stallMilliseconds} ms.`;
+  return new Fault('timed_out', detail);
+}
+
+export function silent(patience: Patience): Fault {
+  const detail = `The stream had nothing to say for ${patience.silentMilliseconds} ms and was ended.`;
+  return new Fault('timed_out', detail);
 }
 
 export type CreateEngine = (tls: ListenTls | null, door: Door) => Engine;

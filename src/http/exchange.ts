@@ -14,13 +14,19 @@ export interface Exchange {
    * not complete after `milliseconds`, `unavailable` when the peer went away. May be called once.
    */
   body(limit: BodyLimit): Promise<Uint8Array>;
-  /** Answers whole; resolves when the answer was handed to the socket, also when the peer is gone. */
+  /**
+   * Answers whole; resolves when the socket's buffer has room again, or at once when the peer is gone. Throws Fault
+   * `timed_out` or `unavailable` when the peer took too little of it, or left meanwhile.
+   */
   respond(status: number, headers: Record<string, string>, body?: Uint8Array | string): Promise<void>;
   /** Sends the head at once and answers piece by piece. */
   stream(status: number, headers: Record<string, string>): ResponseStream;
   /** Whether the head of the answer is out. */
   readonly answered: boolean;
-  /** Aborted when the peer went away, or the connection was cut, before the answer was complete. */
+  /**
+   * Aborted when the peer went away, or the connection was cut, before the answer was complete; with a Fault as its
+   * reason when the answer stalled or fell silent.
+   */
   readonly closed: AbortSignal;
 }
 
@@ -32,7 +38,10 @@ export interface BodyLimit {
 
 /** An answer that is sent piece by piece. */
 export interface ResponseStream {
-  /** Resolves when the piece was accepted by the socket's buffer, or drained; throws Fault `unavailable` when the peer is gone. */
+  /**
+   * Resolves when the piece was accepted by the socket's buffer, or drained. Throws Fault `unavailable` when the peer is
+   * gone, `timed_out` when it took nothing for too long or nothing was written for too long.
+   */
   write(chunk: Uint8Array | string): Promise<void>;
   end(): Promise<void>;
   /** Ends the connection without a proper end of the body, so that the peer sees that the answer is incomplete. */
@@ -54,6 +63,8 @@ export interface Connection {
   /** What rooms above have found out about this connection; each keeps its own symbol. */
   readonly facts: Map<symbol, unknown>;
   readonly closed: AbortSignal;
+  /** After the answer under way, the next request is read no sooner than so many milliseconds later. */
+  rest(milliseconds: number): void;
   /** Destroys the socket; the `closed` signal of every exchange on it is aborted. */
   cut(): void;
 }

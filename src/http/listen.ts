@@ -3,7 +3,7 @@ import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
-import type { CreateEngine, Door, Engine } from './engine.ts';
+import { type CreateEngine, defaultPatience, type Door, type Engine, type Patience } from './engine.ts';
 import type { Exchange, Listener } from './exchange.ts';
 import { createHostGuard, isLoopbackHost } from './host-guard.ts';
 import type { HttpEngine } from './http-engine.ts';
@@ -46,6 +46,7 @@ export interface ListenOptions {
   /** Told of errors that no peer may see. */
   onError?(error: unknown): void;
   readonly clock: Clock;
+  readonly patience?: Patience;
   /** Who reads and writes the HTTP: `wire` is ours, `node` the reference that it is held against. */
   readonly engine?: HttpEngine;
 }
@@ -92,6 +93,7 @@ function createDoor(options: ListenOptions, state: State): Door {
     clock: options.clock,
     date: createHttpDate(options.clock),
     extraHeaders: options.hsts ? { 'strict-transport-security': `max-age=${oneYearSeconds}` } : {},
+    patience: options.patience ?? defaultPatience,
     closing: () => state.closing,
     serve: (exchange, connection, wrong) => serve(exchange, connection, wrong, serving),
     refused,

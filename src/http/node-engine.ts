@@ -74,9 +74,13 @@ function take(
     head,
     connection,
     extraHeaders: door.extraHeaders,
+    patience: door.patience,
     lastOnConnection: () => door.closing() || wrong !== null || connection.refusal !== null,
   });
-  void door.serve(exchange, connection, wrong);
+  const rest = connection.takeRest();
+  if (rest === 0) return void door.serve(exchange, connection, wrong);
+  const timer = setTimeout(() => void door.serve(exchange, connection, wrong), rest);
+  response.once('close', () => clearTimeout(timer));
 }
 
 function tryReadAddress(request: IncomingMessage): {

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { Addressed } from '../wire/request-head.ts';
-import { lingerMilliseconds, type ServedExchange } from './engine.ts';
+import {
+  lingerMilliseconds,
+  type Patience,
+  type ServedExchange,
+  silent,
+  sliceOctets,
+  stalled,
+} from './engine.ts';
 import type { Connection, ResponseStream } from './exchange.ts';
 import { readBody } from './read-body.ts';
 
@@ -15,6 +22,7 @@ export interface ExchangeFrame {
   readonly extraHeaders: Readonly<Record<string, string>>;
   /** Whether the connection ends after this answer. */
   readonly lastOnConnection: () => boolean;
+  readonly patience: Patience;
 }
 
 /** An exchange over Node's request and response. */
@@ -29,6 +37,19 @@ export function createExchange(
   let bodyTaken = false;
   let closed: AbortController | null = null;
   let parsedQuery: URLSearchParams | null = null;
+  const ended: Ended = { by: null };
+  const write = async (octets: Uint8Array | string): Promise<void> => {
+    if (response.write(octets)) return;
+    const timer = setTimeout(() => {
+      ended.by = stalled(frame.patience);
+      frame.connection.cut();
+    }, frame.patience.stallMilliseconds);
+    try {
+      await drained(response, ended);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 
   const begin = (status: number, given: Record<string, string>): boolean => {
     if (response.headersSent) throw new Fault('internal', 'An exchange was answered twice.');
@@ -55,7 +76,7 @@ export function createExchange(
       return response.destroyed;
     },
     get closed() {
-      return (closed ??= closedSignal(response, frame.connection)).signal;
+      return (closed ??= closedSignal(response, frame.connection, ended)).signal;
     },
     async body(limit) {
       if (bodyTaken) throw new Fault('internal', 'A request body was read twice.');
@@ -68,20 +89,29 @@ export function createExchange(
       // RFC 9110 §8.6: no Content-Length in a 204.
       const length = status === 204 ? {} : { 'content-length': String(octets?.length ?? 0) };
       const unread = begin(status, { ...given, ...length });
-      if (unread) linger(request, response, octets);
-      else response.end(octets);
+      if (unread) return linger(request, response, octets);
+      const size = octets?.length ?? 0;
+      for (let at = 0; at < size && !response.destroyed; at += sliceOctets) {
+        if (octets) await write(octets.subarray(at, at + sliceOctets));
+      }
+      response.end();
     },
     stream(status, given) {
       begin(status, given);
       response.flushHeaders();
-      return responseStream(response);
+      return responseStream(response, { write, ended, patience: frame.patience });
     },
   };
 }
 
-function closedSignal(response: ServerResponse, connection: Connection): AbortController {
+/** Why an answer ended before its time. */
+interface Ended {
+  by: Fault | null;
+}
+
+function closedSignal(response: ServerResponse, connection: Connection, ended: Ended): AbortController {
   const controller = new AbortController();
-  const abort = (): void => controller.abort();
+  const abort = (): void => controller.abort(ended.by ?? undefined);
   if (response.destroyed || connection.closed.aborted) {
     abort();
     return controller;
@@ -89,7 +119,7 @@ function closedSignal(response: ServerResponse, connection: Connection): AbortCo
   connection.closed.addEventListener('abort', abort, { once: true });
   response.once('close', () => {
     connection.closed.removeEventListener('abort', abort);
-    if (!response.writableFinished) abort();
+    if (!response.writableFinished || ended.by) abort();
   });
   return controller;
 }
@@ -106,29 +136,45 @@ function linger(request: IncomingMessage, response: ServerResponse, octets: Uint
   request.socket.once('close', () => clearTimeout(timer));
 }
 
-function responseStream(response: ServerResponse): ResponseStream {
+interface Streaming {
+  readonly write: (octets: Uint8Array | string) => Promise<void>;
+  readonly ended: Ended;
+  readonly patience: Patience;
+}
+
+function responseStream(response: ServerResponse, { write, ended, patience }: Streaming): ResponseStream {
+  const silence = setTimeout(() => {
+    ended.by ??= silent(patience);
+    response.end();
+  }, patience.silentMilliseconds);
+  response.once('close', () => clearTimeout(silence));
   return {
     async write(chunk) {
-      if (response.destroyed) throw peerGone();
-      if (response.write(chunk)) return;
-      const gone = new AbortController();
-      const leave = (): void => gone.abort();
-      response.once('close', leave);
-      try {
-        await once(response, 'drain', { signal: gone.signal });
-      } catch (cause) {
-        throw peerGone(cause);
-      } finally {
-        response.off('close', leave);
-      }
+      if (response.destroyed || ended.by) throw ended.by ?? peerGone();
+      silence.refresh();
+      await write(chunk);
     },
     async end() {
+      clearTimeout(silence);
       if (!response.destroyed) response.end();
     },
     abort() {
       response.destroy();
     },
   };
+}
+
+async function drained(response: ServerResponse, ended: Ended): Promise<void> {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  response.once('close', leave);
+  try {
+    await once(response, 'drain', { signal: gone.signal });
+  } catch (cause) {
+    throw ended.by ?? peerGone(cause);
+  } finally {
+    response.off('close', leave);
+  }
 }
 
 function peerGone(cause?: unknown): Fault {

@@ -6,7 +6,7 @@ import { noHeaders } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { type Addressed, parseRequestHead, readAddress } from '../wire/request-head.ts';
 import type { LiveConnection } from './connection.ts';
-import { type Door, headMilliseconds, keepAliveMilliseconds, lingerMilliseconds } from './engine.ts';
+import { type Door, headMilliseconds, keepAliveMilliseconds, lingerMilliseconds, stalled } from './engine.ts';
 import { unparsedAnswer } from './unparsed.ts';
 import { WireExchange } from './wire-exchange.ts';
 
@@ -34,6 +34,10 @@ export class WireConnection {
   private exchange: WireExchange | null = null;
   /** Monotonic milliseconds after which waiting for a request is over; infinite during an exchange. */
   private deadline: number;
+  /** Monotonic milliseconds after which the peer has taken too little of what was written. */
+  private stallsAt = Number.POSITIVE_INFINITY;
+  /** Runs while the peer is made to wait before its next request. */
+  private resting: NodeJS.Timeout | null = null;
   /** Nothing more is read as HTTP. */
   private over = false;
   private onDrain: (() => void) | null = null;
@@ -58,8 +62,15 @@ export class WireConnection {
     return this.socket.destroyed;
   }
 
-  /** Ends a connection whose peer keeps us waiting; called now and then. */
+  /** Ends a connection whose peer keeps us waiting, and a stream that is silent; called now and then. */
   expire(now: number): void {
+    if (now >= this.stallsAt) {
+      this.exchange?.end(stalled(this.door.patience));
+      this.live.cut();
+    }
+    if (this.exchange?.silentSince(now - this.door.patience.silentMilliseconds)) {
+      this.exchange.fallSilent();
+    }
     if (now < this.deadline || this.over) return;
     if (this.input.length === 0) this.socket.destroy();
     else this.refuse(new NotHttp('the header section was not complete in time', 408));
@@ -80,6 +91,7 @@ export class WireConnection {
 
   /** Resolves when what was written has left the buffer, or the connection is lost. */
   drain(): Promise<void> {
+    this.watchReader();
     return new Promise((resolve) => {
       this.onDrain = resolve;
     });
@@ -91,6 +103,8 @@ export class WireConnection {
     if (unread) return this.linger();
     if (last || this.door.closing()) return this.end();
     this.deadline = this.door.clock.monotonic() + keepAliveMilliseconds;
+    const rest = this.live.takeRest();
+    if (rest > 0) return this.rest(rest);
     if (this.input.length > 0 || this.socket.writableNeedDrain) setImmediate(() => this.next());
   }
 
@@ -103,10 +117,26 @@ export class WireConnection {
   }
 
   private flow(): void {
-    if (this.socket.isPaused() && this.input.length < highWaterOctets) this.socket.resume();
+    if (!this.resting && this.socket.isPaused() && this.input.length < highWaterOctets) this.socket.resume();
+  }
+
+  /** The peer has until then to take what waits in the buffer. */
+  private watchReader(): void {
+    this.stallsAt = this.door.clock.monotonic() + this.door.patience.stallMilliseconds;
+  }
+
+  /** Reads nothing for a while: what the peer sends meanwhile stays with it. */
+  private rest(milliseconds: number): void {
+    this.socket.pause();
+    this.resting = setTimeout(() => {
+      this.resting = null;
+      this.flow();
+      this.next();
+    }, milliseconds);
   }
 
   private drained(): void {
+    this.stallsAt = Number.POSITIVE_INFINITY;
     const resolve = this.onDrain;
     this.onDrain = null;
     resolve?.();
@@ -116,7 +146,14 @@ export class WireConnection {
   /** Reads the next request when its head is complete and nothing is in its way. */
   private next(): void {
     // A peer that sends requests and reads no answers waits for itself.
-    if (this.over || this.exchange || this.input.length === 0 || this.socket.writableNeedDrain) return;
+    if (
+      this.over ||
+      this.resting ||
+      this.exchange ||
+      this.input.length === 0 ||
+      this.socket.writableNeedDrain
+    )
+      return;
     try {
       const head = this.takeHead();
       if (head !== null) this.begin(readRequest(head));
@@ -162,6 +199,8 @@ export class WireConnection {
 
   private end(): void {
     this.over = true;
+    // Nothing is heard of the buffer after this but the end.
+    this.watchReader();
     this.socket.destroySoon();
   }
 
@@ -181,8 +220,9 @@ export class WireConnection {
   private lost(): void {
     this.over = true;
     this.input = nothing;
-    this.drained();
+    if (this.resting) clearTimeout(this.resting);
     this.exchange?.lost();
+    this.drained();
     this.exchange = null;
   }
 }

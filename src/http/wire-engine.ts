@@ -1,6 +1,6 @@
 import { createServer as createPlainServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { type Door, type Engine, headMilliseconds } from './engine.ts';
+import { type Door, type Engine, sweepMilliseconds } from './engine.ts';
 import { handshakeMilliseconds, type ListenTls, tlsServerOptions } from './tls-options.ts';
 import { WireConnection } from './wire-connection.ts';
 
@@ -22,7 +22,7 @@ export function createWireEngine(tls: ListenTls | null, door: Door): Engine {
   const sweep = setInterval(() => {
     const now = door.clock.monotonic();
     for (const connection of connections) connection.expire(now);
-  }, headMilliseconds / 3);
+  }, sweepMilliseconds(door.patience));
   sweep.unref();
   server.once('close', () => clearInterval(sweep));
   return {

@@ -4,7 +4,7 @@ import type { BodyReader } from '../wire/body-reader.ts';
 import { fieldLine } from '../wire/field-lines.ts';
 import type { Headers } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
-import { keepAliveMilliseconds, type ServedExchange } from './engine.ts';
+import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from './engine.ts';
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
 import type { WireConnection, WireRequest } from './wire-connection.ts';
 
@@ -23,6 +23,10 @@ export class WireExchange implements ServedExchange {
   /** Whether the last octet of the answer was written. */
   private complete = false;
   private isLost = false;
+  /** Why it ended before its time. */
+  private endedBy: Fault | null = null;
+  /** When the stream was last written to, on the monotonic clock; infinite when there is none. */
+  private wroteAt = Number.POSITIVE_INFINITY;
   private controller: AbortController | null = null;
   private parsedQuery: URLSearchParams | null = null;
   /** Wakes whoever waits for more of the body. */
@@ -50,7 +54,8 @@ export class WireExchange implements ServedExchange {
   get closed(): AbortSignal {
     if (!this.controller) {
       this.controller = new AbortController();
-      if (this.gone && !this.complete) this.controller.abort();
+      if (this.endedBy) this.controller.abort(this.endedBy);
+      else if (this.gone && !this.complete) this.controller.abort();
     }
     return this.controller.signal;
   }
@@ -87,8 +92,9 @@ export class WireExchange implements ServedExchange {
     const last = this.isLast();
     // RFC 9110 §8.6: no Content-Length in a 204.
     const head = this.head(status, given, status === 204 ? '' : `content-length: ${size}\r\n`, last);
-    if (octets && size > 0 && this.method !== 'HEAD' && status !== 204) this.writeWhole(head, octets);
-    else this.wire.write(head);
+    const sent = octets && size > 0 && this.method !== 'HEAD' && status !== 204 ? octets : nothing;
+    if (sent.length > sliceOctets) return this.writeSlices(head, sent, last);
+    if (!this.writeWhole(head, sent) && !this.gone) return this.concludeDrained(last);
     this.conclude(last);
     return Promise.resolve();
   }
@@ -96,14 +102,16 @@ export class WireExchange implements ServedExchange {
   stream(status: number, given: Record<string, string>): ResponseStream {
     const last = this.isLast();
     this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
+    this.wroteAt = this.wire.door.clock.monotonic();
     return {
       write: async (chunk) => {
-        if (this.gone) throw peerGone();
+        if (this.gone) throw this.endedBy ?? peerGone();
         const octets = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
         if (octets.length === 0 || this.method === 'HEAD') return;
+        this.wroteAt = this.wire.door.clock.monotonic();
         if (this.writeChunk(octets)) return;
         await this.wire.drain();
-        if (this.gone) throw peerGone();
+        if (this.gone) throw this.endedBy ?? peerGone();
       },
       end: async () => {
         if (this.gone || this.complete) return;
@@ -112,6 +120,27 @@ export class WireExchange implements ServedExchange {
       },
       abort: () => this.abort(),
     };
+  }
+
+  /** Whether it is a stream that was last written to at that time or before. */
+  silentSince(time: number): boolean {
+    return this.wroteAt <= time;
+  }
+
+  /** Ends a stream that says nothing: properly for the peer, and as lost for whoever writes it. */
+  fallSilent(): void {
+    if (this.gone || this.complete) return;
+    this.end(silent(this.wire.door.patience));
+    this.wire.write(this.method === 'HEAD' ? '' : '0\r\n\r\n');
+    this.conclude(true);
+  }
+
+  /** Says why it ends before its time; nothing more is written. */
+  end(why: Fault): void {
+    this.endedBy ??= why;
+    this.isLost = true;
+    this.onInput?.();
+    this.controller?.abort(this.endedBy);
   }
 
   abort(): void {
@@ -159,6 +188,7 @@ export class WireExchange implements ServedExchange {
   /** Whether the connection ends with this answer. */
   private isLast(): boolean {
     const { wire, request } = this;
+    this.skipArrived();
     return (
       wire.door.closing() ||
       request.wrong !== null ||
@@ -179,19 +209,49 @@ export class WireExchange implements ServedExchange {
     return `${head}date: ${door.date()}\r\n${last ? closing : staying}${framing}\r\n`;
   }
 
-  private writeWhole(head: string, body: Uint8Array): void {
+  /** What has come of a body that nobody took is passed over, so that the connection can go on. */
+  private skipArrived(): void {
+    if (this.bodyTaken || this.reader.ended) return;
+    try {
+      this.wire.feed(this.reader, ignore);
+    } catch (error) {
+      if (!(error instanceof NotHttp)) throw error;
+    }
+  }
+
+  /** Whether the socket's buffer has room for more. */
+  private writeWhole(head: string, body: Uint8Array): boolean {
+    if (body.length === 0) return this.wire.write(head);
     if (body.length > largestJoined) {
       this.wire.socket.cork();
       this.wire.write(head);
-      this.wire.write(body);
+      const room = this.wire.write(body);
       this.wire.socket.uncork();
-      return;
+      return room;
     }
     // One write is one TLS record and one system call.
     const octets = Buffer.allocUnsafe(head.length + body.length);
     octets.write(head, 'latin1');
     octets.set(body, head.length);
-    this.wire.write(octets);
+    return this.wire.write(octets);
+  }
+
+  /** A large answer goes out as the peer takes it, so that it shows when the peer does not. */
+  private async writeSlices(head: string, body: Uint8Array, last: boolean): Promise<void> {
+    let room = this.wire.write(head);
+    for (let at = 0; at < body.length && !this.gone; at += sliceOctets) {
+      if (!room) await this.wire.drain();
+      if (this.gone) throw this.endedBy ?? peerGone();
+      room = this.wire.write(body.subarray(at, at + sliceOctets));
+    }
+    if (room || this.gone) this.conclude(last);
+    else await this.concludeDrained(last);
+  }
+
+  private async concludeDrained(last: boolean): Promise<void> {
+    await this.wire.drain();
+    if (this.gone) throw this.endedBy ?? peerGone();
+    this.conclude(last);
   }
 
   private writeChunk(body: Uint8Array): boolean {
@@ -206,12 +266,14 @@ export class WireExchange implements ServedExchange {
 
   private conclude(last: boolean): void {
     this.complete = true;
+    this.wroteAt = Number.POSITIVE_INFINITY;
     this.wire.finish(last, !this.reader.ended);
   }
 }
 
 const closing = 'connection: close\r\n';
 const staying = `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMilliseconds / 1_000}\r\n`;
+const nothing = new Uint8Array();
 /** Bodies up to so many octets are copied behind their head. */
 const largestJoined = 64 * 1024;
 
@@ -222,3 +284,5 @@ function tooLarge(limit: BodyLimit): Fault {
 function peerGone(): Fault {
   return new Fault('unavailable', 'The peer went away before the answer was complete.');
 }
+
+function ignore(): void {}

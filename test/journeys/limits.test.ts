@@ -9,8 +9,8 @@ import { mutualFetch } from './mcp-clients.ts';
 
 const everything = 'permit (principal, action, resource);';
 
-/** A server whose tools answer at once (`echo`), with 1,000 octets a piece for ever (`pour`), or when told (`wait`). */
-async function openServer() {
+/** A server whose tools answer at once (`echo`), piece by piece for ever (`pour`), or when told (`wait`). */
+async function openServer(piece = 1_000) {
   const waiting = new Set<ServerResponse>();
   const seen: string[] = [];
   const server = createServer((request, response) => {
@@ -30,7 +30,7 @@ async function openServer() {
       waiting.add(response);
       response.once('close', () => waiting.delete(response));
       if (params.name === 'pour') {
-        const timer = setInterval(() => response.write(`: ${'x'.repeat(996)}\n\n`), 1);
+        const timer = setInterval(() => response.write(`: ${'x'.repeat(piece - 4)}\n\n`), 1);
         response.once('close', () => clearInterval(timer));
       }
     });
@@ -78,9 +78,9 @@ function call(town: Town, fetch: Fetch, tool = 'echo', signal: AbortSignal | nul
 }
 
 /** A town with the server, and two agents with their ways in. */
-async function settled(settings: Record<string, number> = {}) {
+async function settled(settings: Record<string, number> = {}, piece = 1_000) {
   await using opened = new AsyncDisposableStack();
-  const server = opened.use(await openServer());
+  const server = opened.use(await openServer(piece));
   const town = opened.use(await openTown(settings));
   await town.addHttpServer('echo', server.url);
   await town.addAgent('alice');
@@ -186,4 +186,52 @@ test('T7 the configuration limits every agent when there is no file', async () =
   assert.equal(await statusOf(call(town, alice)), 200);
   assert.equal(await statusOf(call(town, alice)), 429);
   assert.equal(await statusOf(call(town, bob)), 200);
+});
+
+test('T7 a flood of one agent is refused beyond its places and others pass (trap: unbounded queue)', async () => {
+  await using place = await settled({ concurrentPerAgent: 8 });
+  const { server, town, alice, bob } = place;
+  const leave = new AbortController();
+  const flood = Array.from({ length: 60 }, () => call(town, alice, 'wait', leave.signal));
+  const statuses = flood.map(async (response) => (await response).status);
+  await until(() => server.waiting.size === 8);
+  for (let calls = 0; calls < 20; calls++) assert.equal(await statusOf(call(town, bob)), 200);
+  const settledStatuses = await Promise.all(statuses);
+  assert.equal(settledStatuses.filter((status) => status === 200).length, 8);
+  assert.equal(settledStatuses.filter((status) => status === 429).length, 52);
+  assert.equal(server.seen.filter((tool) => tool === 'wait').length, 8);
+  leave.abort();
+  await until(() => town.gateway.liveCalls() === 0);
+  assert.equal(await statusOf(call(town, alice)), 200);
+});
+
+test('T7 a reader that takes nothing of a stream is cut off in time, with a record, and gives its place back', async () => {
+  await using place = await settled({ stalledReaderMilliseconds: 400, concurrentPerAgent: 1 }, 200_000);
+  const { server, town, alice } = place;
+  const stream = await call(town, alice, 'pour');
+  assert.equal(await statusOf(call(town, alice)), 429);
+  await until(
+    () => server.waiting.size === 0,
+    () => Promise.resolve(),
+  );
+  const failed = (await town.events()).filter(({ type }) => type === 'call.failed');
+  assert.deepEqual(
+    failed.map(({ code }) => code),
+    ['timed_out'],
+  );
+  await stream.body?.cancel().catch(() => undefined);
+  assert.equal(await statusOf(call(town, alice)), 200);
+});
+
+test('T7 a stream without news ends properly after a while', async () => {
+  await using place = await settled({ silentStreamMilliseconds: 1_000 });
+  const { server, town, alice } = place;
+  const stream = await call(town, alice, 'wait');
+  assert.match(await stream.text(), /began/);
+  await until(() => server.waiting.size === 0);
+  const failed = (await town.events()).filter(({ type }) => type === 'call.failed');
+  assert.deepEqual(
+    failed.map(({ code }) => code),
+    ['timed_out'],
+  );
 });

@@ -9,6 +9,7 @@ import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { createStateSeal } from '../../gateway/federation/state-seal.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
+import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
@@ -88,6 +89,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     limits: createLimits({
       rules: limitRules(config, view),
       store: memoryLimitStore(clock),
+      turns: createTurns({ clock, nextRound: setImmediate }),
       onLost: (error) => log(`A place of the limits was not given back: ${errorText(error)}`),
     }),
     requestLimits: {
@@ -123,6 +125,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       hosts: config.listeners.agents.hosts,
       origins: config.listeners.agents.origins,
       handle: (exchange) => gateway.handle(exchange),
+      patience: {
+        stallMilliseconds: config.gateway.stalledReaderMilliseconds,
+        silentMilliseconds: config.gateway.silentStreamMilliseconds,
+      },
       onRefused: refusals.record,
       clock,
     }),

@@ -28,6 +28,8 @@ export interface Config {
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
     readonly callsPerSecondPerAgent: number;
+    readonly stalledReaderMilliseconds: number;
+    readonly silentStreamMilliseconds: number;
     readonly bodyBytes: number;
     readonly bodyMilliseconds: number;
     readonly jsonDepth: number;
@@ -81,6 +83,16 @@ export const configSchema = z
           description: 'Calls of one agent in a second, evenly; twice as many may come at once.',
           reason:
             'More than any agent that waits for answers makes, and about a tenth of what one core carries.',
+        }),
+        stalledReaderMilliseconds: whole(100, 3_600_000, 30_000, {
+          description:
+            'How long an agent may take for each 256 KiB of an answer before it is cut off, in milliseconds.',
+          reason: '9 KiB a second is a poor line; whoever reads less holds memory and a place for nothing.',
+        }),
+        silentStreamMilliseconds: whole(1_000, 604_800_000, 3_600_000, {
+          description: 'After how long without an event a stream is ended, in milliseconds.',
+          reason:
+            'A client that still wants news opens the stream again; one that has forgotten it gives its place back.',
         }),
         bodyBytes: whole(1_024, 64 * 1_048_576, 4 * 1_048_576, {
           description: 'Largest request body, in octets.',

@@ -57,7 +57,8 @@ export class InnerExchange implements Exchange {
     const { id, address, certificate, facts, closed } = outer.connection;
     // A right that is lost at one server ends what was asked of that server; the agent's own end cuts them all.
     const cut = (): void => this.#ending.abort(wasCut());
-    this.connection = { id, address, certificate, facts, closed, cut };
+    const rest = (milliseconds: number): void => outer.connection.rest(milliseconds);
+    this.connection = { id, address, certificate, facts, closed, rest, cut };
   }
 
   body(): Promise<Uint8Array> {

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ask, end, up } from '../tour/stage.ts';
+import { cpuMicroseconds } from './process-cost.ts';
+
+/**
+ * What a flood from one agent does to the others: eight agents that call now and then, with and without one that
+ * calls as fast as it can on 64 connections, in turn. `npm run bench:fairness -- [rounds] [seconds]`; ends with 1
+ * when the others' p99 is more than twice as long with the flood (law T7).
+ */
+const [rounds = 5, seconds = 4] = process.argv.slice(2).map(Number);
+const folder = mkdtempSync(join(tmpdir(), 'countersign-fairness-'));
+const data = join(folder, 'authority');
+const unlock = ['--folder', data, '--passphrase-file', join(folder, 'passphrase')];
+const others = Array.from({ length: 8 }, (_, at) => `agent-${at}`);
+const children: ChildProcess[] = [];
+
+interface Measured {
+  readonly answered: number;
+  readonly refused: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly worst: number;
+}
+
+try {
+  const port = await prepare();
+  const quiet: Measured[] = [];
+  const flooded: Measured[] = [];
+  const floods: Measured[] = [];
+  const load: number[][] = [[], []];
+  for (let round = 0; round <= rounds; round++) {
+    const [calm] = await Promise.all([measure(port, others, 1, 20), gatewayLoad(load[0], round)]);
+    const [busy, flood] = await Promise.all([
+      measure(port, others, 1, 20),
+      measure(port, ['flood'], 64, 0),
+      gatewayLoad(load[1], round),
+    ]);
+    // The first round warms everything up and is not counted.
+    if (round === 0) continue;
+    quiet.push(calm);
+    flooded.push(busy);
+    floods.push(flood);
+  }
+  process.exitCode = report(quiet, flooded, floods, load);
+} finally {
+  for (const child of children) await end(child);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function prepare(): Promise<number> {
+  writeFileSync(join(folder, 'passphrase'), 'only for this benchmark', { mode: 0o600 });
+  await ask(['init', ...unlock]);
+  mkdirSync(join(data, 'policies'), { recursive: true });
+  writeFileSync(
+    join(data, 'policies', 'bench.cedar'),
+    'permit (principal, action == Action::"tools/call", resource == Tool::"echo/echo");\n',
+  );
+  for (const name of ['flood', ...others]) {
+    await ask(['agent', 'add', name, ...unlock, '--owner', 'bench', '--purpose', 'bench']);
+    await ask(['cert', 'issue', name, '--kind', 'agent', '--out', join(folder, name), ...unlock]);
+  }
+  const upstream = spawn(process.execPath, [join(import.meta.dirname, 'upstream.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(upstream);
+  const served = await new Promise<number>((resolve) =>
+    upstream.stdout.once('data', (text: Buffer) => resolve(Number(text.toString()))),
+  );
+  await ask(['server', 'add', 'echo', '--url', `http://127.0.0.1:${served}/mcp`, ...unlock]);
+  const { child, listening } = await up([...unlock, '--ports', 'any']);
+  children.push(child);
+  return Number(new URL(listening.agents).port);
+}
+
+function measure(
+  port: number,
+  agents: readonly string[],
+  connectionsEach: number,
+  pauseMilliseconds: number,
+): Promise<Measured> {
+  const order = {
+    port,
+    authority: join(data, 'root.pem'),
+    agents: agents.map((name) => join(folder, name)),
+    connectionsEach,
+    pauseMilliseconds,
+    milliseconds: seconds * 1_000,
+  };
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'agents.ts'), JSON.stringify(order)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.once('error', reject).once('close', () => resolve(JSON.parse(text) as Measured));
+  });
+}
+
+/** The share of a core that the gateway used meanwhile. */
+async function gatewayLoad(into: number[] | undefined, round: number): Promise<void> {
+  const pid = children.at(-1)?.pid ?? 0;
+  const before = cpuMicroseconds([pid]);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  if (round > 0) into?.push((cpuMicroseconds([pid]) - before) / (seconds * 1_000_000));
+}
+
+function report(
+  quiet: readonly Measured[],
+  flooded: readonly Measured[],
+  floods: readonly Measured[],
+  load: readonly (readonly number[])[],
+): number {
+  const row = (name: string, measured: readonly Measured[], share?: readonly number[]): string =>
+    [
+      name.padEnd(28),
+      (median(measured.map(({ answered }) => answered)) / seconds).toFixed(0).padStart(10),
+      (median(measured.map(({ refused }) => refused)) / seconds).toFixed(0).padStart(10),
+      median(measured.map(({ p50 }) => p50))
+        .toFixed(2)
+        .padStart(8),
+      median(measured.map(({ p99 }) => p99))
+        .toFixed(2)
+        .padStart(8),
+      share ? `${(median(share) * 100).toFixed(0)} %`.padStart(8) : '',
+    ].join(' ');
+  const ratio = median(flooded.map(({ p99 }) => p99)) / median(quiet.map(({ p99 }) => p99));
+  process.stdout.write(
+    [
+      `${others.length} agents and a flood on 64 connections, ${rounds} rounds of ${seconds} s in turn, medians`,
+      '',
+      'who                          answered/s  refused/s   p50 ms   p99 ms  gateway CPU',
+      row('the others, quiet', quiet, load[0]),
+      row('the others, with the flood', flooded, load[1]),
+      row('the flood', floods),
+      '',
+      `The others' p99 is ${ratio.toFixed(2)} times as long with the flood (at most 2 is allowed).`,
+      '',
+    ].join('\n'),
+  );
+  return ratio <= 2 ? 0 : 1;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
