@@ -1,8 +1,8 @@
-import { isIP } from 'node:net';
 import type { CedarValueJson, Context, Entities, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
 import { assertNever } from '../kernel/assert-never.ts';
 import { Fault } from '../kernel/fault.ts';
 import { cedarArguments } from './cedar-arguments.ts';
+import { ipText } from './ip-text.ts';
 import type { Question } from './question.ts';
 import { actionOf, actions, type ContextMember } from './schema.ts';
 
@@ -89,10 +89,4 @@ function contextOf(question: Question, reads: ReadonlySet<ContextMember>, open: 
   const ip = reads.has('ip') ? ipText(context.address) : null;
   if (ip !== null) members['ip'] = { __extn: { fn: 'ip', arg: ip } };
   return members;
-}
-
-/** An IPv4 address that came in over IPv6 (RFC 4291 §2.5.5.2) is the IPv4 address; null when it is no IP address. */
-function ipText(address: string): string | null {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) !== 0 && !plain.includes('%') ? plain : null;
 }

@@ -6,12 +6,12 @@ import {
   policyToText,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { type CedarRequest, cedarRequest } from './cedar-request.ts';
-import type { PolicySet } from './compile-policies.ts';
+import type { PolicySet } from './policy-set.ts';
 import { contextReads } from './context-reads.ts';
+import { coversAction } from './covers-action.ts';
 import { nodeOf } from './expression.ts';
 import type { Decision, Question } from './question.ts';
 import type { Rule } from './rule.ts';
-import { rulesForAction } from './rules-for-action.ts';
 import { actionOf } from './schema.ts';
 
 /** What one policy says to one question. */
@@ -41,7 +41,7 @@ export function explain(set: PolicySet, question: Question): Explanation {
 }
 
 function findingOf(rule: Rule, question: Question, request: CedarRequest): Finding {
-  const covered = rulesForAction([rule], actionOf(question.action)).length > 0;
+  const covered = coversAction(rule, actionOf(question.action));
   const result = covered ? resultOf(rule.json, request) : 'does not apply';
   if (result === 'applies') return { rule, result, mismatch: [], unmet: [], nearMiss: false };
   const { principal, resource } = rule.json;

@@ -1,13 +1,17 @@
+import { Fault } from '../kernel/fault.ts';
+import { cedarRules, type CedarRules } from './ask-cedar.ts';
+import type { BoundedCache } from './bounded-cache.ts';
 import { cedarRequest } from './cedar-request.ts';
-import { contextReads } from './context-reads.ts';
-import { possibilityOf } from './could-permit.ts';
-import { decisionCache } from './decision-cache.ts';
-import { prepareRules } from './prepared-rules.ts';
+import { argumentValues } from './evaluate/argument-values.ts';
+import type { CompiledRule } from './evaluate/compile-rule.ts';
+import { type Frame, frameOf } from './evaluate/frame.ts';
+import { ruleIndex } from './evaluate/rule-index.ts';
+import { evaluateAll, type Slice, sliceOf } from './evaluate/slice.ts';
+import { open, type Outcome } from './evaluate/value.ts';
 import type { Decision, Question } from './question.ts';
-import { errorDetail, forbiddenDetail, nothingPermitsDetail, unreadableDetail } from './refusal-text.ts';
-import type { Rule } from './rule.ts';
-import { rulesForAction } from './rules-for-action.ts';
-import type { ContextMember } from './schema.ts';
+import { unreadableDetail } from './refusal-text.ts';
+import { actions, type ContextMember } from './schema.ts';
+import { decisionOf, denial, type RuleBook, type Verdicts } from './verdicts.ts';
 
 /** Decides the questions about one action. */
 export interface Judge {
@@ -15,44 +19,82 @@ export interface Judge {
   couldPermit(question: Question): boolean;
 }
 
-const cacheLimit = 2_000;
+/** A slice, and the decision when nothing is left open in it. */
+export interface RememberedSlice extends Slice {
+  readonly decision: Decision | null;
+}
 
-/** Prepares the rules that can apply to an action. `version` is put on every decision. */
-export function judgeOfAction(all: readonly Rule[], action: string, version: string): Judge {
-  const rules = rulesForAction(all, action);
-  const reads = contextReads(rules);
-  const evaluate = evaluation(rules, reads, version);
-  const possible = possibilityOf(rules);
-  // An answer may be remembered only when it depends on nothing but the key.
-  const fixed = !reads.has('time');
-  const decisions = decisionCache<Decision>(cacheLimit);
-  const possibilities = decisionCache<boolean>(cacheLimit);
+/** Roughly what a remembered slice takes, in octets. */
+export function octetsOfSlice({ open: left, foreign }: RememberedSlice): number {
+  return 2_000 + 8 * (left.length + foreign.length);
+}
 
-  const decide = (question: Question): Decision => {
-    if (!fixed || reads.has('arguments')) return evaluate(question);
+/** Prepares the rules that can apply to an action; slices of them are remembered in the cache. */
+export function judgeOfAction(
+  action: string,
+  rules: readonly CompiledRule[],
+  book: RuleBook,
+  slices: BoundedCache<RememberedSlice>,
+): Judge {
+  const index = ruleIndex(rules);
+  const reads = new Set(rules.flatMap((rule) => [...rule.reads]));
+  const readsArguments = actions[action]?.arguments === true && reads.has('arguments');
+  const cedar = cedarRules(rules.filter(({ holds }) => holds === null).map(({ rule }) => rule));
+
+  const sliceFor = (question: Question): RememberedSlice => {
     const key = keyOf(question, reads);
-    const known = decisions.get(key);
+    const known = slices.get(key);
     if (known) return known;
-    const decision = evaluate(question);
-    decisions.set(key, decision);
-    return decision;
+    const frame = frameOf(question);
+    const slice = sliceOf(index.fitting(frame), frame);
+    const isSettled = slice.open.length + slice.foreign.length === 0;
+    const remembered = { ...slice, decision: isSettled ? decisionOf(slice.settled, question, book) : null };
+    slices.set(key, remembered);
+    return remembered;
   };
   return {
-    decide,
+    decide(question) {
+      try {
+        const slice = sliceFor(question);
+        const given = readsArguments ? argumentValues(question.context.arguments ?? {}) : open;
+        if (slice.decision) return slice.decision;
+        const verdicts = copyOf(slice.settled);
+        const left = evaluateAll(slice.open, frameWith(slice.frame, question, reads, given), verdicts);
+        if (left.length > 0) throw new TypeError('a rule was left open');
+        if (slice.foreign.length > 0) add(verdicts, cedar.verdicts(cedarRequest(question, reads)));
+        return decisionOf(verdicts, question, book);
+      } catch (error) {
+        return denial('policy_error', [], unreadableDetail(error), book.version);
+      }
+    },
     couldPermit(question) {
-      if (!reads.has('arguments')) return decide(question).outcome === 'permit';
-      if (!fixed) return possible(question);
-      const key = keyOf(question, reads);
-      const known = possibilities.get(key);
-      if (known !== undefined) return known;
-      const answer = possible(question);
-      possibilities.set(key, answer);
-      return answer;
+      try {
+        const slice = sliceFor(question);
+        if (slice.decision) return slice.decision.outcome === 'permit';
+        return isPossible(slice, question, reads, cedar);
+      } catch {
+        // What cannot be evaluated is denied by the call as well.
+        return false;
+      }
     },
   };
 }
 
-/** Everything of a question that an answer can depend on, besides arguments and time. */
+/** A permit whose answer is open could apply; a forbid whose answer is open need not. */
+function isPossible(
+  slice: Slice,
+  question: Question,
+  reads: ReadonlySet<ContextMember>,
+  cedar: CedarRules,
+): boolean {
+  const verdicts = copyOf(slice.settled);
+  const left = evaluateAll(slice.open, frameWith(slice.frame, question, reads, open), verdicts);
+  for (const { rule } of left) if (rule.effect === 'permit') verdicts.permits.push(rule.id);
+  if (slice.foreign.length > 0) add(verdicts, cedar.possibilities(cedarRequest(question, reads, true)));
+  return verdicts.errors.length === 0 && verdicts.forbids.length === 0 && verdicts.permits.length > 0;
+}
+
+/** Everything of a question that a slice can depend on. The address counts only where a rule looks at it. */
 function keyOf(question: Question, reads: ReadonlySet<ContextMember>): string {
   const { agent, action, server, target, context } = question;
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
@@ -64,35 +106,30 @@ function keyOf(question: Question, reads: ReadonlySet<ContextMember>): string {
   ]);
 }
 
-function evaluation(
-  rules: readonly Rule[],
+function frameWith(
+  frame: Frame,
+  question: Question,
   reads: ReadonlySet<ContextMember>,
-  version: string,
-): (question: Question) => Decision {
-  const prepared = prepareRules(rules);
-  const deny = (
-    reason: Extract<Decision, { outcome: 'deny' }>['reason'],
-    policies: readonly string[],
-    detail: string,
-  ): Decision =>
-    Object.freeze({ outcome: 'deny', reason, policies: Object.freeze(policies), detail, version });
+  given: Outcome,
+): Frame {
+  const context = new Map(frame.context);
+  if (context.has('arguments')) context.set('arguments', given);
+  if (reads.has('time')) context.set('time', wholeNumber(question.context.time));
+  return { ...frame, context };
+}
 
-  return (question) => {
-    try {
-      const { decision, diagnostics } = prepared.ask(cedarRequest(question, reads));
-      // Cedar skips a policy that fails and permits by another one; a forbid that failed would not forbid.
-      if (diagnostics.errors.length > 0) {
-        const failed = diagnostics.errors.map((error) => error.policyId).sort();
-        return deny('policy_error', failed, errorDetail(rules, diagnostics.errors));
-      }
-      const policies = diagnostics.reason.toSorted();
-      if (decision === 'allow') {
-        return Object.freeze({ outcome: 'permit', policies: Object.freeze(policies), version });
-      }
-      if (policies.length > 0) return deny('forbidden', policies, forbiddenDetail(rules, policies));
-      return deny('no_policy_permits', [], nothingPermitsDetail(question));
-    } catch (error) {
-      return deny('policy_error', [], unreadableDetail(error));
-    }
-  };
+function wholeNumber(time: number): number {
+  const whole = Math.trunc(time);
+  if (Number.isSafeInteger(whole)) return whole + 0;
+  throw new Fault('invalid_input', 'The time is not a number of milliseconds.');
+}
+
+function copyOf({ permits, forbids, errors }: Verdicts): Verdicts {
+  return { permits: [...permits], forbids: [...forbids], errors: [...errors] };
+}
+
+function add(verdicts: Verdicts, more: Verdicts): void {
+  verdicts.permits.push(...more.permits);
+  verdicts.forbids.push(...more.forbids);
+  verdicts.errors.push(...more.errors);
 }

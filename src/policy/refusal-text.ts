@@ -1,8 +1,9 @@
-import type { AuthorizationError } from '@cedar-policy/cedar-wasm/nodejs';
 import { Fault } from '../kernel/fault.ts';
 import type { Question } from './question.ts';
 import type { Rule } from './rule.ts';
 import { actionOf } from './schema.ts';
+
+type RulesById = ReadonlyMap<string, Rule>;
 
 /** Why a request was refused that no policy permits, and what to do. */
 export function nothingPermitsDetail(question: Question): string {
@@ -15,15 +16,18 @@ export function nothingPermitsDetail(question: Question): string {
 }
 
 /** Which policies forbid it. */
-export function forbiddenDetail(rules: readonly Rule[], ids: readonly string[]): string {
+export function forbiddenDetail(rules: RulesById, ids: readonly string[]): string {
   return `${plural('policy', ids)} (${places(rules, ids)}) forbid${ids.length === 1 ? 's' : ''} it, whatever else permits it.`;
 }
 
 /** Which policies failed and why, in words that hold none of the values that a caller sent. */
-export function errorDetail(rules: readonly Rule[], errors: readonly AuthorizationError[]): string {
-  const sentences = errors.map(({ policyId, error }) => {
-    return `policy "${policyId}" (${places(rules, [policyId])}) ${causeOf(error.message)}`;
-  });
+export function errorDetail(
+  rules: RulesById,
+  errors: readonly { readonly id: string; readonly message: string }[],
+): string {
+  const sentences = errors.map(
+    ({ id, message }) => `policy "${id}" (${places(rules, [id])}) ${causeOf(message)}`,
+  );
   return `${sentences.sort().join('; ')}. Nothing is permitted while a policy fails; mend the policy or the call.`;
 }
 
@@ -34,7 +38,9 @@ export function unreadableDetail(error: unknown): string {
   return `the request cannot be put to the policies: ${cause}`;
 }
 
+/** Only the beginning is Cedar's own: what an extension function says may end with a value that a caller sent. */
 function causeOf(message: string): string {
+  if (message.startsWith('error while evaluating')) return unexplained;
   const attribute = /does not have the attribute `([^`]*)`/.exec(message)?.[1];
   if (attribute !== undefined) {
     return `reads "${attribute}", which the request does not have (a policy can ask first: "has ${attribute} &&")`;
@@ -44,12 +50,14 @@ function causeOf(message: string): string {
     return `expects ${expected} where the request has ${found}`;
   }
   if (/type error/.test(message)) return 'does not fit the kinds of values in the request';
-  return 'cannot be evaluated for this request';
+  return unexplained;
 }
 
-function places(rules: readonly Rule[], ids: readonly string[]): string {
+const unexplained = 'cannot be evaluated for this request';
+
+function places(rules: RulesById, ids: readonly string[]): string {
   return ids
-    .map((id) => rules.find((rule) => rule.id === id))
+    .map((id) => rules.get(id))
     .map((rule) => (rule ? `${rule.file}:${rule.line}` : 'unknown'))
     .join(', ');
 }

@@ -3,16 +3,14 @@ import type { Rule } from './rule.ts';
 import { actions } from './schema.ts';
 
 /**
- * The rules that can apply to an action. Nobody who wrote `action` without a name knew what an unknown method does: a
+ * Whether a rule can apply to an action. Nobody who wrote `action` without a name knew what an unknown method does: a
  * permit covers `other` only by naming it, a forbid covers it always.
  */
-export function rulesForAction(rules: readonly Rule[], action: string): readonly Rule[] {
+export function coversAction(rule: Rule, action: string): boolean {
+  const named = namedActions(rule);
+  if (named === null) return action !== 'other' || rule.effect === 'forbid';
   const groups: readonly string[] = actions[action]?.groups ?? [];
-  return rules.filter((rule) => {
-    const named = namedActions(rule);
-    if (named === null) return action !== 'other' || rule.effect === 'forbid';
-    return named.some((name) => name === action || groups.includes(name));
-  });
+  return named.some((name) => name === action || groups.includes(name));
 }
 
 /** The actions and groups that a rule's scope names, or null when it takes any. */

@@ -1,0 +1,107 @@
+import { assertNever } from '../../kernel/assert-never.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { ipText } from '../ip-text.ts';
+import type { Question } from '../question.ts';
+import { actionOf, actions } from '../schema.ts';
+import { addressRange } from './ip-functions.ts';
+import { entity, type EntityValue, open, type Outcome } from './value.ts';
+
+/** A question as expressions see it: three entities that exist, and the context. */
+export interface Frame {
+  readonly principal: KnownEntity;
+  readonly action: KnownEntity;
+  readonly resource: KnownEntity;
+  /** What is not known yet is `open`. */
+  readonly context: ReadonlyMap<string, Outcome>;
+}
+
+export interface KnownEntity {
+  readonly entity: EntityValue;
+  /** The keys of the entities that it is in; they have no parents of their own in this schema. */
+  readonly parents: ReadonlySet<string>;
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+/**
+ * The frame of a question, with arguments and time left open. Throws Fault `invalid_input` for names that no policy can
+ * speak of.
+ */
+export function frameOf(question: Question): Frame {
+  const { agent, context } = question;
+  const action = actionOf(question.action);
+  const groups = actions[action]?.groups ?? [];
+  refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.server, question.action]);
+  return {
+    principal: {
+      entity: entity('Agent', agent.name),
+      parents: new Set(agent.roles.map((role) => entity('Role', role).key)),
+      attributes: new Map([
+        ['name', agent.name],
+        ['owner', agent.owner],
+        ['profile', context.profile],
+      ]),
+    },
+    action: {
+      entity: entity('Action', action),
+      parents: new Set(groups.map((group) => entity('Action', group).key)),
+      attributes: new Map(),
+    },
+    resource: resourceOf(question),
+    context: contextOf(question, action),
+  };
+}
+
+function resourceOf({ server, target }: Question): KnownEntity {
+  // The first slash ends the server's name in `Tool::"server/tool"`; with one inside, two tools could share a name.
+  if (server.includes('/')) throw new Fault('invalid_input', 'The name of the server holds a slash.');
+  const parent = entity('Server', server);
+  if (target.kind === 'server') {
+    return { entity: parent, parents: new Set(), attributes: new Map([['name', server]]) };
+  }
+  const name = target.kind === 'resource' ? target.uri : target.name;
+  refuseIllFormed([name]);
+  const attributes = new Map([
+    ['name', name],
+    ['server', server],
+  ]);
+  if (target.kind === 'resource') attributes.set('uri', name);
+  return {
+    entity: entity(typeOf(target.kind), `${server}/${name}`),
+    parents: new Set([parent.key]),
+    attributes,
+  };
+}
+
+function typeOf(kind: 'tool' | 'prompt' | 'resource'): string {
+  switch (kind) {
+    case 'tool':
+      return 'Tool';
+    case 'prompt':
+      return 'Prompt';
+    case 'resource':
+      return 'Resource';
+    default:
+      return assertNever(kind);
+  }
+}
+
+function contextOf({ action: method, context }: Question, action: string): ReadonlyMap<string, Outcome> {
+  const members = new Map<string, Outcome>([
+    ['method', method],
+    ['time', open],
+    ['address', context.address],
+    ['profile', context.profile],
+    ['binding', context.binding],
+  ]);
+  if (actions[action]?.arguments === true) members.set('arguments', open);
+  const ip = ipText(context.address);
+  const range = ip === null ? null : addressRange(ip);
+  if (range) members.set('ip', range);
+  return members;
+}
+
+/** A lone surrogate has no UTF-8 form: two different names would become the same one. */
+function refuseIllFormed(names: readonly string[]): void {
+  if (names.every((name) => name.isWellFormed())) return;
+  throw new Fault('invalid_input', 'A name holds text that is not Unicode (a lone surrogate).');
+}

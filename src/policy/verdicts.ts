@@ -1,0 +1,55 @@
+import type { Decision, Question } from './question.ts';
+import { errorDetail, forbiddenDetail, nothingPermitsDetail } from './refusal-text.ts';
+import type { Rule } from './rule.ts';
+
+/** What rules said to a question: the ids of those that apply, and those that failed. */
+export interface Verdicts {
+  readonly permits: string[];
+  readonly forbids: string[];
+  readonly errors: RuleError[];
+}
+
+export interface RuleError {
+  readonly id: string;
+  /** In Cedar's words. */
+  readonly message: string;
+}
+
+/** The rules by id, and the version that they have together. */
+export interface RuleBook {
+  readonly rules: ReadonlyMap<string, Rule>;
+  readonly version: string;
+}
+
+export function noVerdicts(): Verdicts {
+  return { permits: [], forbids: [], errors: [] };
+}
+
+/** A permit, unless a rule failed, one forbids or none permits. */
+export function decisionOf(verdicts: Verdicts, question: Question, { rules, version }: RuleBook): Decision {
+  const { permits, forbids, errors } = verdicts;
+  // Cedar skips a policy that fails and permits by another one; a forbid that failed would not forbid.
+  if (errors.length > 0) {
+    const failed = errors.map(({ id }) => id);
+    return denial('policy_error', failed, errorDetail(rules, errors), version);
+  }
+  if (forbids.length > 0)
+    return denial('forbidden', forbids, forbiddenDetail(rules, forbids.toSorted()), version);
+  if (permits.length === 0) return denial('no_policy_permits', [], nothingPermitsDetail(question), version);
+  return Object.freeze({ outcome: 'permit', policies: Object.freeze(permits.toSorted()), version });
+}
+
+export function denial(
+  reason: Extract<Decision, { outcome: 'deny' }>['reason'],
+  policies: readonly string[],
+  detail: string,
+  version: string,
+): Decision {
+  return Object.freeze({
+    outcome: 'deny',
+    reason,
+    policies: Object.freeze(policies.toSorted()),
+    detail,
+    version,
+  });
+}
