@@ -206,7 +206,9 @@ test('T5 an answer that breaks off goes on from its last event, at its own serve
   await using thief = await rawAgent(town, 'thief');
   assert.equal((await go(thief, await thief.initialize())).status, 400);
   assert.equal((await go(thief, session)).status, 404);
-  assert.equal((await go(agent, await agent.initialize())).status, 400);
+  const another = await agent.initialize();
+  await agent.legacy(another, 'tools/list');
+  assert.equal((await go(agent, another)).status, 400);
   assert.deepEqual(resumed, ['raw-1']);
 });
 

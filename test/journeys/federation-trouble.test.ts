@@ -27,7 +27,7 @@ test('T5 a dead and a hanging server are left out of lists and named; the others
     'tools/call': { content: [{ type: 'text', text: 'done' }] },
   });
   await using hanging = await openScriptedServer({ 'tools/list': 'wait', 'tools/call': 'wait' });
-  await using town = await openTown({ listMilliseconds: 400 });
+  await using town = await openTown({ listMilliseconds: 1_200 });
   await town.addHttpServer('well', well.url);
   await town.addHttpServer('hanging', hanging.url);
   await town.addHttpServer('dead', closedPort);
@@ -41,7 +41,7 @@ test('T5 a dead and a hanging server are left out of lists and named; the others
   for (const list of lists) {
     const begun = performance.now();
     const answer = await list();
-    assert.ok(performance.now() - begun < 2_000);
+    assert.ok(performance.now() - begun < 5_000);
     assert.deepEqual(names(answer), ['well__act']);
     assert.deepEqual(
       leftOut(answer).map(({ server, code }) => [server, code]),
@@ -54,7 +54,7 @@ test('T5 a dead and a hanging server are left out of lists and named; the others
   assert.equal((await agent.modern('tools/list')).result?.['ttlMs'], 0);
   const again = performance.now();
   await agent.modern('tools/list');
-  assert.ok(performance.now() - again < 350, 'a server that missed the deadline is waited for less');
+  assert.ok(performance.now() - again < 1_100, 'a server that missed the deadline is waited for less');
   const stuck = agent.modern('tools/call', { name: 'hanging__act', arguments: {} });
   const called = await agent.modern('tools/call', { name: 'well__act', arguments: {} });
   assert.equal(textOf(called.result), 'done');

@@ -4,10 +4,12 @@ import type { Message } from '../../mcp/message.ts';
 import { authorize } from '../authorize.ts';
 import { type Asking, converse, wordingOf } from './asking.ts';
 import { delimiter, type RealName } from './exposed-names.ts';
+import type { Heard } from './interpret.ts';
 import { readNames } from './lists.ts';
 import { NameFault } from './name-fault.ts';
 import type { NamedKind } from './name-table.ts';
 import { relayOne } from './relay-one.ts';
+import { eventSealer } from './resume.ts';
 import type { Sink } from './sink.ts';
 import { address, type Addressed, unknownName } from './to-server.ts';
 
@@ -21,27 +23,35 @@ export async function askOne(asking: Asking, message: Message, sink: Sink): Prom
     resolve: (kind, exposed) => resolve(asking, kind, exposed, message),
   });
   const { server, subject } = addressed;
-  session?.running.set(message.id, { server });
+  const heard = heardFor(message);
+  session?.running.set(message.id, { server, heard });
   try {
     const answer = await converse(asking, server, addressed.message);
     if (answer.status === 200) noteSubscription(asking, addressed);
-    await relayOne(answer, sink, {
-      wording: wordingOf(asking, server),
-      subject,
-      questions: session?.questions ?? null,
-      session: session?.id ?? '',
-    });
+    const questions = session?.questions ?? null;
+    const interpreter = { wording: wordingOf(asking, server), subject, questions, heard: [heard] };
+    await relayOne(answer, sink, interpreter, eventSealer(asking, server, heard));
   } finally {
     session?.running.delete(message.id);
   }
 }
 
+/** What the server may answer, and tell the progress of. */
+function heardFor({ id, params }: Message): Heard {
+  const meta = isJsonObject(params['_meta']) ? params['_meta'] : {};
+  return { id, progressToken: meta['progressToken'] ?? null };
+}
+
+/** Resources of one server that a session remembers to be told about. */
+const mostSubscriptions = 1_000;
+
 /** What a server is asked to tell about is asked again when the agent's session there has to be opened anew. */
 function noteSubscription({ session }: Asking, { server, subject }: Addressed): void {
   if (!session) return;
   const uris = session.subscribed.get(server) ?? new Set();
-  if (subject.method === 'resources/subscribe') session.subscribed.set(server, uris.add(subject.name));
-  else if (subject.method === 'resources/unsubscribe') uris.delete(subject.name);
+  if (subject.method === 'resources/subscribe' && uris.size < mostSubscriptions) {
+    session.subscribed.set(server, uris.add(subject.name));
+  } else if (subject.method === 'resources/unsubscribe') uris.delete(subject.name);
 }
 
 /**

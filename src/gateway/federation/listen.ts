@@ -5,7 +5,7 @@ import { type Asking, converse, serversFor, wordingOf } from './asking.ts';
 import { exposedUri } from './exposed-names.ts';
 import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
 import { eventsOf, readMessage } from './read-answer.ts';
-import { interpret } from './relay-one.ts';
+import { interpret } from './interpret.ts';
 import type { Sink } from './sink.ts';
 import { urisByServer } from './to-server.ts';
 import type { Watchers } from './watchers.ts';
@@ -112,7 +112,7 @@ class Listening {
       listKinds.filter((kind) => this.#wanted[kind] === true).map((kind) => [kind, true]),
     );
     const uris = this.#uris.size === 0 ? {} : { resourceSubscriptions: this.#honoured };
-    return this.#told(acknowledged, { notifications: { ...lists, ...uris } });
+    return this.told(acknowledged, { notifications: { ...lists, ...uris } });
   }
 
   /** The acknowledgement is the first message; everything else waits for it. */
@@ -130,13 +130,22 @@ class Listening {
       if (this.#wanted[kind] !== true) continue;
       const method = `notifications/${kind.replace('ListChanged', '')}/list_changed`;
       this.begun()
-        .then(() => stream.send(this.#told(method, {})))
+        .then(() => stream.send(this.told(method, {})))
         .catch(() => undefined);
     }
   }
 
-  #told(method: string, params: JsonObject): { readonly event: string; readonly data: string } {
-    const tagged = { ...params, _meta: { [subscriptionId]: this.message.id } };
+  /** Whether a notification is of a kind that the agent wants to hear (MCP 2026-07-28, Subscriptions). */
+  tells(method: string): boolean {
+    const kind = /^notifications\/(tools|prompts|resources)\/list_changed$/.exec(method)?.[1];
+    if (kind !== undefined) return this.#wanted[`${kind}ListChanged`] === true;
+    return method === 'notifications/resources/updated' || method.startsWith('notifications/tasks');
+  }
+
+  /** A notification under the id of this subscription, whatever a server calls its own. */
+  told(method: string, params: JsonObject): { readonly event: string; readonly data: string } {
+    const meta = isJsonObject(params['_meta']) ? params['_meta'] : {};
+    const tagged = { ...params, _meta: { ...meta, [subscriptionId]: this.message.id } };
     return { event: 'message', data: JSON.stringify({ jsonrpc: '2.0', method, params: tagged }) };
   }
 }
@@ -180,7 +189,13 @@ async function hear({ asking, listening, stream, server }: Follower, message: Js
   }
   // The response ends this server's part only.
   if (typeof method !== 'string') return;
+  const told = interpret(message, {
+    wording: wordingOf(asking, server),
+    subject: null,
+    questions: null,
+    heard: [],
+  });
+  if (!isJsonObject(told) || !listening.tells(method)) return;
   await listening.begun();
-  const interpreter = { wording: wordingOf(asking, server), subject: null, questions: null };
-  await stream.send({ event: 'message', data: JSON.stringify(interpret(message, interpreter)) });
+  await stream.send(listening.told(method, isJsonObject(told['params']) ? told['params'] : {}));
 }

@@ -55,7 +55,7 @@ export async function readNames(asking: Asking, kind: NamedKind, server: string,
   const message: Message = { ...on, method, params, value, target: { kind: 'server' }, arguments: {} };
   const row = rowOf(method);
   // The agent waits for this server alone, so it may take its time.
-  const milliseconds = 10 * asking.ports.federation.limits.listMilliseconds;
+  const milliseconds = patienceForOne * asking.ports.federation.limits.listMilliseconds;
   const signal = new AbortController().signal;
   let cursor: string | null = null;
   for (let read = 0; read < mostPages; read++) {
@@ -66,6 +66,8 @@ export async function readNames(asking: Asking, kind: NamedKind, server: string,
   }
 }
 
+/** How many deadlines of a list the agent waits when it waits for one server. */
+const patienceForOne = 3;
 /** Pages that are read to find one name. */
 const mostPages = 100;
 

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Message } from '../../mcp/message.ts';
+import { MessageFault } from '../../mcp/message-fault.ts';
 import type { Asking } from './asking.ts';
 import { request } from './session.ts';
 
@@ -8,7 +9,10 @@ import { request } from './session.ts';
  * join. None can keep the answer waiting beyond the deadline.
  */
 export async function setLogLevel({ session, asker, ports }: Asking, message: Message): Promise<JsonObject> {
-  const level = message.params['level'] ?? null;
+  const { level } = message.params;
+  if (typeof level !== 'string' || !/^[a-z]{1,20}$/.test(level)) {
+    throw new MessageFault('params_invalid', 'logging/setLevel needs params.level.', message.id);
+  }
   if (!session) return {};
   session.logLevel = level;
   const { promise: deadline, resolve } = Promise.withResolvers<void>();

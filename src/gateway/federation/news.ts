@@ -1,8 +1,9 @@
 import { Fault } from '../../kernel/fault.ts';
 import { type Asking, serversFor, wordingOf } from './asking.ts';
+import { type Heard, interpretText } from './interpret.ts';
 import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
 import { eventsOf } from './read-answer.ts';
-import { interpretText } from './relay-one.ts';
+
 import { type FederatedSession, type Place, placeHeaders } from './session.ts';
 import { exchangeSink } from './sink.ts';
 import { anyListChanged, type Watcher, type Watchers } from './watchers.ts';
@@ -23,7 +24,7 @@ export async function followNews(
   const follow = (place: Place): void => {
     if (place.sealed === null) return;
     stream.attach(place.server, (signal) =>
-      keepFollowing((until) => followPlace(asking, place, stream, until), signal),
+      keepFollowing((until) => followPlace({ asking, session, stream }, place, until), signal),
     );
   };
   const watcher: Watcher = {
@@ -37,7 +38,7 @@ export async function followNews(
   };
   const missed = (server: string): void => {
     stream.attach(`missed ${server}`, (signal) =>
-      keepFollowing(async () => await reach(asking, session, server, stream), signal),
+      keepFollowing(async () => await reach({ asking, session, stream }, server), signal),
     );
   };
   const listener = { opened: follow, missed, closed: stream.close };
@@ -55,13 +56,21 @@ export async function followNews(
   }
 }
 
+interface Follower {
+  readonly asking: Asking;
+  readonly session: FederatedSession;
+  readonly stream: MergedStream;
+}
+
+/** Whose progress a server may tell outside of its answers: of the requests it is answering, which have no ids here. */
+function progressing({ running }: FederatedSession, server: string): readonly Heard[] {
+  return [...running.values()].flatMap((one) =>
+    'server' in one && one.server === server ? [{ ...one.heard, id: undefined }] : [],
+  );
+}
+
 /** Tries to reach a server that a list was given without; once it is there, the lists have changed. */
-async function reach(
-  asking: Asking,
-  session: FederatedSession,
-  server: string,
-  stream: MergedStream,
-): Promise<Following> {
+async function reach({ asking, session, stream }: Follower, server: string): Promise<Following> {
   try {
     await session.place(server, asking.asker);
   } catch {
@@ -73,9 +82,8 @@ async function reach(
 
 /** One GET at one server, from the event it was last heard at. */
 async function followPlace(
-  asking: Asking,
+  { asking, session, stream }: Follower,
   place: Place,
-  stream: MergedStream,
   signal: AbortSignal,
 ): Promise<Following> {
   const { server, revision, lastEvent } = place;
@@ -89,12 +97,11 @@ async function followPlace(
     signal,
   });
   if (answer.body instanceof Uint8Array) {
-    if (answer.status === 404) asking.session?.leave(place);
+    if (answer.status === 404) session.leave(place);
     // 405 and its like: no stream is offered here (MCP 2025-11-25, Listening for Messages).
     return answer.status >= 500 || answer.status === 429 ? { heard: false, retry: null } : 'never';
   }
-  const questions = asking.session?.questions ?? null;
-  const interpreter = { wording: wordingOf(asking, server), subject: null, questions };
+  const wording = wordingOf(asking, server);
   let heard = false;
   let retry: number | null = null;
   try {
@@ -102,7 +109,10 @@ async function followPlace(
       heard = true;
       retry = event.retry ?? retry;
       if (event.id !== null) place.lastEvent = event.id === '' ? null : event.id;
-      const data = event.data === null || event.data === '' ? null : interpretText(event.data, interpreter);
+      if (event.data === null || event.data === '') continue;
+      const { questions } = session;
+      const interpreter = { wording, subject: null, questions, heard: progressing(session, server) };
+      const data = interpretText(event.data, interpreter);
       if (data !== null) await stream.send({ event: 'message', data });
     }
   } catch (error) {

@@ -1,31 +1,55 @@
+import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type Asking, wordingOf } from './asking.ts';
+import type { Heard } from './interpret.ts';
+import { readMessage } from './read-answer.ts';
 import { relayOne } from './relay-one.ts';
 import { type FederatedSession, placeHeaders } from './session.ts';
 import { exchangeSink } from './sink.ts';
+import type { SealOwner } from './state-seal.ts';
 
 /**
- * Goes on with the answer of one server after the given event (MCP 2025-11-25, Resumability): the id says which server,
- * and opens for the agent it was sent to only. Throws Fault `handle_unknown`.
+ * Makes the ids of the events that answer a request ones that name their server and the request, and that open for
+ * this session only. The modern era has no event ids: what comes there is sealed for nobody.
+ */
+export function eventSealer(asking: Asking, server: string, heard: Heard): (id: string) => string {
+  const owner = eventOwner(asking, asking.session?.id ?? '');
+  return (id) => asking.ports.federation.seal.seal([server, id, JSON.stringify(heard)], owner);
+}
+
+/**
+ * Goes on with the answer of one server after the given event (MCP 2025-11-25, Resumability). Throws Fault
+ * `handle_unknown` for an id that was not given in this session.
  */
 export async function resumeEvents(asking: Asking, session: FederatedSession, sealed: string): Promise<void> {
-  const { standing, ports, asker, exchange } = asking;
-  const owner = { spiffeId: standing.caller.spiffeId, purpose: 'event', of: session.id } as const;
-  const [server, event = ''] = ports.federation.seal.open(sealed, owner);
+  const { ports, asker, exchange } = asking;
+  const opened = ports.federation.seal.open(sealed, eventOwner(asking, session.id));
+  const [server = '', event = '', request = ''] = opened;
   const place = session.places.find((each) => each.server === server);
   if (!place) throw new Fault('handle_unknown', 'The server of this event has no session any more.');
   const answer = await asker.ask({
-    server: place.server,
+    server,
     method: 'GET',
     message: null,
     revision: place.revision,
     headers: { ...placeHeaders(place), 'last-event-id': event },
   });
-  const { questions } = session;
-  await relayOne(answer, exchangeSink(exchange), {
-    wording: wordingOf(asking, place.server),
+  const heard = heardOf(request);
+  const interpreter = {
+    wording: wordingOf(asking, server),
     subject: null,
-    questions,
-    session: session.id,
-  });
+    questions: session.questions,
+    heard: [heard],
+  };
+  await relayOne(answer, exchangeSink(exchange), interpreter, eventSealer(asking, server, heard));
+}
+
+function heardOf(text: string): Heard {
+  const value = readMessage(text);
+  if (!isJsonObject(value)) throw new Fault('internal', 'A sealed event names no request.');
+  return { id: value['id'] ?? null, progressToken: value['progressToken'] ?? null };
+}
+
+function eventOwner({ standing }: Asking, session: string): SealOwner {
+  return { spiffeId: standing.caller.spiffeId, purpose: 'event', of: session };
 }

@@ -3,6 +3,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { randomId } from '../../kernel/random.ts';
 import { eraOf, revisions } from '../../mcp/revisions.ts';
 import type { Asker } from './ask-server.ts';
+import type { Heard } from './interpret.ts';
 import { createQuestionBook } from './question-book.ts';
 import { resultOf } from './read-answer.ts';
 
@@ -18,7 +19,9 @@ export interface Place {
 }
 
 /** What is under way for a request of the client: at which server, or how to stop what is ours. */
-export type Running = { readonly server: string } | { readonly stop: (reason: Fault) => void };
+export type Running =
+  | { readonly server: string; readonly heard: Heard }
+  | { readonly stop: (reason: Fault) => void };
 
 /** The hub that takes in the news of servers while a stream of the client is open. */
 export interface PlaceListener {

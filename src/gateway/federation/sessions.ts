@@ -23,6 +23,9 @@ export interface SessionLimits {
   readonly idleMilliseconds: number;
 }
 
+/** What a session remembers of its client, in characters of JSON: sessions wait in memory. */
+const longestHello = 65_536;
+
 export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLimits): Sessions {
   const sessions = new Map<string, FederatedSession>();
   const ownerOf = (spiffeId: string) => ({ spiffeId, purpose: 'session', of: '' }) as const;
@@ -38,6 +41,12 @@ export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLim
   };
   return {
     open(owner, hello) {
+      if (JSON.stringify(hello).length > longestHello) {
+        throw new Fault(
+          'params_invalid',
+          `The parameters of initialize are longer than ${longestHello} characters.`,
+        );
+      }
       makeRoom(owner.spiffeId);
       const session = new FederatedSession(owner, hello, clock.monotonic());
       sessions.set(session.id, session);
