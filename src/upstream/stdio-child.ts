@@ -60,10 +60,19 @@ export async function startChild(options: StdioChildOptions): Promise<StdioChild
     await once(child, 'spawn');
   } catch (cause) {
     await removeHome();
-    const detail = `MCP server ${options.name} cannot be started: ${errorText(cause)}`;
+    const detail = `MCP server ${options.name} cannot be started: ${whyNot(cause, program)}`;
     throw new Fault('upstream_unreachable', detail, { cause });
   }
   return supervise(child, options, removeHome);
+}
+
+function whyNot(cause: unknown, program: string): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+  if (code === 'ENOENT') {
+    return `${errorText(cause)}. There is no program ${program} on the PATH of the gateway, or its folder is missing; install it, or name it by its whole path.`;
+  }
+  if (code === 'EACCES') return `${errorText(cause)}. ${program} may not be run by the user of the gateway.`;
+  return errorText(cause);
 }
 
 function supervise(

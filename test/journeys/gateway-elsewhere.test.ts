@@ -44,6 +44,9 @@ test('I3 I7 U9 a gateway in a process of its own enrols with a join token and he
   await assert.rejects(call());
   await client.close();
   await gateway[Symbol.asyncDispose]();
+  // What it had not told yet of whom it admitted, it tells at its end.
+  const seen = (await authority.store.agents.find('ci-bot'))?.lastSeen ?? 0;
+  assert.ok(seen > Date.now() - 60_000 && seen <= Date.now(), `I12 last seen at ${seen}`);
   const verified = await verifyAuditLog(join(state, 'gateway-log'));
   assert.equal(verified.ok, true);
   await rm(state, { recursive: true, force: true });

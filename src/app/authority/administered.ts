@@ -68,6 +68,10 @@ export function administered(parts: Parts): Acts {
       await audit.append({ type: 'agent.changed', name, roles });
       return record;
     },
+    async agentsSeen(seen) {
+      // A gateway whose clock is ahead does not see into the future.
+      for (const [name, at] of Object.entries(seen)) await store.agents.seen(name, Math.min(at, clock.now()));
+    },
     async putServer(definition, replace) {
       refuseLookAlike(definition.name, await store.servers.list());
       await store.servers.put(definition, clock.now(), { replace });

@@ -9,6 +9,7 @@ import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { Feed } from '../feed/feed-message.ts';
+import type { Seen } from '../feed/sightings.ts';
 import type { Store } from '../store/store.ts';
 
 /** What a certificate is asked for by an administrator. */
@@ -56,6 +57,8 @@ export interface Authority extends AsyncDisposable {
   ): Promise<AgentRecord>;
   changeAgentState(name: string, state: AgentRecord['state'], reason: string): Promise<AgentRecord>;
   changeAgentRoles(name: string, roles: readonly string[]): Promise<AgentRecord>;
+  /** Notes when agents were last admitted by a gateway. */
+  agentsSeen(seen: Seen): Promise<void>;
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
   removeServer(name: string): Promise<void>;
   issueFor(order: IssueOrder, actor: string): Promise<Delivery>;

@@ -95,8 +95,9 @@ function readText(bytes: Uint8Array, source: string): string {
 
 async function prompt(context: CommandContext, question: string): Promise<string> {
   const { stdin, stderr } = context;
-  stderr.write(question);
+  // Before the question: whoever types at once must not see it.
   const restore = hideTyping(stdin);
+  stderr.write(question);
   try {
     return await readTyped(stdin);
   } finally {

@@ -74,6 +74,7 @@ async function besideAuthority(authority: Authority, options: DeploymentOptions)
       auditFolder: data.gatewayLog,
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),
+      tellSeen: (seen) => authority.agentsSeen(seen),
       log,
       ...(options.disk && { disk: options.disk }),
     }),

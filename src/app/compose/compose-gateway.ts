@@ -23,6 +23,7 @@ import type { Config } from '../config/config.ts';
 import { readVersion } from '../cli/commands/version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
+import { createSightings, type Seen } from '../feed/sightings.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
 
@@ -47,6 +48,8 @@ export interface GatewayOptions {
   readonly auditKey: KeyObject;
   /** Starts the feed; the gateway refuses everything until the first snapshot. */
   readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
+  /** Tells the registry when agents were last admitted. */
+  readonly tellSeen?: (seen: Seen) => Promise<void>;
   readonly log: (line: string) => void;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
@@ -70,6 +73,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       ...(options.disk && { disk: options.disk }),
     }),
   );
+  const tell = options.tellSeen ?? (() => Promise.resolve());
+  const sightings = opened.use(createSightings({ log: audit, clock, tell, complain: log }));
   const redactor = createRedactor();
   const upstreams = opened.use(
     createUpstreamSet(
@@ -81,7 +86,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const live = createLiveCalls();
   const gateway = createGateway({
     clock,
-    audit,
+    audit: sightings.log,
     view: view.identity,
     policies: view.policies,
     upstream: upstreams.find,

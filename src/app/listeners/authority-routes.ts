@@ -14,6 +14,7 @@ import type { LeafKind } from '../../x509/leaf-profile.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
 
 const bodyLimit = { bytes: 256 * 1024, milliseconds: 10_000 };
@@ -78,6 +79,15 @@ const routes: readonly Route[] = [
       const input = await readObject(exchange);
       const actor = { name: proven(holder).caller.name, way: 'remote' } as const;
       await answerJson(exchange, await operation.run(authority, input, actor));
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/seen$/,
+    kinds: ['gateway'],
+    async answer({ exchange, authority }) {
+      await authority.agentsSeen(readSeen(await readObject(exchange)));
+      await answerJson(exchange, {});
     },
   },
   {
@@ -193,6 +203,15 @@ async function readObject(exchange: Exchange): Promise<JsonObject> {
   const value = parseJson(await exchange.body(bodyLimit), { depth: 16, values: 10_000 });
   if (!isJsonObject(value)) throw new Fault('invalid_input', 'The body must be a JSON object.');
   return value;
+}
+
+function readSeen({ agents }: JsonObject): Seen {
+  const seen = isJsonObject(agents) ? Object.entries(agents) : [];
+  const whole = seen.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
+  if (whole.length !== seen.length || seen.length === 0) {
+    throw new Fault('invalid_input', 'The body needs agents, an object of times by name.');
+  }
+  return Object.fromEntries(whole);
 }
 
 function member(input: JsonObject, name: string): string {

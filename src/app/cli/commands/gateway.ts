@@ -2,10 +2,12 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { join, resolve } from 'node:path';
 import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import { type AdminIdentity, callAuthority } from '../../admin/remote-administration.ts';
 import { listenerNames } from '../../compose/compose-authority.ts';
 import { composeGateway } from '../../compose/compose-gateway.ts';
 import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
 import { openOps } from '../../compose/open-ops.ts';
+import type { OwnIdentity } from '../../compose/own-identity.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
@@ -70,15 +72,10 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       auditFolder: join(state, 'gateway-log'),
       auditKey: await auditKey(join(state, 'audit-key.pem')),
       follow: async (listener) =>
-        followRemoteFeed({
-          authority,
-          identity: () => {
-            const { certificate, key, clientAuthorities: authorities } = identity.current();
-            return { certificate, key, authorities };
-          },
-          listener,
-          log,
-        }),
+        followRemoteFeed({ authority, identity: () => shownBy(identity), listener, log }),
+      tellSeen: async (seen) => {
+        await callAuthority(new URL('/v1/seen', authority), shownBy(identity), { agents: seen });
+      },
       log,
     }),
   );
@@ -86,6 +83,11 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
   announceListeners(context, { agents: running.agents, ops });
   await untilEnded(context);
   return { text: '', json: null };
+}
+
+function shownBy(identity: OwnIdentity): AdminIdentity {
+  const { certificate, key, clientAuthorities: authorities } = identity.current();
+  return { certificate, key, authorities };
 }
 
 /** The Ed25519 key that signs this gateway's checkpoints, made at the first start. */
