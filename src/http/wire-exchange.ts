@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { BodyReader } from '../wire/body-reader.ts';
 import { fieldLine } from '../wire/field-lines.ts';
-import type { Headers } from '../wire/headers.ts';
+import { type Headers, saysClose } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from './engine.ts';
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
@@ -194,7 +194,7 @@ export class WireExchange implements ServedExchange {
       request.wrong !== null ||
       wire.live.refusal !== null ||
       !this.reader.ended ||
-      (this.headers.get('connection')?.toLowerCase().includes('close') ?? false)
+      saysClose(this.headers)
     );
   }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { responseBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
 import { fieldLine, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
-import { gatherHeaders, type Headers } from '../wire/headers.ts';
+import { gatherHeaders, type Headers, saysClose } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { parseResponseHead } from '../wire/response-head.ts';
 import { ExchangeFailure } from './failure.ts';
@@ -119,10 +119,19 @@ export class WireOutlet {
     this.input = this.input.subarray(size);
     if (head.status === 101) throw new NotHttp('a change of protocol that nobody asked for');
     // RFC 9110 §15.2: interim answers come before the one that counts.
-    if (head.status < 200) return true;
     const headers = gatherHeaders(head.fields);
+    if (head.status < 200) {
+      refuseInterimFraming(headers);
+      return true;
+    }
+    // RFC 9112 §6.1: in HTTP/1.0 that is faulty framing.
+    if (head.version === '1.0' && headers.get('transfer-encoding') !== null) {
+      throw new NotHttp('a Transfer-Encoding in HTTP/1.0');
+    }
     const length = responseBodyLength(head.status, headers, sending.request.method === 'HEAD');
-    this.kept = head.version === '1.0' || length === 'until-close' ? 0 : keptMilliseconds(headers);
+    // The head of an answer to HEAD describes a body that does not come: too easily misread to go on behind it.
+    const last = head.version === '1.0' || length === 'until-close' || sending.request.method === 'HEAD';
+    this.kept = last ? 0 : keptMilliseconds(headers);
     this.reader = new BodyReader(length);
     sending.answered(head.status, headers);
     return true;
@@ -153,13 +162,19 @@ export class WireOutlet {
   }
 }
 
+/** An interim answer has no body and is not the last (RFC 9110 §15.2, §8.6): one that says otherwise is read in two ways. */
+function refuseInterimFraming(headers: Headers): void {
+  const framed = headers.get('content-length') !== null || headers.get('transfer-encoding') !== null;
+  if (framed || saysClose(headers)) throw new NotHttp('an interim answer with a body or an end');
+}
+
 /** How long a server that does not say is taken to keep a connection, and the longest that one is believed. */
 const assumedMilliseconds = 4_000;
 const longestMilliseconds = 60_000;
 
 /** 0 when the connection ends with this answer (RFC 9112 §9.3, §9.6). */
 function keptMilliseconds(headers: Headers): number {
-  if (headers.get('connection')?.toLowerCase().includes('close')) return 0;
+  if (saysClose(headers)) return 0;
   const hint = /(?:^|[ ,;])timeout=(\d{1,6})/i.exec(headers.get('keep-alive') ?? '')?.[1];
   if (hint === undefined) return assumedMilliseconds;
   // A second less, so that we are the one that closes.

@@ -10,6 +10,9 @@ export const maximumHeadOctets = 16 * 1024;
 const notAscii = /[^\t\r\n\x20-\x7e]|\r[^\n]|[^\r]\n/;
 const notText = /[^\t\r\n\x20-\x7e\x80-\xff]|\r[^\n]|[^\r]\n/;
 
+/** The most field lines that are read: fewer than any reader drops without a word, and more than anybody sends. */
+const mostFields = 256;
+
 /** Refuses characters that no head holds. What we are sent is ASCII; what servers send may hold obs-text. Throws NotHttp. */
 export function refuseControls(head: string, from: 'request' | 'response'): void {
   if ((from === 'request' ? notAscii : notText).test(head)) {
@@ -39,6 +42,7 @@ export function readFieldLines(head: string, from: number): readonly string[] {
     const colon = head.indexOf(':', at);
     if (end === -1 || colon === -1 || colon > end) throw new NotHttp('a header line without a colon');
     const name = head.slice(at, colon);
+    if (fields.length === 2 * mostFields) throw new NotHttp(`more than ${mostFields} header lines`, 431);
     if (!token.test(name)) throw new NotHttp('a header name that is not a token, or a folded line');
     fields.push(name, withoutSpace(head, colon + 1, end));
     at = end + 2;
@@ -49,7 +53,10 @@ function withoutSpace(head: string, from: number, to: number): string {
   let start = from;
   let end = to;
   while (start < end && isSpace(head.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(head.charCodeAt(end - 1))) end -= 1;
+  while (end > start && head.charCodeAt(end - 1) === 0x20) end -= 1;
+  // A tab behind `chunked` is white space for one reader and a part of another coding for the next.
+  if (end > start && head.charCodeAt(end - 1) === 0x09)
+    throw new NotHttp('a tab at the end of a header value');
   return head.slice(start, end);
 }
 

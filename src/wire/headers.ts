@@ -47,6 +47,18 @@ class HeaderMap implements Headers {
   }
 }
 
+/**
+ * Whether the connection ends behind this message for anybody who reads it: RFC 9112 §9.6, and the older
+ * Proxy-Connection, which some readers take for the same.
+ */
+export function saysClose(headers: Headers): boolean {
+  return mentionsClose(headers.get('connection')) || mentionsClose(headers.get('proxy-connection'));
+}
+
+function mentionsClose(value: string | null): boolean {
+  return value?.toLowerCase().includes('close') ?? false;
+}
+
 /** For a message whose head could not be read. */
 export const noHeaders: Headers = new HeaderMap(new Map());
 
@@ -61,6 +73,16 @@ const singleValued = new Set([
   'last-event-id',
   'location',
   'retry-after',
+  'expect',
+  // Node keeps the first of these and drops the others.
+  'user-agent',
+  'referer',
+  'from',
+  'cookie',
+  'max-forwards',
+  'proxy-authorization',
+  'if-modified-since',
+  'if-unmodified-since',
 ]);
 
 function isSingleValued(name: string): boolean {

@@ -35,7 +35,8 @@ export interface Addressed {
 }
 
 /**
- * Reads the target and the fields of a request. A target that is not a path and a missing Host are refused, and what
+ * Reads the target and the fields of a request. A target that is not a path, a missing Host and an
+ * unknown expectation are refused, and what
  * `gatherHeaders` refuses. Throws NotHttp.
  */
 export function readAddress(target: string, fields: readonly string[]): Addressed {
@@ -43,6 +44,10 @@ export function readAddress(target: string, fields: readonly string[]): Addresse
   if (!target.startsWith('/') || target.includes('#')) throw new NotHttp('the request target is not a path');
   const headers = gatherHeaders(fields);
   if (headers.get('host') === null) throw new NotHttp('the Host header is missing');
+  // RFC 9110 §10.1.1: the one expectation there is.
+  const expected = headers.get('expect');
+  if (expected !== null && expected.toLowerCase() !== '100-continue')
+    throw new NotHttp('the expectation is unknown');
   const mark = target.indexOf('?');
   if (mark === -1) return { path: target, query: '', headers };
   return { path: target.slice(0, mark), query: target.slice(mark + 1), headers };
