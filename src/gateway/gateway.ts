@@ -1,11 +1,11 @@
-import { answerProblem } from '../http/problem.ts';
 import type { Connection, Exchange } from '../http/exchange.ts';
+import type { Caller } from '../identity/caller.ts';
 import { confirmStanding } from '../identity/standing.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import { answerFault } from './answer-fault.ts';
-import { knownCaller } from './caller-of.ts';
+import { callerOf, knownCaller } from './caller-of.ts';
 import { createFederation } from './federation/federation.ts';
-import { handle } from './handle.ts';
+import { handle, refuse } from './handle.ts';
 import type { GatewayPorts } from './ports.ts';
 
 /** The data path behind the `agents` listener. */
@@ -28,7 +28,8 @@ export function createGateway(ports: GatewayPorts): Gateway {
       const found = endpoint.exec(exchange.path);
       if (!found) {
         const detail = 'MCP servers are at /mcp/<server> on this listener, all of them together at /mcp.';
-        return await answerProblem(exchange, new Fault('not_found', detail));
+        const seen = { caller: callerOrNull(exchange.connection, ports), inbound: null };
+        return await refuse(exchange, '', seen, new Fault('not_found', detail), ports);
       }
       const [, server] = found;
       try {
@@ -50,13 +51,23 @@ export function createGateway(ports: GatewayPorts): Gateway {
   };
 }
 
+/** Who asks, for the record of a refusal; a certificate that names nobody is told apart by the address alone. */
+function callerOrNull(connection: Connection, ports: GatewayPorts): Caller | null {
+  try {
+    return callerOf(connection, ports.view.trustDomain);
+  } catch {
+    return null;
+  }
+}
+
 function lostStanding(connection: Connection, ports: GatewayPorts): boolean {
   const caller = knownCaller(connection);
   if (!caller) return false;
   try {
     confirmStanding(caller, ports.view, ports.clock.now());
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    // A certificate just issued may be ahead of the news of it: its requests wait for that, and none is let through.
+    return toFault(error).code !== 'certificate_unknown';
   }
 }
