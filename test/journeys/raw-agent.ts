@@ -33,7 +33,12 @@ export interface RawAgent extends AsyncDisposable {
   /** Opens a stream: `subscriptions/listen`, or the GET of a legacy session. */
   stream(of: { readonly listen: Params } | { readonly session: string }): Promise<RawStream>;
   /** Any other exchange. */
-  fetch(init: { method: string; headers?: Record<string, string>; body?: string }): Promise<Response>;
+  fetch(init: {
+    method: string;
+    headers?: Record<string, string>;
+    body?: string;
+    signal?: AbortSignal;
+  }): Promise<Response>;
 }
 
 const both = 'application/json, text/event-stream';

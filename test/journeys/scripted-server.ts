@@ -15,6 +15,8 @@ export interface ScriptedServer extends HttpServer {
   tell(method: string, params: Params): void;
   /** Asks its client something on every open stream. */
   question(id: number, method: string, params: Params): void;
+  /** Sends anything on every open stream. */
+  say(message: object): void;
   /** Open streams. */
   readonly streams: number;
   /** Ends every open stream. */
@@ -77,6 +79,12 @@ export async function openScriptedServer(script: Script): Promise<ScriptedServer
       for (const [stream, id] of streams) {
         const meta = id === null ? {} : { _meta: { 'io.modelcontextprotocol/subscriptionId': id } };
         send(stream, { method, params: { ...params, ...meta } });
+      }
+    },
+    say(message) {
+      for (const stream of streams.keys()) {
+        if (Array.isArray(message)) stream.write(`data: ${JSON.stringify(message)}\n\n`);
+        else send(stream, message);
       }
     },
     question(id, method, params) {
