@@ -114,6 +114,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   upstream_timeout: 504,
   upstream_garbage: 502,
   upstream_too_large: 502,
+  circuit_open: 503,
   address_refused: 403,
   audit_unwritable: 503,
   audit_broken: 500,

@@ -74,6 +74,7 @@ export const faultCodes = {
   upstream_timeout: 'The MCP server did not answer in time.',
   upstream_garbage: 'The MCP server answered with something that is not MCP.',
   upstream_too_large: 'The MCP server answered with more than the limit.',
+  circuit_open: 'The MCP server failed again and again and is left alone for a moment.',
   address_refused: 'The address is not one that outgoing connections may reach.',
   // audit
   audit_unwritable: 'The audit log cannot be written; calls are refused until it can.',

@@ -25,7 +25,7 @@ export function createBackOff(name: string, clock: Clock, limits: UpstreamLimits
       const left = wait ? wait.until - clock.monotonic() : 0;
       if (!wait || left <= 0) return;
       const detail = `MCP server ${name} is down (${wait.fault.message}) and is tried again in ${Math.ceil(left)} ms.`;
-      throw new Fault('upstream_unreachable', detail, { cause: wait.fault });
+      throw new Fault('upstream_unreachable', detail, { cause: wait.fault, retryAfterMilliseconds: left });
     },
     failed(caller, fault, wasWell) {
       const failures = wasWell ? 0 : (waits.get(caller)?.failures ?? 0);

@@ -8,6 +8,7 @@ import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import { createStdioUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
+import { withCircuit } from './with-circuit.ts';
 
 export interface UpstreamOptions {
   readonly clock: Clock;
@@ -29,11 +30,22 @@ export function createUpstream(definition: ServerDefinition, options: UpstreamOp
   const { clock, identity, environment = process.env, redactor = createRedactor() } = options;
   const shared = {
     clock,
-    limits: { ...defaultUpstreamLimits, ...options.limits },
+    limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
     secrets: createSecretResolver({ environment, redactor, clock }),
     log: (line: string) => options.log(redactor.redact(line)),
   };
+  const { limits, log } = shared;
   return definition.transport === 'http'
-    ? createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' })
-    : createStdioUpstream(definition, { ...shared, environment });
+    ? withCircuit(createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' }), {
+        clock,
+        limits: limits.circuit,
+        shared: true,
+        log,
+      })
+    : withCircuit(createStdioUpstream(definition, { ...shared, environment }), {
+        clock,
+        limits: limits.circuit,
+        shared: false,
+        log,
+      });
 }

@@ -1,3 +1,5 @@
+import type { CircuitLimits } from './circuit.ts';
+
 /** Bounds of one upstream. */
 export interface UpstreamLimits {
   readonly connectMilliseconds: number;
@@ -22,6 +24,8 @@ export interface UpstreamLimits {
   /** The wait after the first failed start; it doubles with each one more. */
   readonly backoffMilliseconds: number;
   readonly longestBackoffMilliseconds: number;
+  /** When a server that fails is left alone. */
+  readonly circuit: CircuitLimits;
 }
 
 export const defaultUpstreamLimits: UpstreamLimits = {
@@ -37,4 +41,5 @@ export const defaultUpstreamLimits: UpstreamLimits = {
   graceMilliseconds: 2_000,
   backoffMilliseconds: 250,
   longestBackoffMilliseconds: 30_000,
+  circuit: { failures: 5, openMilliseconds: 1_000, longestOpenMilliseconds: 30_000 },
 };

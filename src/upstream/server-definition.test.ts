@@ -33,6 +33,20 @@ test('what was read reads as itself', () => {
   }
 });
 
+test('T7 timeouts are a definition of its server, and the ones that are left out stay as they are for all', () => {
+  const timeouts = { answerMilliseconds: 5_000, idleMilliseconds: 1_000 };
+  assert.deepEqual(readServerDefinition({ ...http, timeouts }), { ...readServerDefinition(http), timeouts });
+  assert.deepEqual(readServerDefinition({ ...stdio, timeouts: { answerMilliseconds: 1 } }), {
+    ...readServerDefinition(stdio),
+    timeouts: { answerMilliseconds: 1 },
+  });
+  assert.deepEqual(readServerDefinition({ ...http, timeouts: {} }), readServerDefinition(http));
+  assert.throws(
+    () => readServerDefinition({ ...http, timeouts: { anserMilliseconds: 1 } }),
+    /answerMilliseconds/,
+  );
+});
+
 const bad: readonly (readonly [string, Json])[] = [
   ['no object', []],
   ['no transport', { name: 'x' }],
@@ -60,6 +74,10 @@ const bad: readonly (readonly [string, Json])[] = [
   ['an argument that is no text', { ...stdio, command: ['node', 1] }],
   ['a relative directory', { ...stdio, directory: 'here' }],
   ['a variable with an equals sign', { ...stdio, environment: { 'A=B': 'x' } }],
+  ['a timeout of nothing', { ...http, timeouts: { answerMilliseconds: 0 } }],
+  ['a timeout that is text', { ...http, timeouts: { answerMilliseconds: '5s' } }],
+  ['a timeout of two days', { ...http, timeouts: { answerMilliseconds: 172_800_000 } }],
+  ['a connect timeout of a child', { ...stdio, timeouts: { connectMilliseconds: 1 } }],
   ['a member of the other transport', { ...stdio, url: 'https://x/' }],
 ];
 

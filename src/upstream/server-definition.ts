@@ -2,6 +2,15 @@ import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-js
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
 
+/** How long a server may take; what is left out is as for every server. Milliseconds. */
+export interface ServerTimeouts {
+  readonly connectMilliseconds?: number;
+  /** From a request to the first sign of its answer; with stdio, also between two signs. */
+  readonly answerMilliseconds?: number;
+  /** Silence in the middle of an answer. */
+  readonly idleMilliseconds?: number;
+}
+
 /** An MCP server reached over HTTP. */
 export interface HttpServerDefinition {
   readonly name: string;
@@ -19,6 +28,7 @@ export interface HttpServerDefinition {
   };
   /** Sent with every request; values are secret references or plain. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly timeouts?: ServerTimeouts;
 }
 
 /** An MCP server started as a child that speaks over standard input and output. */
@@ -32,6 +42,7 @@ export interface StdioServerDefinition {
   readonly directory: string | null;
   /** Added to the scrubbed environment; values are secret references or plain. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
 
 export type ServerDefinition = HttpServerDefinition | StdioServerDefinition;
@@ -41,13 +52,14 @@ export function readServerDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
   if (transport === 'http') {
-    refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers']);
+    refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers', 'timeouts']);
     return Object.freeze({
       ...readCommon(json),
       transport,
       url: readUrl(json['url']),
       tls: readTls(json['tls'] ?? {}),
       headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
+      ...readTimeouts(json['timeouts'], ['connectMilliseconds', 'answerMilliseconds', 'idleMilliseconds']),
     });
   }
   if (transport === 'stdio') {
@@ -58,6 +70,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
       'command',
       'directory',
       'environment',
+      'timeouts',
     ]);
     return Object.freeze({
       ...readCommon(json),
@@ -65,6 +78,8 @@ export function readServerDefinition(json: Json): ServerDefinition {
       command: readCommand(json['command']),
       directory: readAbsolutePath('directory', json['directory'] ?? null),
       environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
+      // A child has no connection to make, and every sign of it counts as an answer.
+      ...readTimeouts(json['timeouts'], ['answerMilliseconds']),
     });
   }
   throw invalid('transport', 'must be "http" or "stdio"');
@@ -144,6 +159,25 @@ function readAbsolutePath(member: string, value: Json): string | null {
   const path = readText(member, value);
   if (!/^(\/|[A-Za-z]:\\)/.test(path)) throw invalid(member, 'must be an absolute path');
   return path;
+}
+
+const longestTimeout = 86_400_000;
+
+function readTimeouts(
+  json: Json | undefined,
+  known: readonly (keyof ServerTimeouts)[],
+): { readonly timeouts?: ServerTimeouts } {
+  if (json === undefined) return {};
+  if (!isJsonObject(json)) throw invalid('timeouts', 'must be an object');
+  refuseUnknown('timeouts', json, known);
+  for (const [name, value] of Object.entries(json)) {
+    const whole =
+      typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= longestTimeout;
+    if (!whole) {
+      throw invalid(`timeouts.${name}`, `must be a whole number of milliseconds from 1 to ${longestTimeout}`);
+    }
+  }
+  return Object.keys(json).length === 0 ? {} : { timeouts: Object.freeze({ ...json }) };
 }
 
 type Check = (member: string, text: string) => void;

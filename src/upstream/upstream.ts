@@ -30,7 +30,7 @@ export interface Upstream extends AsyncDisposable {
   readonly name: string;
   /**
    * Throws Fault `upstream_unreachable`, `upstream_failed`, `upstream_timeout`, `upstream_garbage`,
-   * `upstream_too_large`, `secret_unresolved`, `session_unknown` or `limit_reached`.
+   * `upstream_too_large`, `circuit_open`, `secret_unresolved`, `session_unknown` or `limit_reached`.
    */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   health(): UpstreamHealth;

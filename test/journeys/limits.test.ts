@@ -235,3 +235,24 @@ test('T7 a stream without news ends properly after a while', async () => {
     ['timed_out'],
   );
 });
+
+test('T7 a server that is gone is left alone: 503, Retry-After and a stable code, and the state is there to see', async () => {
+  await using place = await settled();
+  const { server, town, alice } = place;
+  assert.equal(await statusOf(call(town, alice)), 200);
+  await server[Symbol.asyncDispose]();
+  const statuses: number[] = [];
+  for (let calls = 0; calls < 5; calls++) statuses.push(await statusOf(call(town, alice)));
+  assert.deepEqual(statuses, [502, 502, 502, 502, 502]);
+  const refused = await call(town, alice);
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  const { error } = (await refused.json()) as { error: { code: number; data: { code: string } } };
+  assert.deepEqual([error.code, error.data.code], [503, 'circuit_open']);
+  const ops = town.deployment.listeners['ops']?.url ?? '';
+  assert.match(await (await fetch(`${ops}/metrics`)).text(), /^countersign_server_down\{server="echo"\} 1$/m);
+  assert.match(
+    await (await fetch(`${ops}/readyz`)).text(),
+    /"server echo":\{"ok":false,"detail":"left alone/,
+  );
+});

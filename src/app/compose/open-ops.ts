@@ -52,6 +52,7 @@ function healthOf(options: {
     };
     for (const { name, state, detail } of gateway.upstreams.health()) {
       parts[`server ${name}`] = { ok: state !== 'down', detail: detail || state };
+      metrics[`server_down{server="${name}"}`] = state === 'down' ? 1 : 0;
     }
     metrics['live_calls'] = gateway.liveCalls();
     metrics['agent_connections'] = [...gateway.agents.connections()].length;

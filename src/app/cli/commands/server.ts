@@ -44,6 +44,21 @@ export const serverCommands: readonly Command[] = [
         placeholder: 'name=reference',
         meaning: 'a variable for a started server, such as TOKEN=file:/run/token',
       },
+      {
+        name: 'connect-timeout',
+        kind: 'duration',
+        meaning: 'how long connecting to --url may take; 10s unless given',
+      },
+      {
+        name: 'answer-timeout',
+        kind: 'duration',
+        meaning: 'how long until an answer begins; 5m unless given',
+      },
+      {
+        name: 'idle-timeout',
+        kind: 'duration',
+        meaning: 'how long --url may be silent in the middle of an answer; 5m unless given',
+      },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
       { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
       { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
@@ -99,7 +114,11 @@ export const serverCommands: readonly Command[] = [
 function definitionOf(input: CommandInput): Json {
   const url = input.text('url');
   const command = input.words('command');
-  const shared = { name: input.word('name'), description: input.must('description') };
+  const shared = {
+    name: input.word('name'),
+    description: input.must('description'),
+    timeouts: timeoutsOf(input),
+  };
   if (url !== null && command.length === 0) {
     const authority = input.text('ca');
     return {
@@ -125,6 +144,15 @@ function definitionOf(input: CommandInput): Json {
     };
   }
   throw new Fault('usage', 'Give either --url for an HTTP server, or -- and the command that starts one.');
+}
+
+function timeoutsOf(input: CommandInput): Record<string, number> {
+  const timeouts: Record<string, number> = {};
+  for (const name of ['connect', 'answer', 'idle']) {
+    const milliseconds = input.duration(`${name}-timeout`);
+    if (milliseconds !== null) timeouts[`${name}Milliseconds`] = milliseconds;
+  }
+  return timeouts;
 }
 
 function pairs(given: readonly string[], flag: string): Record<string, string> {
