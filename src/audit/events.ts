@@ -27,6 +27,8 @@ export const auditEvents = {
   'join-token.created': 'A one-time join token was made.',
   'join-token.redeemed': 'A join token was used.',
   'join-token.refused': 'A join token was presented and not accepted.',
+  'join-tokens.refused':
+    'More join tokens were not accepted than are recorded one by one: how many, in how long.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',

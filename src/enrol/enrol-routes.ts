@@ -1,3 +1,4 @@
+import type { BoundedRecord } from '../audit/bounded-record.ts';
 import { certify } from '../ca/certify.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../ca/certificate-records.ts';
@@ -13,6 +14,8 @@ import { redeemJoinToken } from './join-token/redeem-join-token.ts';
 /** The authority with the records of its join-token door. */
 export interface EnrolmentDoors extends CertificateAuthority {
   readonly joinTokens: JoinTokenRecords;
+  /** Where tokens that are not accepted are recorded: whoever reaches the listener can present one. */
+  readonly strangers: Pick<BoundedRecord, 'record'>;
 }
 
 /**
@@ -24,8 +27,8 @@ export async function redeemRoute(
   doors: EnrolmentDoors,
 ): Promise<Delivery> {
   const request = readPemRequest(input.csr);
-  const { joinTokens: tokens, clock, audit } = doors;
-  const evidence = await redeemJoinToken(input.token, { tokens, clock, audit }, input.address);
+  const { joinTokens: tokens, clock, audit, strangers } = doors;
+  const evidence = await redeemJoinToken(input.token, { tokens, clock, audit, strangers }, input.address);
   return deliver(await certify({ request, evidence, requestedLife: null }, doors), doors.issuer);
 }
 

@@ -1,3 +1,4 @@
+import type { BoundedRecord } from '../../audit/bounded-record.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { certify } from '../../ca/certify.ts';
@@ -20,6 +21,7 @@ interface Parts {
   readonly ca: CertificateAuthority;
   readonly store: Store;
   readonly audit: AuditLog;
+  readonly strangers: Pick<BoundedRecord, 'record'>;
   readonly clock: Clock;
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
@@ -93,7 +95,10 @@ export function administered(parts: Parts): Acts {
       );
     },
     redeem: (token, csr, address) =>
-      redeemRoute({ token, csr, address }, { ...ca, joinTokens: store.joinTokens }),
+      redeemRoute(
+        { token, csr, address },
+        { ...ca, joinTokens: store.joinTokens, strangers: parts.strangers },
+      ),
     renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };

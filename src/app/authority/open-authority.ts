@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { access } from 'node:fs/promises';
+import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
@@ -67,6 +68,7 @@ export async function openAuthority(options: {
     await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
   const feed = opened.use(createLocalFeed(store, policies.current));
+  const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
   const ca: CertificateAuthority = {
     issuer,
     records: store.certificates,
@@ -77,7 +79,7 @@ export async function openAuthority(options: {
   await recoverIssuance(ca);
   const held = opened.move();
   return {
-    ...administered({ ca, store, audit, clock, feed, renewalGrace: options.renewalGrace ?? 0 }),
+    ...administered({ ca, store, audit, strangers, clock, feed, renewalGrace: options.renewalGrace ?? 0 }),
     auditKey,
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -1,3 +1,4 @@
+import type { BoundedRecord } from '../../audit/bounded-record.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { Evidence } from '../../ca/evidence.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -15,6 +16,7 @@ export async function redeemJoinToken(
     readonly tokens: JoinTokenRecords;
     readonly clock: Clock;
     readonly audit: Pick<AuditLog, 'append'>;
+    readonly strangers: Pick<BoundedRecord, 'record'>;
   },
   address: string | null = null,
 ): Promise<Evidence> {
@@ -22,7 +24,7 @@ export async function redeemJoinToken(
   const record = parts ? await door.tokens.redeem(parts.id, parts.secretHash, door.clock.now()) : null;
   if (!record) {
     // The text itself may be a secret that was mistyped; its id alone is safe to keep.
-    await door.audit.append({ type: 'join-token.refused', id: parts?.id ?? null, address });
+    await door.strangers.record({ type: 'join-token.refused', id: parts?.id ?? null, address });
     throw new Fault(
       'join_token_invalid',
       'The join token is unknown, was used or is over. Ask an administrator for a new one: countersign join-token create.',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createBoundedRecord } from './bounded-record.ts';
 import { createConnectionRefusals } from './connection-refusals.ts';
 import type { AuditEvent } from './events.ts';
 
@@ -28,18 +29,21 @@ test('S4 strangers who are turned away are recorded one by one up to a number, t
 
 test('S4 the next stretch of time records one by one again', async () => {
   const log = memoryLog();
-  await using refusals = createConnectionRefusals(log, 'agents', 20);
-  for (let at = 0; at < 51; at++) refusals.record(stranger);
+  await using bounded = createBoundedRecord(log, { type: 'join-tokens.refused' }, 20);
+  const event = { type: 'join-token.refused', id: null } as const;
+  for (let at = 0; at < 51; at++) await bounded.record(event);
   while (log.events.length < 51) await new Promise((resolve) => setTimeout(resolve, 5));
-  refusals.record(stranger);
+  await bounded.record(event);
   assert.deepEqual(
     log.events.slice(50).map(({ type }) => type),
-    ['connections.refused', 'connection.refused'],
+    ['join-tokens.refused', 'join-token.refused'],
   );
 });
 
-test('S4 a log that cannot be written does not hold up the listener', async () => {
+test('S4 a log that cannot be written does not hold up a listener, and is told to whoever waits', async () => {
   const failing = { append: () => Promise.reject(new Error('disk full')) };
   await using refusals = createConnectionRefusals(failing, 'agents');
   for (let at = 0; at < 100; at++) refusals.record(stranger);
+  await using bounded = createBoundedRecord(failing, { type: 'join-tokens.refused' });
+  await assert.rejects(bounded.record({ type: 'join-token.refused' }), /disk full/);
 });
