@@ -4,29 +4,79 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
+const manifest = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+
+/** One row of a page: what is claimed under which heading, and the test or command that shows it. */
+interface Row {
+  readonly heading: string;
+  readonly claim: string;
+  readonly shown: string;
+}
 
 for (const { page, least } of [
-  { page: 'claims.md', least: 15 },
-  { page: 'traps.md', least: 20 },
+  { page: 'docs/claims.md', least: 80 },
+  { page: 'docs/traps.md', least: 20 },
 ]) {
-  test(`every row of docs/${page} names a test or a command that exists`, () => {
-    const text = readFileSync(join(root, 'docs', page), 'utf8');
-    const rows = [...text.matchAll(/^\| (?!claim|trap \||-)(.+?) \| (.+?) \|$/gm)];
+  test(`every row of ${page} names a test or a command that exists`, () => {
+    const rows = rowsOf(page);
     assert.ok(rows.length >= least, 'the table was not found');
-    const missing = rows.flatMap(([, claim = '', shown = '']) =>
-      isShown(shown) ? [] : [`${claim}: ${shown}`],
-    );
+    const missing = rows.filter(({ shown }) => !isShown(shown));
     assert.deepEqual(missing, []);
   });
+}
+
+test('every claim under the name of a document is quoted from it', () => {
+  const quoted = rowsOf('docs/claims.md').filter(({ heading }) => heading.endsWith('.md'));
+  const documents = new Set(quoted.map(({ heading }) => heading));
+  assert.ok(documents.size >= 8, [...documents].join());
+  const texts = new Map([...documents].map((document) => [document, plain(read(document))]));
+  const wrong = quoted.filter(({ heading, claim }) => !texts.get(heading)?.includes(plain(claim)));
+  assert.deepEqual(wrong, []);
+});
+
+test('every promise of the README and of SECURITY.md is among the claims', () => {
+  const rows = rowsOf('docs/claims.md');
+  const promises = {
+    'README.md': [...read('README.md').matchAll(/^- \*\*(.+?)\*\*.*(?:\n {2}.*)*/gm)],
+    'SECURITY.md': [...read('SECURITY.md').matchAll(/^\| (?!promise|-)(.+?) \| .+ \|$/gm)],
+  };
+  for (const [document, found] of Object.entries(promises)) {
+    assert.ok(found.length >= 5, `${document}: no promises were found`);
+    const claims = rows.filter(({ heading }) => heading === document).map(({ claim }) => plain(claim));
+    const unclaimed = found.filter(([text]) => !claims.some((claim) => plain(text).includes(claim)));
+    assert.deepEqual(
+      unclaimed.map(([, promise]) => promise),
+      [],
+      document,
+    );
+  }
+});
+
+function rowsOf(page: string): readonly Row[] {
+  let heading = '';
+  return read(page)
+    .split('\n')
+    .flatMap((line) => {
+      heading = /^## (.+)$/.exec(line)?.[1] ?? heading;
+      const [, claim, shown] = /^\| (?!claim|trap \||-)(.+?) \| (.+?) \|$/.exec(line) ?? [];
+      return claim && shown ? [{ heading, claim, shown }] : [];
+    });
 }
 
 function isShown(text: string): boolean {
   const command = /^`npm (?:run )?([a-z:]+)/.exec(text)?.[1];
   if (command !== undefined) return command in manifest.scripts;
   const [, file = '', title = ''] = /^`([^`]+)`: (.+)$/.exec(text) ?? [];
-  const path = join(root, file);
-  return title !== '' && existsSync(path) && readFileSync(path, 'utf8').includes(`test('${title}'`);
+  if (title === '' || !existsSync(join(root, file))) return false;
+  // A title with ${…} in it is that of a test for each row of a table.
+  return [`test('${title}'`, `test(\`${title}\``].some((start) => read(file).includes(start));
+}
+
+/** A document without line breaks and emphasis. */
+function plain(text: string): string {
+  return text.replaceAll('**', '').replaceAll(/\s+/g, ' ');
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
 }
