@@ -81,9 +81,12 @@ export async function openTown(
   settings: Record<string, number> = {},
   {
     authority: authoritySettings = {},
+    // The program's own variable: `npm run test:reference` sets it for a whole run.
+    engine = process.env['COUNTERSIGN_HTTP_ENGINE'] ?? 'wire',
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
     readonly authority?: Record<string, number>;
+    readonly engine?: string;
   } = {},
 ): Promise<Town> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-town-'));
@@ -92,7 +95,9 @@ export async function openTown(
   const names = ['agents', 'authority', 'people', 'plain', 'ops'];
   const listeners = Object.fromEntries(names.map((name) => [name, { port: 0 }]));
   const deployment = await composeDeployment({
-    config: toConfig(configSchema.parse({ listeners, gateway: settings, authority: authoritySettings })),
+    config: toConfig(
+      configSchema.parse({ listeners, http: { engine }, gateway: settings, authority: authoritySettings }),
+    ),
     data,
     passphrase: async () => passphrase,
     gateway: true,

@@ -50,6 +50,7 @@ export async function composeAuthority(options: {
       ...(name === 'authority' && { admitsUnverified }),
       onRefused: refusals.record,
       clock,
+      engine: config.http.engine,
     });
     if (tls) identity.onRenewed((material) => listener.replaceTls(material));
     return opened.use(listener);

@@ -79,7 +79,13 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const upstreams = opened.use(
     createUpstreamSet(
       (definition) =>
-        createUpstream(definition, { clock, identity: () => identity.current(), log, redactor }),
+        createUpstream(definition, {
+          clock,
+          engine: config.http.engine,
+          identity: () => identity.current(),
+          log,
+          redactor,
+        }),
       log,
     ),
   );
@@ -136,6 +142,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       },
       onRefused: refusals.record,
       clock,
+      engine: config.http.engine,
     }),
   );
   identity.onRenewed((material) => agents.replaceTls(material));

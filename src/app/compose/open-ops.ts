@@ -24,6 +24,7 @@ export async function openOps(options: {
     origins,
     handle: (exchange) => answerOps(exchange, () => healthOf(options)),
     clock,
+    engine: config.http.engine,
   });
 }
 

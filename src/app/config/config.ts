@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { HttpEngine } from '../../http/http-engine.ts';
 
 /** One place to listen. */
 export interface ListenerConfig {
@@ -20,6 +21,9 @@ export interface Config {
     readonly people: ListenerConfig;
     readonly plain: ListenerConfig;
     readonly ops: ListenerConfig;
+  };
+  readonly http: {
+    readonly engine: HttpEngine;
   };
   readonly authority: {
     readonly renewalGraceMinutes: number;
@@ -56,6 +60,16 @@ export const configSchema = z
         people: tlsListener(8445, 'Browsers; never asks for a certificate.'),
         plain: plainListener(8446, 'CA certificates over HTTP.'),
         ops: plainListener(8447, 'Health and metrics.'),
+      })
+      .prefault({}),
+    http: z
+      .strictObject({
+        engine: z.enum(['wire', 'node']).default('wire').meta({
+          description:
+            'Who reads and writes HTTP/1.1 at every listener and towards MCP servers: wire is our own, node is node:http and undici.',
+          reason:
+            'Ours refuses more and costs less; node is the reference that it is held against, and the way back.',
+        }),
       })
       .prefault({}),
     authority: z
@@ -138,7 +152,8 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  return freeze({ listeners, authority: settings.authority, gateway: settings.gateway });
+  const { http, authority: authoritySettings, gateway } = settings;
+  return freeze({ listeners, http, authority: authoritySettings, gateway });
 }
 
 function tlsListener(port: number, description: string) {
