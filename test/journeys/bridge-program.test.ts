@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +9,7 @@ import { createFixtureAuthority } from '../../src/http/tls.fixture.ts';
 import { openTown, type Presentable, type Town, until } from './deployment.ts';
 import { openLegacyServer } from './mcp-servers.ts';
 import { program } from './program.ts';
+import { openSecondGateway } from './second-gateway.ts';
 
 const initialize = {
   id: 0,
@@ -221,6 +222,61 @@ describe('U2 the bridge as a program', () => {
       if (at < 2) assert.match(stderr[0] ?? '', says);
     };
     await Promise.all(troubles.map(meet));
+  });
+
+  test('the first start enrols into the per-user place, which is the owner’s alone; the next needs no token', async () => {
+    const home = join(folder, 'someone');
+    await mkdir(home);
+    const { authority } = town.deployment;
+    const order = { name: 'ci-bot', kind: 'agent', dnsNames: [], ipAddresses: [], minutes: 5 } as const;
+    const { token, rootFingerprint } = await authority.createJoinToken(order, 'test');
+    const usual = ['--gateway', gateway, '--authority', town.authorityUrl, '--agent', 'ci-bot'];
+    for (const more of [['--join-token', token, '--ca-fingerprint', rootFingerprint], []]) {
+      const bridge = speak([...usual, ...more], { HOME: home });
+      bridge.say(initialize);
+      await until(() => bridge.lines().length > 0);
+      const { code, lines, stderr } = await bridge.end();
+      assert.equal(code, 0, stderr.join());
+      assert.equal(onlyProtocol(lines)[0]?.error, undefined);
+    }
+    const { port } = new URL(town.authorityUrl);
+    const place = join(home, '.local', 'state', 'countersign', `127.0.0.1_${port}`, 'ci-bot');
+    assert.deepEqual((await readdir(place)).sort(), ['certificate.pem', 'key.pem', 'root.pem']);
+    assert.equal((await stat(place)).mode & 0o777, 0o700);
+    for (const name of await readdir(place))
+      assert.equal((await stat(join(place, name))).mode & 0o777, 0o600);
+  });
+
+  test('a gateway that restarts is waited for: one line when it is gone, one when it is back, and the call is answered', async () => {
+    const first = await openSecondGateway(town);
+    const { port } = first.gateway.agents;
+    const bridge = speak(
+      ['--gateway', first.endpoint('old')],
+      await files('restart', await town.issue('ci-bot')),
+    );
+    bridge.say(initialize);
+    await until(() => bridge.lines().length === 1);
+    bridge.say({ method: 'notifications/initialized' });
+    bridge.say(echo);
+    await until(() => bridge.lines().length === 2);
+    await first[Symbol.asyncDispose]();
+    bridge.say({ ...echo, id: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.equal(bridge.lines().length, 2, 'it is not answered while the gateway is away');
+    await using second = await openSecondGateway(town, {}, port);
+    assert.equal(second.gateway.agents.port, port);
+    await until(() => bridge.lines().length === 3);
+    const { code, lines, stderr } = await bridge.end();
+    assert.equal(code, 0);
+    assert.match(lines[2] ?? '', /"id":2.*legacy hi|legacy hi.*"id":2/);
+    assert.equal(
+      stderr.filter((line) => /cannot be reached.*Check the address/.test(line)).length,
+      1,
+      stderr.join('\n'),
+    );
+    assert.ok(stderr.some((line) => /answers again/.test(line)));
+    // The new gateway knows nothing of the old one's sessions; the bridge opened one anew by itself.
+    assert.ok(stderr.some((line) => /a new one was opened/.test(line)));
   });
 
   test('whatever the client writes, standard output holds protocol alone', async () => {

@@ -22,9 +22,11 @@ export interface SecondGateway extends AsyncDisposable {
   hears(messages: boolean): void;
 }
 
+/** `settings` are members of the configuration's `gateway`; `port` is any free one unless given. */
 export async function openSecondGateway(
   town: Town,
   settings: Record<string, number> = {},
+  port = 0,
 ): Promise<SecondGateway> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'countersign-second-'));
@@ -35,7 +37,7 @@ export async function openSecondGateway(
   const clock: Clock = { now: () => systemClock.now() + offset, monotonic: () => systemClock.monotonic() };
   let material = await newMaterial(town);
   const renewed: ((material: TlsMaterial) => void)[] = [];
-  const listeners = { agents: { port: 0 } };
+  const listeners = { agents: { port } };
   const gateway = opened.use(
     await composeGateway({
       config: toConfig(configSchema.parse({ listeners, gateway: settings })),
