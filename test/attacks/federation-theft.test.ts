@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openTown, type Town } from '../journeys/deployment.ts';
+import { openTown, type Town, until } from '../journeys/deployment.ts';
 import { type RawAgent, type RawAnswer, rawAgent } from '../journeys/raw-agent.ts';
 import { openScriptedServer, type Params, type ScriptedServer, tool } from '../journeys/scripted-server.ts';
 
@@ -28,7 +28,7 @@ const script = {
   'tasks/list': paged('tasks', task),
   'tools/call': ({ arguments: given }: Params) =>
     (given as Params | undefined)?.['task'] === true
-      ? { resultType: 'task', task, taskId: 'raw-task' }
+      ? { resultType: 'task', task, taskId: 'raw-task', requestState: 'raw-state' }
       : asking(),
   'prompts/get': asking,
   'resources/read': asking,
@@ -141,6 +141,28 @@ test('law 5 a task is its agent’s on every verb, in both eras, and goes back t
     assert.equal(servers[1].asked.at(-1)?.params['taskId'], 'raw-task');
   }
   assert.equal((await owner.modern('tasks/get', { taskId })).result?.['taskId'], taskId);
+  const requestState = String(made.result?.['requestState']);
+  for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+    assert.equal((await owner.modern(method, { taskId, requestState })).error, null, method);
+    assert.equal(servers[1].asked.at(-1)?.params['requestState'], 'raw-state');
+  }
+  await refused(() => thief.modern('tasks/get', { taskId, requestState }), servers, 'stolen with its state');
+  const call = { name: 'second__act', arguments: {}, requestState };
+  await refused(() => owner.modern('tools/call', call), servers, 'the state of a task for a tool');
+  const listen = { notifications: { taskIds: [taskId] } };
+  await refused(() => thief.modern('subscriptions/listen', listen), servers, 'stolen to listen');
+  const stream = await owner.stream({ listen });
+  await until(() => stream.messages.length === 1);
+  assert.match(JSON.stringify(stream.messages[0]), new RegExp(`"taskIds":\\["${taskId}"\\]`));
+  servers[1].tell('notifications/tasks', {
+    taskId: 'raw-task',
+    status: 'completed',
+    requestState: 'raw-state',
+  });
+  await until(() => stream.messages.length === 2);
+  assert.equal(((stream.messages[1]?.['params'] ?? {}) as Params)['taskId'], taskId);
+  assert.ok(!JSON.stringify(stream.messages).includes('raw-'));
+  stream.close();
   const mine = await owner.initialize();
   const theirs = await thief.initialize();
   for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {

@@ -148,3 +148,42 @@ test('U2 T5 the bridge brings a client of either era to all servers at one endpo
     }
   }
 });
+
+test('T5 T3 every revision of the old era is spoken to clients, and to each server the one it agreed to', async () => {
+  const revisions = ['2025-03-26', '2025-06-18', '2025-11-25'];
+  await using same = await openScriptedServer(script);
+  await using older = await openScriptedServer({
+    ...script,
+    initialize: () => ({
+      protocolVersion: '2025-03-26',
+      capabilities: { tools: {} },
+      serverInfo: { name: 'x', version: '1' },
+    }),
+  });
+  await using odd = await openScriptedServer({ ...script, initialize: { protocolVersion: '1999-01-01' } });
+  await using town = await openTown();
+  await town.addHttpServer('same', same.url);
+  await town.addHttpServer('older', older.url);
+  await town.addHttpServer('odd', odd.url);
+  await town.permit(all);
+  await using agent = await rawAgent(town, 'ci-bot');
+  for (const protocolVersion of revisions) {
+    const hello = { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
+    const { session, result } = await agent.legacy(null, 'initialize', hello);
+    assert.equal(result?.['protocolVersion'], protocolVersion);
+    const list = JSON.stringify((await agent.legacy(session, 'tools/list')).result);
+    assert.match(list, /same__act.*"server":"odd"|older__act/);
+    assert.ok(!list.includes('odd__act'));
+    const stated = ({ seen }: typeof same): unknown =>
+      seen.findLast(({ body }) => body.includes('tools/list'))?.headers['mcp-protocol-version'];
+    assert.equal(stated(same), protocolVersion);
+    assert.equal(stated(older), '2025-03-26');
+  }
+  const unknown = {
+    protocolVersion: '2030-01-01',
+    capabilities: {},
+    clientInfo: { name: 'raw', version: '1' },
+  };
+  const answer = await agent.legacy(null, 'initialize', unknown);
+  assert.equal(answer.result?.['protocolVersion'], '2025-11-25');
+});

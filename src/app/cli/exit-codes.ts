@@ -24,6 +24,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   malformed_der: 2,
   too_large: 2,
   conflict: 3,
+  name_refused: 3,
   authority_exists: 3,
   denied: 3,
   policy_error: 3,

@@ -57,8 +57,7 @@ async function askAll(asking: Asking, message: Message, { sink, state, inbound }
     case 'modern server/discover':
       return await answer(discoverResult(ports.federation.version));
     case 'modern subscriptions/listen':
-      await recordMerged(asking, { inbound: alone, asked: asking.together, leftOut: [] });
-      return await listenToAll(asking, message, sink, state.watchers);
+      return await listenToAll(asking, message, { sink, inbound: alone, watchers: state.watchers });
     case 'legacy initialize':
       return await answer(initializeResult(session?.revision ?? '', ports.federation.version));
     case 'legacy ping':

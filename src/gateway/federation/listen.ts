@@ -1,32 +1,29 @@
-import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
+import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { Message } from '../../mcp/message.ts';
+import type { Inbound, Message } from '../../mcp/message.ts';
 import { type Asking, converse, serversFor, wordingOf } from './asking.ts';
-import { exposedUri } from './exposed-names.ts';
 import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
 import { eventsOf, readMessage } from './read-answer.ts';
 import { interpret } from './interpret.ts';
+import { recordMerged } from './record-merged.ts';
 import type { Sink } from './sink.ts';
-import { urisByServer } from './to-server.ts';
+import { acknowledged, Subscription } from './subscription.ts';
 import type { Watchers } from './watchers.ts';
-
-const subscriptionId = 'io.modelcontextprotocol/subscriptionId';
-const acknowledged = 'notifications/subscriptions/acknowledged';
-const listKinds = ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const;
 
 /**
  * `subscriptions/listen` at all servers at once (MCP 2026-07-28, Subscriptions). Changes of lists are always honoured:
- * the gateway has some of its own to tell, when servers or policies come and go. Resources are honoured as far as their
- * servers do so within the deadline. Resolves when the agent left.
+ * the gateway has some of its own to tell, when servers or policies come and go. Resources and tasks are honoured as
+ * far as their servers do so within the deadline. Resolves when the agent left. Throws Fault `handle_unknown`.
  */
 export async function listenToAll(
   asking: Asking,
   message: Message,
-  sink: Sink,
-  watchers: Watchers,
+  { sink, inbound, watchers }: { sink: Sink; inbound: Inbound; watchers: Watchers },
 ): Promise<void> {
   const { exchange, ports } = asking;
-  const listening = new Listening(message, new Set(serversFor(asking, 'subscriptions/listen')));
+  const servers = new Set(serversFor(asking, 'subscriptions/listen'));
+  const listening = new Subscription(message, wordingOf(asking, ''), servers);
+  await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
   const stream = createMergedStream(sink, exchange.closed, ports.federation.log);
   const follow = (now: Asking): void => {
     for (const server of serversFor(now, 'subscriptions/listen')) {
@@ -58,101 +55,9 @@ export async function listenToAll(
   }
 }
 
-/** What one agent wants to hear, and what servers have said to it so far. */
-class Listening {
-  readonly message: Message;
-  readonly #wanted: JsonObject;
-  readonly #uris: ReadonlyMap<string, readonly string[]>;
-  readonly #waiting: Set<string>;
-  readonly #honoured: string[] = [];
-  readonly #all = Promise.withResolvers<void>();
-  readonly #begun = Promise.withResolvers<void>();
-
-  constructor(message: Message, servers: ReadonlySet<string>) {
-    this.message = message;
-    const wanted = message.params['notifications'];
-    this.#wanted = isJsonObject(wanted) ? wanted : {};
-    this.#uris = urisByServer(this.#wanted['resourceSubscriptions']);
-    this.#waiting = new Set([...this.#uris.keys()].filter((server) => servers.has(server)));
-  }
-
-  wants(server: string): boolean {
-    return this.#uris.has(server) || listKinds.some((kind) => this.#wanted[kind] === true);
-  }
-
-  /** The wish as one server shall hear it: only its own resources. */
-  request(server: string): JsonObject {
-    const { resourceSubscriptions: _, ...lists } = this.#wanted;
-    const uris = this.#uris.get(server);
-    const notifications = uris ? { ...lists, resourceSubscriptions: uris } : lists;
-    return { ...this.message.value, params: { ...this.message.params, notifications } };
-  }
-
-  /** A server said what it honours, or will say nothing. */
-  settle(server: string, honoured: Json | undefined): void {
-    const uris = isJsonObject(honoured) ? honoured['resourceSubscriptions'] : null;
-    if (this.#waiting.has(server) && Array.isArray(uris)) {
-      const own = uris.filter((uri: unknown): uri is string => typeof uri === 'string');
-      this.#honoured.push(...own.map((name) => exposedUri({ server, name })));
-    }
-    this.#waiting.delete(server);
-    if (this.#waiting.size === 0) this.#all.resolve();
-  }
-
-  /** Resolves when every server that was asked for resources has answered, or at the deadline. */
-  async answered(milliseconds: number): Promise<void> {
-    if (this.#waiting.size === 0) return;
-    const timer = setTimeout(() => this.#all.resolve(), milliseconds);
-    await this.#all.promise;
-    clearTimeout(timer);
-  }
-
-  acknowledgement(): { readonly event: string; readonly data: string } {
-    const lists = Object.fromEntries(
-      listKinds.filter((kind) => this.#wanted[kind] === true).map((kind) => [kind, true]),
-    );
-    const uris = this.#uris.size === 0 ? {} : { resourceSubscriptions: this.#honoured };
-    return this.told(acknowledged, { notifications: { ...lists, ...uris } });
-  }
-
-  /** The acknowledgement is the first message; everything else waits for it. */
-  begin(): void {
-    this.#begun.resolve();
-  }
-
-  async begun(): Promise<void> {
-    await this.#begun.promise;
-  }
-
-  /** Says that the lists the agent watches may have changed. */
-  tellLists(stream: MergedStream): void {
-    for (const kind of listKinds) {
-      if (this.#wanted[kind] !== true) continue;
-      const method = `notifications/${kind.replace('ListChanged', '')}/list_changed`;
-      this.begun()
-        .then(() => stream.send(this.told(method, {})))
-        .catch(() => undefined);
-    }
-  }
-
-  /** Whether a notification is of a kind that the agent wants to hear (MCP 2026-07-28, Subscriptions). */
-  tells(method: string): boolean {
-    const kind = /^notifications\/(tools|prompts|resources)\/list_changed$/.exec(method)?.[1];
-    if (kind !== undefined) return this.#wanted[`${kind}ListChanged`] === true;
-    return method === 'notifications/resources/updated' || method.startsWith('notifications/tasks');
-  }
-
-  /** A notification under the id of this subscription, whatever a server calls its own. */
-  told(method: string, params: JsonObject): { readonly event: string; readonly data: string } {
-    const meta = isJsonObject(params['_meta']) ? params['_meta'] : {};
-    const tagged = { ...params, _meta: { ...meta, [subscriptionId]: this.message.id } };
-    return { event: 'message', data: JSON.stringify({ jsonrpc: '2.0', method, params: tagged }) };
-  }
-}
-
 interface Follower {
   readonly asking: Asking;
-  readonly listening: Listening;
+  readonly listening: Subscription;
   readonly stream: MergedStream;
   readonly server: string;
 }

@@ -108,11 +108,25 @@ export class FederatedSession {
   }
 
   async #open(server: string, asker: Asker): Promise<Place> {
+    const overdue = new AbortController();
+    const timer = setTimeout(() => {
+      const detail = `it did not open a session within ${openMilliseconds} ms`;
+      overdue.abort(new Fault('upstream_timeout', detail));
+    }, openMilliseconds);
+    try {
+      return await this.#greet(server, asker, overdue.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #greet(server: string, asker: Asker, signal: AbortSignal): Promise<Place> {
     const id = `open-${randomId()}`;
     const answer = await asker.ask({
       server,
       message: { jsonrpc: '2.0', id, method: 'initialize', params: this.#hello },
       revision: null,
+      signal,
     });
     const result = await resultOf(answer, id);
     const revision = result['protocolVersion'];
@@ -141,6 +155,9 @@ export class FederatedSession {
     }
   }
 }
+
+/** How long a server may take to open a session, such as one that is fetched first; the next request tries again. */
+const openMilliseconds = 60_000;
 
 /** The headers that say which session a message belongs to. */
 export function placeHeaders({ sealed }: Place): Record<string, string> {

@@ -19,13 +19,18 @@ const relatedTask = 'io.modelcontextprotocol/related-task';
 
 /** The result of a request in the terms of all servers; the same object where nothing has to be changed. */
 export function resultForAgent(result: JsonObject, subject: Subject, wording: Wording): JsonObject {
-  let changed = sealTasks(withContents(result, wording), wording);
-  const state = changed['requestState'];
-  if (typeof state === 'string') {
-    const owner = stateOwner(wording, subject);
-    changed = { ...changed, requestState: wording.seal.seal([state], owner) };
-  }
-  return changed;
+  return sealState(sealTasks(withContents(result, wording), wording), stateSubject(result, subject), wording);
+}
+
+function sealState(holder: JsonObject, subject: Subject, wording: Wording): JsonObject {
+  const state = holder['requestState'];
+  if (typeof state !== 'string') return holder;
+  return { ...holder, requestState: wording.seal.seal([state], stateOwner(wording, subject)) };
+}
+
+/** SEP-2663: the state that comes with a task goes back with requests about the task, whatever made it. */
+function stateSubject({ taskId }: JsonObject, subject: Subject): Subject {
+  return typeof taskId === 'string' ? { method: 'tasks/get', name: taskId } : subject;
 }
 
 /** For whom a request state is sealed: this agent, this server, the same request again. */
@@ -45,7 +50,8 @@ export function callForAgent(message: JsonObject, wording: Wording): JsonObject 
   let changed = sealRelatedTask(params, wording);
   if (method === 'notifications/resources/updated') changed = withUri(changed, wording);
   if (typeof method === 'string' && method.startsWith('notifications/tasks')) {
-    changed = sealTask(changed, wording);
+    // It is what `tasks/get` would have said.
+    changed = resultForAgent(changed, { method, name: '' }, wording);
   }
   return changed === params ? message : { ...message, params: changed };
 }
@@ -109,10 +115,14 @@ function sealTasks(result: JsonObject, wording: Wording): JsonObject {
   return isJsonObject(task) ? { ...listed, task: sealTask(task, wording) } : listed;
 }
 
-function sealTask(holder: JsonObject, { server, spiffeId, seal }: Wording): JsonObject {
+function sealTask(holder: JsonObject, wording: Wording): JsonObject {
   const { taskId } = holder;
-  if (typeof taskId !== 'string') return holder;
-  return { ...holder, taskId: seal.seal([server, taskId], { spiffeId, purpose: 'task', of: '' }) };
+  return typeof taskId === 'string' ? { ...holder, taskId: sealTaskId(taskId, wording) } : holder;
+}
+
+/** The id of a task of one server as the agent knows it. */
+export function sealTaskId(taskId: string, { server, spiffeId, seal }: Wording): string {
+  return seal.seal([server, taskId], { spiffeId, purpose: 'task', of: '' });
 }
 
 function sealRelatedTask(holder: JsonObject, wording: Wording): JsonObject {

@@ -89,6 +89,19 @@ const named: Readonly<Record<string, Find>> = {
   'tasks/result': byTask,
 };
 
+/** The tasks of a wish to hear of tasks, by server. Throws Fault `handle_unknown` for one that is not this agent's. */
+export function tasksByServer(
+  tasks: Json | undefined,
+  owner: Pick<Directory, 'spiffeId' | 'seal'>,
+): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const sealed of isJsonArray(tasks) ? tasks : []) {
+    const { server, name } = openTask(sealed, owner);
+    found.set(server, [...(found.get(server) ?? []), name]);
+  }
+  return found;
+}
+
 /** The URIs of a wish to hear of resources, by server; what no server can have is left out. */
 export function urisByServer(uris: Json | undefined): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
@@ -109,7 +122,10 @@ function uriOf(uri: Json | undefined): RealName {
   return real;
 }
 
-function openTask(sealed: Json | undefined, { spiffeId, seal }: Directory): RealName {
+function openTask(
+  sealed: Json | undefined,
+  { spiffeId, seal }: Pick<Directory, 'spiffeId' | 'seal'>,
+): RealName {
   const owner = { spiffeId, purpose: 'task', of: '' } as const;
   const opened = seal.open(textOf(sealed), owner);
   const [server = '', name = ''] = opened;
