@@ -86,6 +86,7 @@ const passedOn = [
   'session_unknown',
   'upstream_unreachable',
   'upstream_timeout',
+  'circuit_open',
   'upstream_garbage',
   'upstream_too_large',
   'audit_unwritable',
