@@ -10,7 +10,7 @@ import type { GatewayConnection, GatewayResponse } from './gateway-connection.ts
 import type { LegacySession } from './legacy-session.ts';
 import type { BridgeLimits } from './limits.ts';
 import { legacyHeaders, modernHeaders } from './request-headers.ts';
-import type { ToolParameters } from './tool-parameters.ts';
+import type { ToolParameters } from '../mcp/tool-parameters.ts';
 
 /** An answer that is no success, whole. */
 export interface Refused {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../kernel/canonical-json.ts';
 import { isJsonObject } from '../kernel/canonical-json.ts';
 import { encodeHeaderValue } from '../mcp/header-value.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { ToolParameters } from './tool-parameters.ts';
+import type { ToolParameters } from '../mcp/tool-parameters.ts';
 
 /** What is said of the session in the headers of a legacy request. */
 export interface SessionHeaders {

@@ -10,7 +10,7 @@ import type { GatewayConnection } from './gateway-connection.ts';
 import { createLegacySession } from './legacy-session.ts';
 import type { BridgeLimits } from './limits.ts';
 import { type MessageId, type Outgoing, readOutgoing, requestIds } from './outgoing.ts';
-import { createToolParameters } from './tool-parameters.ts';
+import { createToolParameters } from '../mcp/tool-parameters.ts';
 
 /** The conversation of one stdio client with one server behind the gateway, in either era. */
 export interface StdioSession {

@@ -48,6 +48,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     place = await ports.limits.enter(standing);
     // 3 Message: one body, read once, within its caps.
     const inbound = (seen.inbound = await readBody(exchange, ports));
+    ports.toolHeaders.check(server, inbound, exchange.headers);
     await place.countBatch(inbound);
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
@@ -168,6 +169,7 @@ async function carryOut(
           target,
           circumstances(exchange, permit.server, ports),
         ),
+      learn: (result) => ports.toolHeaders.learn(permit.server, result),
       session: opened === undefined ? null : ports.seal.seal(opened, owner),
       spend: (octets) => place.spend(octets),
     });

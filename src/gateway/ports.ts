@@ -8,6 +8,7 @@ import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
+import type { ToolHeaders } from './tool-headers.ts';
 
 /** What one request may cost. */
 export interface RequestLimits {
@@ -29,6 +30,7 @@ export interface GatewayPorts {
   readonly limits: Limits;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
+  readonly toolHeaders: ToolHeaders;
   /** What the endpoint of all servers needs besides. */
   readonly federation: FederationPorts;
   /** Waits until a serial is known to the view, at most the given milliseconds; a certificate is used at once. */

@@ -16,6 +16,8 @@ export interface Relaying {
   readonly requests: readonly Message[];
   /** Whether the caller may use an item of a list. */
   readonly mayUse: (action: string, target: Target) => boolean;
+  /** Told of every list of tools as the server gave it. */
+  readonly learn: (result: JsonObject) => void;
   /** Session id as the client shall see it, or null to send none. */
   readonly session: string | null;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
@@ -155,5 +157,6 @@ function filterAnswer(answer: Json, relaying: Relaying): Json {
 function filterResult(request: Message, result: JsonObject, relaying: Relaying): JsonObject {
   const action = listTargets(request.method);
   if (action === null || request.method === null) return result;
+  if (request.method === 'tools/list') relaying.learn(result);
   return filterList(request.method, result, (target) => relaying.mayUse(action, target));
 }

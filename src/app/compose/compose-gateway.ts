@@ -11,6 +11,7 @@ import { createStateSeal } from '../../gateway/federation/state-seal.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
+import { createToolHeaders } from '../../gateway/tool-headers.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -109,6 +110,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       json: { depth: config.gateway.jsonDepth, values: config.gateway.jsonValues },
     },
     live,
+    toolHeaders: createToolHeaders(),
     federation: {
       servers: () => view.servers().keys(),
       seal: createStateSeal(randomBytes(64)),

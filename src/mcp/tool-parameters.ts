@@ -1,5 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
-import { encodeHeaderValue } from '../mcp/header-value.ts';
+import { decodeHeaderValue, encodeHeaderValue } from './header-value.ts';
+import type { HeaderLookup } from './message.ts';
 
 /**
  * Which arguments of which tool are repeated in `Mcp-Param-*` headers, learnt from the lists that pass by
@@ -10,6 +11,11 @@ export interface ToolParameters {
   learn(result: JsonObject): void;
   knows(tool: string): boolean;
   headers(tool: string, args: JsonObject): Record<string, string>;
+  /**
+   * The first `Mcp-Param-*` header that does not say what its argument says, or null; null as well for a tool that is
+   * not known.
+   */
+  disagreement(tool: string, args: JsonObject, headers: HeaderLookup): string | null;
 }
 
 interface Mirrored {
@@ -17,7 +23,10 @@ interface Mirrored {
   readonly path: readonly string[];
 }
 
+const prefix = 'mcp-param-';
 const mostTools = 10_000;
+/** Headers of one tool; more than a request can carry. */
+const mostHeaders = 100;
 const deepest = 16;
 // RFC 9110 §5.6.2: a token.
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -29,23 +38,48 @@ export function createToolParameters(): ToolParameters {
       if (!Array.isArray(listed)) return;
       for (const tool of listed as readonly Json[]) {
         if (!isJsonObject(tool) || typeof tool['name'] !== 'string') continue;
-        if (tools.size < mostTools) tools.set(tool['name'], mirrored(tool['inputSchema'], []));
+        if (tools.size < mostTools || tools.has(tool['name'])) {
+          tools.set(tool['name'], mirrored(tool['inputSchema'], []).slice(0, mostHeaders));
+        }
       }
     },
     knows: (tool) => tools.has(tool),
+    disagreement(tool, args, headers) {
+      const known = tools.get(tool);
+      if (!known) return null;
+      for (const [name, given] of headers.entries()) {
+        const lower = name.toLowerCase();
+        if (!lower.startsWith(prefix)) continue;
+        const said = decodeHeaderValue(given);
+        const mirrors = known.filter(({ header }) => `${prefix}${header}` === lower);
+        const agrees = mirrors.some(({ path }) => said !== null && saysSo(argumentAt(args, path), said));
+        if (!agrees) return name;
+      }
+      return null;
+    },
     headers(tool, args) {
       const headers: Record<string, string> = {};
       for (const { header, path } of tools.get(tool) ?? []) {
-        const value = path.reduce<Json | undefined>(
-          (held, name) => (isJsonObject(held) && Object.hasOwn(held, name) ? held[name] : undefined),
-          args,
-        );
-        if (typeof value === 'string') headers[`mcp-param-${header}`] = encodeHeaderValue(value);
-        else if (isShort(value)) headers[`mcp-param-${header}`] = String(value);
+        const value = argumentAt(args, path);
+        if (typeof value === 'string') headers[`${prefix}${header}`] = encodeHeaderValue(value);
+        else if (isShort(value)) headers[`${prefix}${header}`] = String(value);
       }
       return headers;
     },
   };
+}
+
+function argumentAt(args: JsonObject, path: readonly string[]): Json | undefined {
+  return path.reduce<Json | undefined>(
+    (held, name) => (isJsonObject(held) && Object.hasOwn(held, name) ? held[name] : undefined),
+    args,
+  );
+}
+
+function saysSo(value: Json | undefined, said: string): boolean {
+  // SEP-2243: numbers are compared as numbers.
+  if (typeof value === 'number') return said.trim() !== '' && Number(said) === value;
+  return (typeof value === 'string' || typeof value === 'boolean') && String(value) === said;
 }
 
 /** Whole numbers and booleans are written as in JSON. */
