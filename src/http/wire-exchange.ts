@@ -68,7 +68,7 @@ export class WireExchange implements ServedExchange {
     const pieces: Uint8Array[] = [];
     let size = 0;
     const take = (): void => {
-      this.wire.feed(this.reader, (piece) => {
+      this.take((piece) => {
         size += piece.length;
         if (size > limit.bytes) throw tooLarge(limit);
         pieces.push(piece);
@@ -160,6 +160,15 @@ export class WireExchange implements ServedExchange {
     if (!this.complete) this.controller?.abort();
   }
 
+  /** Hands on what has come of the body. Throws Fault `invalid_input` for octets that are no body. */
+  private take(sink: (piece: Uint8Array) => void): void {
+    try {
+      this.wire.feed(this.reader, sink);
+    } catch (error) {
+      throw error instanceof NotHttp ? new Fault('invalid_input', `Refused: ${error.message}.`) : error;
+    }
+  }
+
   /** Waits until `take` has had the whole body. */
   private async more(take: () => void, limit: BodyLimit): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -173,7 +182,7 @@ export class WireExchange implements ServedExchange {
         else if (this.isLost)
           reject(new Fault('unavailable', 'The peer went away before its body was complete.'));
       } catch (error) {
-        reject(error instanceof NotHttp ? new Fault('invalid_input', `Refused: ${error.message}.`) : error);
+        reject(error);
       }
     };
     if (this.gone) this.onInput();
