@@ -22,6 +22,8 @@ const unlimited = [
   'gateway.callsPerSecondPerAgent=1000000',
   '--set',
   'gateway.concurrentPerAgent=10000',
+  '--set',
+  'gateway.connectionsPerAgent=100000',
 ];
 const children: ChildProcess[] = [];
 const body = JSON.stringify({

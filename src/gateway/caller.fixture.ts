@@ -13,14 +13,20 @@ import { compilePolicies } from '../policy/compile-policies.ts';
 import { authorize, type Permit } from './authorize.ts';
 import { type LimitRule, type LimitSubject } from './limit-rule.ts';
 
+/** The DER of a real agent certificate. */
+export async function certificateOf(name: string): Promise<Uint8Array> {
+  const authority = memoryAuthority();
+  authority.agentStates.set(name, 'active');
+  const approved = await approve(specimenOrder({ evidence: { name } }), authority);
+  return (await issue(approved, authority)).der;
+}
+
 /** A real agent certificate's standing, with the record as told. */
 export async function standingOf(
   name: string,
   changes: Partial<Pick<AgentRecord, 'owner' | 'roles'>> = {},
 ): Promise<Standing> {
   const authority = memoryAuthority();
-  authority.agentStates.set(name, 'active');
-  const certificate = await issue(await approve(specimenOrder({ evidence: { name } }), authority), authority);
   const { trustDomain } = authority.issuer;
   const record: AgentRecord = {
     name,
@@ -40,7 +46,7 @@ export async function standingOf(
     profileOf: () => 'agent',
     fresh: () => true,
   };
-  const caller = identify(certificate.der, { trustDomain, kinds: ['agent'] });
+  const caller = identify(await certificateOf(name), { trustDomain, kinds: ['agent'] });
   return confirmStanding(caller, view, authority.clock.now());
 }
 

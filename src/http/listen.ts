@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
 import { type CreateEngine, defaultPatience, type Door, type Engine, type Patience } from './engine.ts';
-import type { Exchange, Listener } from './exchange.ts';
+import type { Connection, Exchange, Listener } from './exchange.ts';
 import { createHostGuard, isLoopbackHost } from './host-guard.ts';
 import type { HttpEngine } from './http-engine.ts';
 import { createHttpDate } from './http-date.ts';
@@ -37,6 +37,8 @@ export interface ListenOptions {
   /** Whether Strict-Transport-Security is sent (RFC 6797 §6.1). */
   readonly hsts?: boolean;
   handle(exchange: Exchange): Promise<void>;
+  /** Asked about each connection whose handshake is done; a fault ends it. */
+  welcome?(connection: Connection): Fault | null;
   /**
    * Which requests are handed on although the connection's client certificate did not verify; none unless given. The
    * handler finds it as `unverified` and decides for itself.
@@ -109,6 +111,12 @@ function accept(engine: Engine, options: ListenOptions, state: State): void {
     // Where some requests are admitted, only a request shows whether this one is refused.
     if (connection.refusal !== null && !options.admitsUnverified) {
       options.onRefused?.({ stage: 'tls', address: connection.address, reason: connection.refusal });
+    }
+    const unwelcome = options.welcome?.(connection) ?? null;
+    if (unwelcome) {
+      options.onRefused?.({ stage: 'tls', address: connection.address, reason: unwelcome.message });
+      socket.on('error', () => undefined);
+      return connection.cut();
     }
     engine.accept(socket, connection);
   });

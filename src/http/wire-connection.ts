@@ -52,6 +52,8 @@ export class WireConnection {
     socket.on('error', ignore);
     // Also aborted when the connection is cut, a turn before the socket says so.
     live.closed.addEventListener('abort', () => this.lost(), { once: true });
+    const rest = live.takeRest();
+    if (rest > 0) this.rest(rest);
   }
 
   get idle(): boolean {

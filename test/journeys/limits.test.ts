@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
 import { test } from 'node:test';
 import { openTown, type Town, until } from './deployment.ts';
 import { mutualFetch } from './mcp-clients.ts';
@@ -255,4 +256,31 @@ test('T7 a server that is gone is left alone: 503, Retry-After and a stable code
     await (await fetch(`${ops}/readyz`)).text(),
     /"server echo":\{"ok":false,"detail":"left alone/,
   );
+});
+
+test('T7 an agent has so many connections, and others connect all the same (trap: unbounded queue)', async () => {
+  await using place = await settled({ connectionsPerAgent: 5 });
+  const { town, bob } = place;
+  const shown = await town.issue('alice');
+  const open = (): Promise<TLSSocket> => {
+    const { port } = town.gateway.agents;
+    const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ...shown });
+    return new Promise((resolve) =>
+      socket.on('error', () => undefined).once('secureConnect', () => resolve(socket)),
+    );
+  };
+  const sockets: TLSSocket[] = [];
+  for (let opened = 0; opened < 12; opened++) sockets.push(await open());
+  await until(() => sockets.filter((socket) => socket.destroyed).length === 7);
+  assert.equal(await statusOf(call(town, bob)), 200);
+  // With TLS 1.3 the client takes the handshake for done before the server looks.
+  sockets.find((socket) => !socket.destroyed)?.destroy();
+  await until(() => [...town.gateway.agents.connections()].length <= 5);
+  const again = await open();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(again.destroyed, false);
+  for (const socket of [...sockets, again]) socket.destroy();
+  const refused = (await town.events()).filter(({ type }) => type === 'connection.refused');
+  assert.equal(refused.length, 7);
+  assert.match(String(refused[0]?.['reason']), /alice has 5 connections open/);
 });

@@ -3,6 +3,7 @@ import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
+import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
@@ -138,6 +139,11 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       hosts: config.listeners.agents.hosts,
       origins: config.listeners.agents.origins,
       handle: (exchange) => gateway.handle(exchange),
+      welcome: createConnectionLimit({
+        clock,
+        trustDomain: options.trustDomain,
+        most: config.gateway.connectionsPerAgent,
+      }),
       patience: {
         stallMilliseconds: config.gateway.stalledReaderMilliseconds,
         silentMilliseconds: config.gateway.silentStreamMilliseconds,

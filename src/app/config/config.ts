@@ -32,6 +32,7 @@ export interface Config {
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
     readonly callsPerSecondPerAgent: number;
+    readonly connectionsPerAgent: number;
     readonly stalledReaderMilliseconds: number;
     readonly silentStreamMilliseconds: number;
     readonly bodyBytes: number;
@@ -97,6 +98,10 @@ export const configSchema = z
           description: 'Calls of one agent in a second, evenly; twice as many may come at once.',
           reason:
             'More than any agent that waits for answers makes, and about a tenth of what one core carries.',
+        }),
+        connectionsPerAgent: whole(1, 1_000_000, 256, {
+          description: 'Connections that one agent may have open at once.',
+          reason: 'Eight times its open calls; at 60 KiB each they hold 15 MiB at most.',
         }),
         stalledReaderMilliseconds: whole(100, 3_600_000, 30_000, {
           description:
