@@ -4,6 +4,7 @@ import { BodyReader } from '../wire/body-reader.ts';
 import { fieldLine, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
 import { gatherHeaders, type Headers, saysClose } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
+import { writeRequestLine } from '../wire/request-head.ts';
 import { parseResponseHead } from '../wire/response-head.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { OutgoingRequest } from './outgoing.ts';
@@ -12,6 +13,9 @@ import type { WireSending } from './wire-sending.ts';
 const nothing = Buffer.alloc(0);
 /** Bodies up to so many octets are copied behind their head. */
 const largestJoined = 64 * 1024;
+
+/** Fields that say where a request goes and ends: nobody else writes them. */
+const ownFields = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
 
 /** One connection to a server, for one request after another. */
 export class WireOutlet {
@@ -46,7 +50,13 @@ export class WireOutlet {
     this.sending = sending;
     sending.carriedBy(this);
     if (this.socket.destroyed) return this.lost();
-    this.write(sending.request);
+    try {
+      this.write(sending.request);
+    } catch (error) {
+      // Not an octet was written, and the next request may be a better one; but a connection costs less than a doubt.
+      sending.fail(error);
+      return this.destroy();
+    }
     sending.sent();
   }
 
@@ -63,8 +73,12 @@ export class WireOutlet {
   }
 
   private write({ method, target, headers, body }: OutgoingRequest): void {
-    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.host}\r\n`;
-    for (const [name, value] of Object.entries(headers)) head += fieldLine(name, value);
+    let head = `${writeRequestLine(method, target)}host: ${this.host}\r\n`;
+    for (const [name, value] of Object.entries(headers)) {
+      if (ownFields.has(name.toLowerCase()))
+        throw new TypeError(`the header ${name} is the connection's own`);
+      head += fieldLine(name, value);
+    }
     if (body !== null) head += `content-length: ${body.length}\r\n`;
     head += '\r\n';
     if (body === null) {

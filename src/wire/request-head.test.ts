@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NotHttp } from './not-http.ts';
-import { parseRequestHead, readAddress } from './request-head.ts';
+import { parseRequestHead, readAddress, writeRequestLine } from './request-head.ts';
 
 test('T6 a head is read as its method, its target as written and its fields in order', () => {
   const head = parseRequestHead('POST /mcp/a?b=%2F HTTP/1.1\r\nHost: h\r\nX:  y  \r\n\r\n');
@@ -89,4 +89,21 @@ test('T6 a request without Host, or with an expectation nobody knows, is refused
   assert.throws(() => readAddress('/', ['x', 'y']), NotHttp);
   assert.throws(() => readAddress('/', ['host', 'a', 'expect', '200-ok']), NotHttp);
   assert.equal(readAddress('/', ['host', 'a', 'expect', '100-Continue']).path, '/');
+});
+
+test('T6 the first line that is written is read back, and one that would be read otherwise is not written', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {
+      const target = `/${text}`;
+      if (/^[!-"$-~]*$/.test(text)) {
+        const head = parseRequestHead(`${writeRequestLine('POST', target)}host: a\r\n\r\n`);
+        assert.equal(head.target, target);
+        assert.doesNotThrow(() => readAddress(head.target, head.fields));
+      } else {
+        assert.throws(() => writeRequestLine('POST', target), TypeError);
+      }
+    }),
+  );
+  for (const method of ['', 'post', 'GET /', 'GET\r\n', 'CONNECT'])
+    assert.throws(() => writeRequestLine(method, '/'), TypeError);
 });

@@ -25,6 +25,17 @@ export function parseRequestHead(head: string): RequestHead {
   return { method, target, fields: readFieldLines(head, end + 2) };
 }
 
+// The path and query of an origin-form, as octets that nobody takes for the end of it (RFC 9112 §3.2.1).
+const sendableTarget = /^\/[!-"$-~]*$/;
+
+/** The first line of a request to send. Throws TypeError for what would be read as another line, or as two. */
+export function writeRequestLine(method: string, target: string): string {
+  if (!methods.has(method) || !sendableTarget.test(target)) {
+    throw new TypeError(`the request ${method} ${target} cannot be sent`);
+  }
+  return `${method} ${target} HTTP/1.1\r\n`;
+}
+
 /** What a request is addressed to and what it says about itself. */
 export interface Addressed {
   /** As it was sent; not decoded. */
