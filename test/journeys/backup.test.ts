@@ -21,6 +21,10 @@ test('U9 a backup of an authority at work restores to one that knows every certi
   await backUp(town.data, target, systemClock);
   await busy;
   await assert.rejects(backUp(town.data, target, systemClock), isFault('conflict'));
+  for (const inside of [town.data.folder, join(town.data.folder, 'copy')]) {
+    await assert.rejects(backUp(town.data, inside, systemClock), isFault('invalid_input'));
+  }
+  await assert.rejects(restore(target, dataFolder(join(target, 'restored'))), isFault('invalid_input'));
 
   const data = dataFolder(join(folder, 'restored'));
   await restore(target, data);

@@ -172,6 +172,19 @@ test('I1 the key of the root is never opened by the running authority: it works 
   await open(data);
 });
 
+test('bad input: a clock behind what was recorded is told with both times, and nothing is issued', async () => {
+  const data = await copy();
+  const passphraseFile = join(root, 'passphrase-of-clock');
+  await writeFile(passphraseFile, passphrase, { mode: 0o600 });
+  const behind = { ...systemClock, now: () => Date.now() - 3_600_000 };
+  const words = ['--folder', data.folder, '--passphrase-file', passphraseFile];
+  const before = await hashes(data.folder);
+  const late = await runHere(['cert', 'issue', 'ci-bot', '--out', join(root, 'late'), ...words], behind);
+  assert.equal(late.code, 3);
+  assert.match(late.stderr, /clock says \d{4}-.* changed at \d{4}-.* Set the clock.* \[clock_behind\]/);
+  assert.deepEqual(await hashes(data.folder), before);
+});
+
 test('bad input: a port that is taken, and a folder that is in use, are told with what to do and exit code 5', async () => {
   const first = await copy();
   const passphraseFile = join(root, 'passphrase');

@@ -35,10 +35,11 @@ const leftOut = new Set([
 /**
  * Copies an authority to a new folder, also while it runs: the database as one consistent state first, then the files,
  * whose logs may only be newer than it. A manifest with every file's hash is written last.
- * Throws Fault `authority_missing`, `conflict`.
+ * Throws Fault `authority_missing`, `conflict`, or `invalid_input` for a target inside.
  */
 export async function backUp(data: DataFolder, target: string, clock: Clock): Promise<Copied> {
   await requireMarker(data.folder);
+  requireApart(data.folder, target);
   await requireAbsent(target);
   const staging = `${target}.${randomId()}.partial`;
   await mkdir(staging, { recursive: true, mode: 0o700 });
@@ -65,6 +66,7 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
  * Throws Fault `not_found`, `state_damaged`, `authority_exists`.
  */
 export async function restore(source: string, data: DataFolder): Promise<Copied> {
+  requireApart(source, data.folder);
   const files = await readManifest(source);
   const found = await hashTree(source);
   for (const name of new Set([...Object.keys(files), ...Object.keys(found)])) {
@@ -101,6 +103,13 @@ async function requireMarker(folder: string): Promise<void> {
   if (!names?.includes('authority.json')) {
     throw new Fault('authority_missing', `There is no authority in ${folder}. Give --folder another one.`);
   }
+}
+
+/** A folder is not copied into itself. */
+function requireApart(source: string, target: string): void {
+  const down = relative(source, target);
+  if (down.startsWith('..')) return;
+  throw new Fault('invalid_input', `${target} lies in ${source}, or is it. Choose a folder elsewhere.`);
 }
 
 async function requireAbsent(
