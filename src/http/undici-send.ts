@@ -1,6 +1,8 @@
 import type { Dispatcher } from 'undici';
-import { gatherHeaders } from '../wire/headers.ts';
+import { gatherHeaders, type Headers } from '../wire/headers.ts';
+import { NotHttp } from '../wire/not-http.ts';
 import { AnswerBody } from './answer-body.ts';
+import { ExchangeFailure } from './failure.ts';
 import type { Answer, OutgoingRequest, Sending } from './outgoing.ts';
 
 /** One request through undici's dispatch, its fast way: no streams, no body mixin. Redirects are answers like any other. */
@@ -43,18 +45,23 @@ export function sendThrough(
         // Aborted while the connection was being made.
         if (aborted) given.abort(aborted);
       },
-      onResponseStart(given, status, received) {
+      onResponseStart(given, status) {
         if (status < 200) return;
+        let headers: Headers;
+        try {
+          headers = gatherHeaders(fieldsOf(given.rawHeaders));
+        } catch (error) {
+          return abort(new ExchangeFailure('garbage', 'its answer is not HTTP', error));
+        }
         const answered = new AnswerBody({
           pause: () => given.pause(),
           resume: () => given.resume(),
           leave: abort,
         });
         body = answered;
-        const fields = Object.entries(received).flatMap(([name, value]) => [name, String(value)]);
         resolve({
           status,
-          headers: gatherHeaders(fields),
+          headers,
           whole: (limit) => answered.whole(limit),
           pieces: () => answered.pieces(),
         });
@@ -68,4 +75,10 @@ export function sendThrough(
     },
   );
   return sending;
+}
+
+/** The fields as they came: undici's own record joins what was sent twice, and hides that it was. */
+function fieldsOf(raw: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
+  if (!Array.isArray(raw)) throw new NotHttp('an answer without its fields');
+  return raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
 }

@@ -205,6 +205,15 @@ function specify(engine: HttpEngine): void {
     await assert.rejects(upstream.send(post('modern', ask)), { code: 'upstream_garbage' });
   });
 
+  test('T6 an answer that says one thing twice is garbage', async () => {
+    for (const twice of ['Content-Type: text/event-stream', 'Mcp-Session-Id: a\r\nMcp-Session-Id: b']) {
+      const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${twice}\r\nContent-Length: 2\r\n\r\n{}`;
+      await using server = await serve((request) => request.socket.end(head));
+      await using upstream = open(server.url);
+      await assert.rejects(upstream.send(post('modern', ask)), { code: 'upstream_garbage' }, twice);
+    }
+  });
+
   test('a server that is not there is unreachable and down', async () => {
     const gone = await serve(() => undefined);
     await gone[Symbol.asyncDispose]();

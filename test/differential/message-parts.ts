@@ -120,6 +120,7 @@ const contents = [
   'GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n',
   '\0\xff\r\n',
   'x'.repeat(70),
+  'y'.repeat(700),
 ];
 const lengthName = ['Content-Length', 'content-length', 'CONTENT-LENGTH'];
 const codingName = ['Transfer-Encoding', 'transfer-encoding', 'TRANSFER-ENCODING'];
