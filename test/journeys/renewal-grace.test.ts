@@ -49,6 +49,24 @@ test('I6 within the grace a revoked, a retired, a forged and a foreign certifica
   assert.equal((await renew(town, left)).code, 'agent_inactive');
 });
 
+test('I6 a certificate that says all that an issued one says, signed by a stranger, is not renewed', async () => {
+  await using town = await openTown({}, { authority: { renewalGraceMinutes: 120 } });
+  await town.addAgent('ci-bot');
+  const issued = await town.issue('ci-bot');
+  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const now = Math.floor(Date.now() / 1_000) * 1_000;
+  // Not of our chain, so OpenSSL says so and hands on that its key is held: only the record tells it from the issued one.
+  for (const notAfter of [now + 30 * minute, now - 5 * minute]) {
+    const forged = await mint(town, {
+      recorded: false,
+      signer: { key, chain: '' },
+      changes: { serial: issued.serial, notBefore: now - 20 * minute, notAfter },
+    });
+    assert.deepEqual(await renew(town, forged), { status: 403, code: 'certificate_unknown' });
+  }
+  assert.equal((await renew(town, issued)).status, 200, 'the issued one is');
+});
+
 test('I6 the grace opens no other door: an ended certificate neither administers nor calls', async () => {
   await using town = await openTown({}, { authority: { renewalGraceMinutes: 120 } });
   const admin = await mint(town, {
