@@ -10,6 +10,9 @@ interface Order {
   readonly agents: readonly string[];
   readonly connectionsEach: number;
   readonly pauseMilliseconds: number;
+  /** How long they connect and call before anything is counted. */
+  readonly warmMilliseconds: number;
+  /** How long is counted. */
   readonly milliseconds: number;
 }
 
@@ -42,7 +45,8 @@ const request = [
 const times: number[] = [];
 let refused = 0;
 
-const end = performance.now() + order.milliseconds;
+const begin = performance.now() + order.warmMilliseconds;
+const end = begin + order.milliseconds;
 await Promise.all(
   order.agents.flatMap((folder) => Array.from({ length: order.connectionsEach }, () => work(folder))),
 );
@@ -59,8 +63,9 @@ async function work(folder: string): Promise<void> {
     while (!socket.destroyed && performance.now() < end) {
       const began = performance.now();
       const status = await call(socket);
-      if (status === '200') times.push(performance.now() - began);
-      else refused += 1;
+      const counts = began >= begin;
+      if (counts && status === '200') times.push(performance.now() - began);
+      else if (counts) refused += 1;
       if (order.pauseMilliseconds > 0) await pause(order.pauseMilliseconds * (0.5 + Math.random()));
     }
     socket.destroy();

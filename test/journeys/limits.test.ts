@@ -18,7 +18,18 @@ async function openServer(piece = 1_000) {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.once('end', () => {
-      const { id, params } = JSON.parse(body) as { id: number; params: { name: string } };
+      const { id, method, params } = JSON.parse(body) as {
+        id: number;
+        method: string;
+        params: { name: string };
+      };
+      if (method === 'tools/list') {
+        const tools = ['echo', 'wait', 'pour'].map((name) => ({ name, inputSchema: { type: 'object' } }));
+        const result = { resultType: 'complete', tools, ttlMs: 0, cacheScope: 'private' };
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        return;
+      }
       seen.push(params.name);
       if (params.name === 'echo') {
         const result = { resultType: 'complete', content: [] };
@@ -51,8 +62,13 @@ async function openServer(piece = 1_000) {
 
 type Fetch = ReturnType<typeof mutualFetch>;
 
-function call(town: Town, fetch: Fetch, tool = 'echo', signal: AbortSignal | null = null): Promise<Response> {
-  return fetch(town.endpoint('echo'), {
+function call(
+  town: Town,
+  fetch: Fetch,
+  tool = 'echo',
+  { signal = null, url = town.endpoint('echo') }: { signal?: AbortSignal | null; url?: string } = {},
+): Promise<Response> {
+  return fetch(url, {
     method: 'POST',
     signal,
     headers: {
@@ -149,7 +165,7 @@ test('T7 a call counts as open until its stream ends, and a client that leaves g
   await town.limit('limits: [{ name: one, per: agent, concurrent: 1 }]');
   for (let left = 0; left < 20; left++) {
     const leave = new AbortController();
-    const abandoned = await call(town, alice, 'wait', leave.signal);
+    const abandoned = await call(town, alice, 'wait', { signal: leave.signal });
     assert.equal(abandoned.status, 200);
     assert.equal(await statusOf(call(town, alice)), 429);
     leave.abort();
@@ -193,7 +209,7 @@ test('T7 a flood of one agent is refused beyond its places and others pass (trap
   await using place = await settled({ concurrentPerAgent: 8 });
   const { server, town, alice, bob } = place;
   const leave = new AbortController();
-  const flood = Array.from({ length: 60 }, () => call(town, alice, 'wait', leave.signal));
+  const flood = Array.from({ length: 60 }, () => call(town, alice, 'wait', { signal: leave.signal }));
   const statuses = flood.map(async (response) => (await response).status);
   await until(() => server.waiting.size === 8);
   for (let calls = 0; calls < 20; calls++) assert.equal(await statusOf(call(town, bob)), 200);
@@ -283,4 +299,19 @@ test('T7 an agent has so many connections, and others connect all the same (trap
   const refused = (await town.events()).filter(({ type }) => type === 'connection.refused');
   assert.equal(refused.length, 7);
   assert.match(String(refused[0]?.['reason']), /alice has 5 connections open/);
+});
+
+test('T7 limits hold at the endpoint of all servers as well, by the names that the server gives', async () => {
+  await using place = await settled();
+  const { server, town, alice, bob } = place;
+  await town.limit('limits: [{ name: one, per: agent, tools: [echo/echo], budget: { day: { calls: 2 } } }]');
+  const url = `${town.gateway.agents.url}/mcp`;
+  assert.equal(await statusOf(call(town, alice, 'echo__echo', { url })), 200);
+  assert.equal(await statusOf(call(town, alice)), 200);
+  const refused = await call(town, alice, 'echo__echo', { url });
+  assert.equal(refused.status, 429);
+  assert.ok(Number(refused.headers.get('retry-after')) > 1);
+  assert.match(await refused.text(), /"budget_spent"/);
+  assert.equal(await statusOf(call(town, bob, 'echo__echo', { url })), 200);
+  assert.equal(server.seen.length, 3);
 });

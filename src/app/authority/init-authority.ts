@@ -204,5 +204,6 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
 const policyNote = `Cedar policies of this authority: every *.cedar file in this folder is in force.
 With no policy, nothing is permitted. Changes take effect by themselves within a second or so;
 a set that does not compile is refused and the last good one stays in force.
+How much of what is permitted may be used is said in limits.yaml, here as well.
 Check a set with: countersign policy check <folder>
 `;

@@ -99,7 +99,9 @@ function openPolicies(options: {
     onLoaded: (files) => {
       publish(files);
       const names = files.map((file) => file.name);
-      log(`Policies in force: ${names.join(', ') || 'none; nothing is permitted'}.`);
+      const permitting = names.some((name) => name.endsWith('.cedar'));
+      const inForce = permitting ? names : [...names, 'no policy; nothing is permitted'];
+      log(`Policies in force: ${inForce.join(', ')}.`);
       audit.append({ type: 'policy.loaded', files: names }).catch(() => undefined);
     },
     onRefused: (fault) => {
