@@ -186,6 +186,18 @@ test('T7 rules that change take effect at the next request and forget nothing th
   await limits.enter(alice);
 });
 
+test('T7 two gateways on one store hold one limit (trap: limits per instance)', async () => {
+  const store = memoryLimitStore(steppedClock(0));
+  // Each has read the rules for itself.
+  const here = limitsOf([limitOfEachAgent(1, 1_000)], store);
+  const there = limitsOf([limitOfEachAgent(1, 1_000)], store);
+  const place = await here.enter(alice);
+  assert.throws(() => there.enter(alice), { code: 'limit_reached' });
+  await there.enter(bob);
+  place[Symbol.dispose]();
+  await there.enter(alice);
+});
+
 test('T7 a store that fails refuses, at once or later, and says so (trap: revocation store down means allow)', async () => {
   const broken = new Error('connection lost');
   const throwing = limitsOf([limitOfEachAgent(1, 1)], {
