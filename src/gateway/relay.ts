@@ -4,7 +4,8 @@ import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { nestsWithin } from '../kernel/nests-within.ts';
-import { filterAnyList, filterList, listTargets } from '../mcp/filter-list.ts';
+import { adaptResult, isAdapted } from '../mcp/adapt-result.ts';
+import { filterAnyList } from '../mcp/filter-list.ts';
 import type { Message, Target } from '../mcp/message.ts';
 import { createSseDecoder, encodeSseEvent } from '../mcp/sse.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
@@ -37,8 +38,7 @@ export async function relay(
 ): Promise<Sent> {
   const headers = responseHeaders(response, relaying.session);
   // A stream that is resumed with GET may bring the answers of requests long gone.
-  const filtering =
-    exchange.method === 'GET' || relaying.requests.some((message) => listTargets(message.method) !== null);
+  const filtering = exchange.method === 'GET' || relaying.requests.some(isAdapted);
   const how = {
     status: response.status,
     headers,
@@ -150,13 +150,7 @@ function filterAnswer(answer: Json, relaying: Relaying): Json {
     const result = filterAnyList(answer['result'], relaying.mayUse);
     return result === answer['result'] ? answer : { ...answer, result };
   }
-  if (listTargets(request.method) === null) return answer;
-  return { ...answer, result: filterResult(request, answer['result'], relaying) };
-}
-
-function filterResult(request: Message, result: JsonObject, relaying: Relaying): JsonObject {
-  const action = listTargets(request.method);
-  if (action === null || request.method === null) return result;
-  if (request.method === 'tools/list') relaying.learn(result);
-  return filterList(request.method, result, (target) => relaying.mayUse(action, target));
+  if (!isAdapted(request)) return answer;
+  if (request.method === 'tools/list') relaying.learn(answer['result']);
+  return { ...answer, result: adaptResult(request, answer['result'], relaying.mayUse) };
 }

@@ -43,6 +43,14 @@ export function compare(
   return { title, rows };
 }
 
+/** Whether anything came out differently, or a required check did not succeed at all. */
+export function isRed({ rows }: Comparison): boolean {
+  return rows.some(
+    ({ differences, required, direct }) =>
+      differences.length > 0 || (required && (direct.counted === 0 || direct.passed < direct.counted)),
+  );
+}
+
 export function sum(rows: readonly Row[], side: 'direct' | 'through'): Tally {
   return {
     passed: rows.reduce((total, row) => total + row[side].passed, 0),

@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compare, type Comparison, sum } from './compare.ts';
+import { compare, type Comparison, isRed, sum } from './compare.ts';
 import { openEverythingServer } from './everything/everything-server.ts';
 import { openPassage, type Passage } from './passage.ts';
-import { requiredScenarios, runSuite, suiteVersion } from './suite.ts';
+import { type Check, runSuite, scenariosOf, suiteVersion } from './suite.ts';
 
 /** Runs the official suite directly and through Countersign and compares. Ends with 1 on any difference. */
 const revisions = ['2025-11-25', '2026-07-28'] as const;
@@ -12,9 +13,10 @@ async function main(): Promise<number> {
   await using passage = await openPassage();
   const comparisons = [];
   for (const revision of revisions) comparisons.push(await compareServer(revision, passage));
+  for (const revision of revisions) comparisons.push(...(await compareClient(revision, passage)));
   print(`Official conformance suite ${await suiteVersion()}, directly and through Countersign`);
   for (const comparison of comparisons) printTable(comparison, values.verbose);
-  return comparisons.some(({ rows }) => rows.some(({ differences }) => differences.length > 0)) ? 1 : 0;
+  return comparisons.some(isRed) ? 1 : 0;
 }
 
 /** The suite as the client of a server: in front of it, and in front of a bridge that leads to it. */
@@ -23,8 +25,41 @@ async function compareServer(revision: string, passage: Passage): Promise<Compar
   const run = (url: string) => runSuite({ revision, side: { kind: 'server', url } });
   const direct = await run(server.url);
   const through = await run(await passage.to(server.url));
-  const required = await requiredScenarios(revision, 'server');
+  const { required } = await scenariosOf(revision, 'server');
   return compare(`server, ${revision}`, { direct, through, required });
+}
+
+/** The suite as the server of the official client, which goes there straight, or through either face of a bridge. */
+async function compareClient(revision: string, passage: Passage): Promise<readonly Comparison[]> {
+  const all = await scenariosOf(revision, 'client');
+  const scenarios = [...all.required, ...all.unscored].filter((scenario) => !isAuthorization(scenario));
+  const required = all.required.filter((scenario) => !isAuthorization(scenario));
+  const command = `${process.execPath} ${join(import.meta.dirname, 'client.ts')}`;
+  const run = async (environment: Record<string, string>) => {
+    const results = new Map<string, readonly Check[]>();
+    for (const scenario of scenarios) {
+      const one = await runSuite({ revision, side: { kind: 'client', command, scenario }, environment });
+      for (const [name, checks] of one) results.set(name, checks);
+    }
+    return results;
+  };
+  const faces = ['http', 'stdio'] as const;
+  // Side by side, because most of the time goes into starting processes and waiting for them.
+  const [direct, ...throughs] = await Promise.all([
+    run({}),
+    ...faces.map((face) => run({ COUNTERSIGN_PASSAGE: passage.address, COUNTERSIGN_FACE: face })),
+  ]);
+  return throughs.map((through, index) =>
+    compare(`client over ${faces[index]}, ${revision}`, { direct, through, required }),
+  );
+}
+
+/**
+ * A client that authorises itself at the server needs that its token reaches it. Through Countersign no credential of a
+ * client does: the gateway has its own.
+ */
+function isAuthorization(scenario: string): boolean {
+  return scenario.startsWith('auth/');
 }
 
 function printTable({ title, rows }: Comparison, verbose: boolean): void {

@@ -10,7 +10,7 @@ export interface SuiteRun {
   readonly revision: string;
   readonly side:
     | { readonly kind: 'server'; readonly url: string }
-    | { readonly kind: 'client'; readonly command: string };
+    | { readonly kind: 'client'; readonly command: string; readonly scenario: string };
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -36,24 +36,34 @@ export async function suiteVersion(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** The scenarios that a revision requires of one side. */
-export async function requiredScenarios(
-  revision: string,
-  side: 'server' | 'client',
-): Promise<readonly string[]> {
+/** The scenarios that the suite has for one side of a revision. */
+export interface ScenarioSet {
+  readonly required: readonly string[];
+  /** What it runs without scoring it. */
+  readonly unscored: readonly string[];
+}
+
+export async function scenariosOf(revision: string, side: 'server' | 'client'): Promise<ScenarioSet> {
   const text = await readFile(join(packageFolder, 'requirements', `${revision}.yaml`), 'utf8');
-  return (parse(text) as Record<'server' | 'client', readonly string[]>)[side];
+  const set = parse(text) as {
+    readonly [side: string]: readonly string[];
+  } & { readonly not_scored: readonly { readonly scenario: string; readonly leg: string }[] };
+  return {
+    required: set[side] ?? [],
+    unscored: set.not_scored.filter(({ leg }) => leg === side).map(({ scenario }) => scenario),
+  };
 }
 
 /** Runs the suite once and reads what it wrote. Throws when it wrote nothing. */
 export async function runSuite({ revision, side, environment = {} }: SuiteRun): Promise<Results> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-conformance-'));
   try {
-    const target = side.kind === 'server' ? ['--url', side.url] : ['--command', side.command];
-    const output = await run(
-      [side.kind, ...target, '--requirements', revision, '--output-dir', folder],
-      environment,
-    );
+    // A client is a process for every scenario; all at once, as the suite runs a set, would measure the machine.
+    const what =
+      side.kind === 'server'
+        ? ['--url', side.url, '--requirements', revision]
+        : ['--command', side.command, '--scenario', side.scenario, '--spec-version', revision];
+    const output = await run([side.kind, ...what, '--output-dir', folder], environment);
     const results = await readResults(folder, side.kind);
     if (results.size === 0) throw new Error(`The suite wrote no results:\n${output}`);
     return results;
