@@ -1,7 +1,5 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { concat, fromBase64url, toBase64url, utf8 } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
-import { randomBytes } from '../kernel/random.ts';
+import { createSeal } from '../kernel/seal.ts';
 
 /** Makes an MCP session id worthless to everybody but the caller and the server it was made for. */
 export interface SessionSeal {
@@ -17,42 +15,16 @@ export interface SessionOwner {
   readonly server: string;
 }
 
-const nonceSize = 12;
-const tagSize = 16;
-const longestSealed = 4096;
-
-/** AES-256-GCM under `key` (32 octets) with the owner as associated data. */
+/** Sealed under `key` (32 octets) with the owner as the context. */
 export function createSessionSeal(key: Uint8Array): SessionSeal {
+  const { seal, open } = createSeal(key);
   return {
-    seal(upstreamSession, owner) {
-      const nonce = randomBytes(nonceSize);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associatedData(owner));
-      const text = concat([cipher.update(utf8(upstreamSession)), cipher.final()]);
-      return toBase64url(concat([nonce, text, cipher.getAuthTag()]));
-    },
+    seal: (upstreamSession, owner) => seal(upstreamSession, [owner.spiffeId, owner.server]),
     open(sealed, owner) {
-      const bytes = sealed.length <= longestSealed ? fromBase64url(sealed) : null;
-      if (!bytes || bytes.length <= nonceSize + tagSize) throw unknownSession();
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceSize))
-        .setAAD(associatedData(owner))
-        .setAuthTag(bytes.subarray(-tagSize));
-      try {
-        const text = concat([decipher.update(bytes.subarray(nonceSize, -tagSize)), decipher.final()]);
-        return Buffer.from(text).toString('utf8');
-      } catch (cause) {
-        throw unknownSession(cause);
-      }
+      const session = open(sealed, [owner.spiffeId, owner.server]);
+      if (session !== null) return session;
+      // MCP 2025-11-25, Session Management: an unknown session is 404, and the client starts a new one.
+      throw new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.');
     },
   };
-}
-
-function associatedData(owner: SessionOwner): Uint8Array {
-  return utf8(JSON.stringify([owner.spiffeId, owner.server]));
-}
-
-function unknownSession(cause?: unknown): Fault {
-  // MCP 2025-11-25, Session Management: an unknown session is 404, and the client starts a new one.
-  return new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.', {
-    cause,
-  });
 }

@@ -98,6 +98,8 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   params_invalid: 400,
   batch_refused: 400,
   session_unknown: 404,
+  state_unknown: 400,
+  era_not_bridged: 404,
   server_unknown: 404,
   name_unknown: 404,
   name_refused: 403,

@@ -58,6 +58,8 @@ export const faultCodes = {
   params_invalid: 'The parameters of the MCP request are missing or of the wrong kind.',
   batch_refused: 'The revision has no batches.',
   session_unknown: 'The session does not exist for this caller.',
+  state_unknown: 'The request state was not made for this caller and request, was used, or is too old.',
+  era_not_bridged: 'The revision that the other side speaks has nothing that the message could become.',
   server_unknown: 'No MCP server of that name is available to this caller.',
   name_unknown: 'No MCP server of this caller offers a thing of that name.',
   name_refused: 'The name cannot be told from another one, and neither is used with all servers.',

@@ -80,6 +80,8 @@ const prescribedCodes: Readonly<Partial<Record<FaultCode, number>>> = {
   handle_unknown: -32602,
   header_mismatch: -32020,
   protocol_version: -32022,
+  state_unknown: -32602,
+  era_not_bridged: -32601,
   session_unknown: -32001,
   media_type: -32000,
   not_acceptable: -32000,

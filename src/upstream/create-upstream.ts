@@ -1,51 +1,24 @@
-import type { TlsMaterial } from '../http/exchange.ts';
-import type { HttpEngine } from '../http/http-engine.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { createRedactor, type Redactor } from '../secrets/redact.ts';
-import { createSecretResolver } from '../secrets/resolve.ts';
-import { createHttpUpstream } from './http-upstream.ts';
-import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
+import { randomBytes } from '../kernel/random.ts';
+import { createSeal, type Seal } from '../kernel/seal.ts';
+import { createTransport, type TransportOptions } from './create-transport.ts';
+import { bridgeEras } from './eras/bridge-eras.ts';
+import { defaultUpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
-import { createStdioUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
-import { withCircuit } from './with-circuit.ts';
 
-export interface UpstreamOptions {
-  readonly clock: Clock;
-  /** The gateway's own certificate as of now; a renewed one is used from the next connection on. */
-  readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
-  /** Told what a child writes to its standard error, and of trouble with servers. Secrets are cut out. */
-  readonly log: (line: string) => void;
-  /** Where `env:` references and a child's PATH and LANG come from; the process's own unless given. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Learns every secret that is used. */
-  readonly redactor?: Redactor;
-  readonly limits?: Partial<UpstreamLimits>;
-  /** Who speaks HTTP to servers; `wire` unless given. */
-  readonly engine?: HttpEngine;
+export interface UpstreamOptions extends TransportOptions {
+  /** Seals what callers bring back; under a key of this upstream alone unless given. */
+  readonly seal?: Seal;
 }
 
-/** The upstream of a definition. Nothing is opened or started before the first request. */
+/** The upstream of a definition, which takes requests of both eras whichever its server speaks. */
 export function createUpstream(definition: ServerDefinition, options: UpstreamOptions): Upstream {
-  const { clock, identity, environment = process.env, redactor = createRedactor() } = options;
-  const shared = {
-    clock,
+  return bridgeEras(createTransport(definition, options), {
+    clock: options.clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
-    secrets: createSecretResolver({ environment, redactor, clock }),
-    log: (line: string) => options.log(redactor.redact(line)),
-  };
-  const { limits, log } = shared;
-  return definition.transport === 'http'
-    ? withCircuit(createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' }), {
-        clock,
-        limits: limits.circuit,
-        shared: true,
-        log,
-      })
-    : withCircuit(createStdioUpstream(definition, { ...shared, environment }), {
-        clock,
-        limits: limits.circuit,
-        shared: false,
-        log,
-      });
+    log: options.log,
+    era: definition.era === 'sse' ? 'legacy' : definition.era,
+    silenceIsLegacy: definition.transport === 'stdio',
+    seal: options.seal ?? createSeal(randomBytes(32)),
+  });
 }

@@ -12,7 +12,7 @@ import { listen } from '../http/listen.ts';
 import { createFixtureAuthority, fixtureMaterial } from '../http/tls.fixture.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { createUpstream, type UpstreamOptions } from './create-upstream.ts';
+import { createTransport, type TransportOptions } from './create-transport.ts';
 import { eventReader, jsonOf, post, textOf } from './inbound.fixture.ts';
 import type { HttpServerDefinition } from './server-definition.ts';
 import type { Upstream } from './upstream.ts';
@@ -37,13 +37,13 @@ async function serve(handle: RequestListener): Promise<AsyncDisposable & { reado
 function openUpstream(
   engine: HttpEngine,
   url: string,
-  more: Partial<HttpServerDefinition> & { options?: Partial<UpstreamOptions> } = {},
+  more: Partial<HttpServerDefinition> & { options?: Partial<TransportOptions> } = {},
 ): Upstream & { readonly lines: string[] } {
   const { options, ...rest } = more;
   const lines: string[] = [];
   const tls = { authority: null, presentCertificate: false, serverName: null };
-  const upstream = createUpstream(
-    { name: 'test', description: '', transport: 'http', url, tls, headers: {}, ...rest },
+  const upstream = createTransport(
+    { name: 'test', description: '', transport: 'http', era: 'auto', url, tls, headers: {}, ...rest },
     { clock: systemClock, engine, identity: () => gateway, log: (line) => lines.push(line), ...options },
   );
   return Object.assign(upstream, { lines });

@@ -26,6 +26,18 @@ export interface UpstreamLimits {
   readonly longestBackoffMilliseconds: number;
   /** When a server that fails is left alone. */
   readonly circuit: CircuitLimits;
+  /** Finding out what a server speaks. */
+  readonly probeMilliseconds: number;
+  /** A whole handshake with a server. */
+  readonly handshakeMilliseconds: number;
+  /** How long what was found out about a server is kept at least, however it fails. */
+  readonly leastVerdictMilliseconds: number;
+  /** How long a call waits for what a server asked its caller. */
+  readonly inputMilliseconds: number;
+  /** How often one call may ask its caller for something. */
+  readonly inputRounds: number;
+  /** Calls of one caller that wait for its input. */
+  readonly heldCallsPerCaller: number;
 }
 
 export const defaultUpstreamLimits: UpstreamLimits = {
@@ -42,4 +54,10 @@ export const defaultUpstreamLimits: UpstreamLimits = {
   backoffMilliseconds: 250,
   longestBackoffMilliseconds: 30_000,
   circuit: { failures: 5, openMilliseconds: 1_000, longestOpenMilliseconds: 30_000 },
+  probeMilliseconds: 10_000,
+  handshakeMilliseconds: 30_000,
+  leastVerdictMilliseconds: 1_000,
+  inputMilliseconds: 600_000,
+  inputRounds: 32,
+  heldCallsPerCaller: 32,
 };

@@ -12,6 +12,7 @@ test('reads an HTTP server and fills in what may be left out', () => {
   assert.deepEqual(readServerDefinition(http), {
     ...http,
     description: '',
+    era: 'auto',
     tls: { authority: null, presentCertificate: false, serverName: null },
     headers: {},
   });
@@ -21,6 +22,7 @@ test('reads a stdio server and fills in what may be left out', () => {
   assert.deepEqual(readServerDefinition(stdio), {
     ...stdio,
     description: '',
+    era: 'auto',
     directory: null,
     environment: {},
   });
@@ -51,6 +53,8 @@ const bad: readonly (readonly [string, Json])[] = [
   ['no object', []],
   ['no transport', { name: 'x' }],
   ['another transport', { ...http, transport: 'sse' }],
+  ['an era that nobody speaks', { ...http, era: 'classic' }],
+  ['the HTTP transport of 2024-11-05 for a server without HTTP', { ...stdio, era: 'sse' }],
   ['a name with a slash', { ...http, name: 'a/b' }],
   ['a name in capitals', { ...http, name: 'GitHub' }],
   ['a name that ends with a dot', { ...http, name: 'a.' }],

@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-js
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
 
+<<<<<<< HEAD
 /** How long a server may take; what is left out is as for every server. Milliseconds. */
 export interface ServerTimeouts {
   readonly connectMilliseconds?: number;
@@ -10,12 +11,20 @@ export interface ServerTimeouts {
   /** Silence in the middle of an answer. */
   readonly idleMilliseconds?: number;
 }
+=======
+/**
+ * What a server speaks: found out (`auto`), the 2026-07-28 revision and later (`modern`), the revisions with
+ * `initialize` (`legacy`), or the HTTP+SSE transport of 2024-11-05 (`sse`).
+ */
+export type ServerEra = 'auto' | 'modern' | 'legacy' | 'sse';
+>>>>>>> a89ef20 (Say of a server what it speaks; a seal that any room can use)
 
 /** An MCP server reached over HTTP. */
 export interface HttpServerDefinition {
   readonly name: string;
   readonly description: string;
   readonly transport: 'http';
+  readonly era: ServerEra;
   /** http or https, without user, password or fragment. */
   readonly url: string;
   readonly tls: {
@@ -36,6 +45,7 @@ export interface StdioServerDefinition {
   readonly name: string;
   readonly description: string;
   readonly transport: 'stdio';
+  readonly era: Exclude<ServerEra, 'sse'>;
   /** The argument vector; no shell ever sees it. */
   readonly command: readonly string[];
   /** Absolute working directory, or null for the child's own fresh home. */
@@ -52,10 +62,15 @@ export function readServerDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
   if (transport === 'http') {
+<<<<<<< HEAD
     refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers', 'timeouts']);
+=======
+    refuseUnknown('server', json, ['name', 'description', 'transport', 'era', 'url', 'tls', 'headers']);
+>>>>>>> a89ef20 (Say of a server what it speaks; a seal that any room can use)
     return Object.freeze({
       ...readCommon(json),
       transport,
+      era: readEra(json['era'] ?? 'auto', ['auto', 'modern', 'legacy', 'sse']),
       url: readUrl(json['url']),
       tls: readTls(json['tls'] ?? {}),
       headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
@@ -67,6 +82,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
       'name',
       'description',
       'transport',
+      'era',
       'command',
       'directory',
       'environment',
@@ -75,6 +91,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
     return Object.freeze({
       ...readCommon(json),
       transport,
+      era: readEra(json['era'] ?? 'auto', ['auto', 'modern', 'legacy']),
       command: readCommand(json['command']),
       directory: readAbsolutePath('directory', json['directory'] ?? null),
       environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
@@ -98,6 +115,12 @@ function readCommon(json: JsonObject): { readonly name: string; readonly descrip
     );
   }
   return { name, description: readText('description', json['description'] ?? '') };
+}
+
+function readEra<Known extends ServerEra>(value: Json, known: readonly Known[]): Known {
+  const found = known.find((era) => era === value);
+  if (found === undefined) throw invalid('era', `must be one of ${known.join(', ')}`);
+  return found;
 }
 
 function readUrl(value: Json | undefined): string {

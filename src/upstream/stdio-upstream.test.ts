@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { steppedClock, systemClock } from '../kernel/clock.ts';
-import { createUpstream, type UpstreamOptions } from './create-upstream.ts';
+import { createTransport, type TransportOptions } from './create-transport.ts';
 import { eventReader, eventsOf, jsonOf, post, textOf } from './inbound.fixture.ts';
 import type { StdioServerDefinition } from './server-definition.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
@@ -32,12 +32,21 @@ function script(answers: Record<string, string>, preamble = ''): readonly string
 
 function open(
   command: readonly string[],
-  more: Partial<StdioServerDefinition> & { options?: Partial<UpstreamOptions> } = {},
+  more: Partial<StdioServerDefinition> & { options?: Partial<TransportOptions> } = {},
 ): Upstream & { readonly lines: string[] } {
   const { options, ...rest } = more;
   const lines: string[] = [];
-  const upstream = createUpstream(
-    { name: 'test', description: '', transport: 'stdio', command, directory: null, environment: {}, ...rest },
+  const upstream = createTransport(
+    {
+      name: 'test',
+      description: '',
+      transport: 'stdio',
+      era: 'auto',
+      command,
+      directory: null,
+      environment: {},
+      ...rest,
+    },
     { clock: systemClock, identity: noIdentity, log: (line) => lines.push(line), ...options },
   );
   return Object.assign(upstream, { lines });

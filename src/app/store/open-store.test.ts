@@ -340,6 +340,7 @@ function server(name: string): ServerDefinition {
     name,
     description: 'files',
     transport: 'stdio',
+    era: 'auto',
     command: ['mcp-server-files', '/srv'],
     directory: null,
     environment: {},

@@ -59,6 +59,12 @@ export const serverCommands: readonly Command[] = [
         kind: 'duration',
         meaning: 'how long --url may be silent in the middle of an answer; 5m unless given',
       },
+      {
+        name: 'era',
+        kind: 'text',
+        meaning: 'what it speaks: modern (2026-07-28), legacy, sse (2024-11-05), or auto to find out',
+        default: 'auto',
+      },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
       { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
       { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
@@ -117,6 +123,7 @@ function definitionOf(input: CommandInput): Json {
   const shared = {
     name: input.word('name'),
     description: input.must('description'),
+    era: input.must('era'),
     timeouts: timeoutsOf(input),
   };
   if (url !== null && command.length === 0) {

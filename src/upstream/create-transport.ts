@@ -1,0 +1,43 @@
+import type { TlsMaterial } from '../http/exchange.ts';
+import type { HttpEngine } from '../http/http-engine.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { createRedactor, type Redactor } from '../secrets/redact.ts';
+import { createSecretResolver } from '../secrets/resolve.ts';
+import { createHttpUpstream } from './http-upstream.ts';
+import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
+import type { ServerDefinition } from './server-definition.ts';
+import { createStdioUpstream } from './stdio-upstream.ts';
+import type { Upstream } from './upstream.ts';
+import { withCircuit } from './with-circuit.ts';
+
+export interface TransportOptions {
+  readonly clock: Clock;
+  /** The gateway's own certificate as of now; a renewed one is used from the next connection on. */
+  readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
+  /** Told what a child writes to its standard error, and of trouble with servers. Secrets are cut out. */
+  readonly log: (line: string) => void;
+  /** Where `env:` references and a child's PATH and LANG come from; the process's own unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Learns every secret that is used. */
+  readonly redactor?: Redactor;
+  readonly limits?: Partial<UpstreamLimits>;
+  /** Who speaks HTTP to servers; `wire` unless given. */
+  readonly engine?: HttpEngine;
+}
+
+/** The way to a server in what it speaks itself. Nothing is opened or started before the first request. */
+export function createTransport(definition: ServerDefinition, options: TransportOptions): Upstream {
+  const { clock, identity, environment = process.env, redactor = createRedactor() } = options;
+  const shared = {
+    clock,
+    limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
+    secrets: createSecretResolver({ environment, redactor, clock }),
+    log: (line: string) => options.log(redactor.redact(line)),
+  };
+  const { limits, log } = shared;
+  const http = definition.transport === 'http';
+  const transport = http
+    ? createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' })
+    : createStdioUpstream(definition, { ...shared, environment });
+  return withCircuit(transport, { clock, limits: limits.circuit, shared: http, log });
+}
