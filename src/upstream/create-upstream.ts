@@ -17,7 +17,7 @@ export function createUpstream(definition: ServerDefinition, options: UpstreamOp
     clock: options.clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
     log: options.log,
-    era: definition.era === 'sse' ? 'legacy' : definition.era,
+    era: definition.era,
     silenceIsLegacy: definition.transport === 'stdio',
     seal: options.seal ?? createSeal(randomBytes(32)),
   });

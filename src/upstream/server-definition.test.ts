@@ -54,7 +54,6 @@ const bad: readonly (readonly [string, Json])[] = [
   ['no transport', { name: 'x' }],
   ['another transport', { ...http, transport: 'sse' }],
   ['an era that nobody speaks', { ...http, era: 'classic' }],
-  ['the HTTP transport of 2024-11-05 for a server without HTTP', { ...stdio, era: 'sse' }],
   ['a name with a slash', { ...http, name: 'a/b' }],
   ['a name in capitals', { ...http, name: 'GitHub' }],
   ['a name that ends with a dot', { ...http, name: 'a.' }],

@@ -2,7 +2,6 @@ import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-js
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
 
-<<<<<<< HEAD
 /** How long a server may take; what is left out is as for every server. Milliseconds. */
 export interface ServerTimeouts {
   readonly connectMilliseconds?: number;
@@ -11,13 +10,9 @@ export interface ServerTimeouts {
   /** Silence in the middle of an answer. */
   readonly idleMilliseconds?: number;
 }
-=======
-/**
- * What a server speaks: found out (`auto`), the 2026-07-28 revision and later (`modern`), the revisions with
- * `initialize` (`legacy`), or the HTTP+SSE transport of 2024-11-05 (`sse`).
- */
-export type ServerEra = 'auto' | 'modern' | 'legacy' | 'sse';
->>>>>>> a89ef20 (Say of a server what it speaks; a seal that any room can use)
+
+/** What a server speaks: found out (`auto`), 2026-07-28 and later (`modern`), the revisions with `initialize` (`legacy`). */
+export type ServerEra = 'auto' | 'modern' | 'legacy';
 
 /** An MCP server reached over HTTP. */
 export interface HttpServerDefinition {
@@ -45,7 +40,7 @@ export interface StdioServerDefinition {
   readonly name: string;
   readonly description: string;
   readonly transport: 'stdio';
-  readonly era: Exclude<ServerEra, 'sse'>;
+  readonly era: ServerEra;
   /** The argument vector; no shell ever sees it. */
   readonly command: readonly string[];
   /** Absolute working directory, or null for the child's own fresh home. */
@@ -62,15 +57,20 @@ export function readServerDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
   if (transport === 'http') {
-<<<<<<< HEAD
-    refuseUnknown('server', json, ['name', 'description', 'transport', 'url', 'tls', 'headers', 'timeouts']);
-=======
-    refuseUnknown('server', json, ['name', 'description', 'transport', 'era', 'url', 'tls', 'headers']);
->>>>>>> a89ef20 (Say of a server what it speaks; a seal that any room can use)
+    refuseUnknown('server', json, [
+      'name',
+      'description',
+      'transport',
+      'era',
+      'url',
+      'tls',
+      'headers',
+      'timeouts',
+    ]);
     return Object.freeze({
       ...readCommon(json),
       transport,
-      era: readEra(json['era'] ?? 'auto', ['auto', 'modern', 'legacy', 'sse']),
+      era: readEra(json['era'] ?? 'auto'),
       url: readUrl(json['url']),
       tls: readTls(json['tls'] ?? {}),
       headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
@@ -91,7 +91,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
     return Object.freeze({
       ...readCommon(json),
       transport,
-      era: readEra(json['era'] ?? 'auto', ['auto', 'modern', 'legacy']),
+      era: readEra(json['era'] ?? 'auto'),
       command: readCommand(json['command']),
       directory: readAbsolutePath('directory', json['directory'] ?? null),
       environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
@@ -117,9 +117,11 @@ function readCommon(json: JsonObject): { readonly name: string; readonly descrip
   return { name, description: readText('description', json['description'] ?? '') };
 }
 
-function readEra<Known extends ServerEra>(value: Json, known: readonly Known[]): Known {
-  const found = known.find((era) => era === value);
-  if (found === undefined) throw invalid('era', `must be one of ${known.join(', ')}`);
+const eras: readonly ServerEra[] = ['auto', 'modern', 'legacy'];
+
+function readEra(value: Json): ServerEra {
+  const found = eras.find((era) => era === value);
+  if (found === undefined) throw invalid('era', `must be one of ${eras.join(', ')}`);
   return found;
 }
 

@@ -62,7 +62,7 @@ export const serverCommands: readonly Command[] = [
       {
         name: 'era',
         kind: 'text',
-        meaning: 'what it speaks: modern (2026-07-28), legacy, sse (2024-11-05), or auto to find out',
+        meaning: 'what it speaks: modern (2026-07-28), legacy (initialize), or auto to find out',
         default: 'auto',
       },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
