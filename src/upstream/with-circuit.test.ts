@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { steppedClock, systemClock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
-import { createUpstream } from './create-upstream.ts';
+import { createTransport } from './create-transport.ts';
 import { post } from './inbound.fixture.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 import { withCircuit } from './with-circuit.ts';
@@ -117,7 +117,7 @@ test('T7 a real server that is gone is left alone, and used again once it is bac
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
-  await using upstream = createUpstream(
+  await using upstream = createTransport(
     {
       name: 'real',
       description: '',
@@ -156,7 +156,7 @@ test('T7 the timeouts of a definition are those of its server', async () => {
   const server = createServer(() => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  await using upstream = createUpstream(
+  await using upstream = createTransport(
     {
       name: 'slow',
       description: '',

@@ -16,8 +16,8 @@ permit (principal, action in Action::"read", resource);
 permit (principal, action == Action::"tools/call", resource) unless { resource.name == "secret" };
 `;
 
-/** Every official client with every official server of the same era, by each way in. */
-describe('T3 U2 the official SDKs 1.x and 2.x as clients and servers', () => {
+/** Every official client with every official server, of its own era and of the other, by each way in. */
+describe('T3 T4 U2 the official SDKs 1.x and 2.x as clients and servers', () => {
   const opened = new AsyncDisposableStack();
   let town: Town;
   let state = '';
@@ -76,11 +76,14 @@ describe('T3 U2 the official SDKs 1.x and 2.x as clients and servers', () => {
 
   for (const server of sdkServers) {
     for (const client of sdkClients) {
-      if (!server.eras.includes(client.era)) continue;
+      const crossed = !server.eras.includes(client.era);
       for (const [way, find] of Object.entries(ways)) {
         // What a child behind the gateway says does not depend on the way in; one of them shows it through the bridge.
         if (server.transport === 'stdio' && way !== 'mutual TLS' && client.era === 'legacy') continue;
-        test(`${client.name} with ${server.name} by ${way}`, async () => {
+        // The gateway bridges the eras; the bridge beside the client knows nothing of it, and one face of it shows that.
+        if (crossed && way === 'the bridge over stdio') continue;
+        const how = crossed ? 'across the eras ' : '';
+        test(`${client.name} with ${server.name} ${how}by ${way}`, async () => {
           await using opening = new AsyncDisposableStack();
           const connected = opening.use(await client.connect(await find(server.name, opening)));
           await exercise(connected, server.name.slice(0, 2));

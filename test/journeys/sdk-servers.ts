@@ -42,6 +42,12 @@ export const sdkServers: readonly SdkServer[] = [
     eras: ['legacy', 'modern'],
     open: (town) => child(town, 'v2-stdio', 'stdio-server-v2.ts'),
   },
+  {
+    name: 'v2-stdio-modern',
+    transport: 'stdio',
+    eras: ['modern'],
+    open: (town) => child(town, 'v2-stdio-modern', 'stdio-server-v2.ts', 'reject'),
+  },
 ];
 
 type Handle = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
@@ -104,7 +110,12 @@ async function serve(town: Town, name: string, handle: Handle): Promise<AsyncDis
   };
 }
 
-async function child(town: Town, name: string, script: string): Promise<AsyncDisposable> {
-  await town.addStdioServer(name, [process.execPath, join(import.meta.dirname, script)]);
+async function child(
+  town: Town,
+  name: string,
+  script: string,
+  ...more: readonly string[]
+): Promise<AsyncDisposable> {
+  await town.addStdioServer(name, [process.execPath, join(import.meta.dirname, script), ...more]);
   return { [Symbol.asyncDispose]: async () => undefined };
 }
