@@ -135,7 +135,7 @@ export class WireOutlet {
     // RFC 9110 §15.2: interim answers come before the one that counts.
     const headers = gatherHeaders(head.fields);
     if (head.status < 200) {
-      refuseInterimFraming(headers);
+      refuseInterimFraming(head.version, headers);
       return true;
     }
     // RFC 9112 §6.1: in HTTP/1.0 that is faulty framing.
@@ -177,9 +177,11 @@ export class WireOutlet {
 }
 
 /** An interim answer has no body and is not the last (RFC 9110 §15.2, §8.6): one that says otherwise is read in two ways. */
-function refuseInterimFraming(headers: Headers): void {
+function refuseInterimFraming(version: string, headers: Headers): void {
   const framed = headers.get('content-length') !== null || headers.get('transfer-encoding') !== null;
-  if (framed || saysClose(headers)) throw new NotHttp('an interim answer with a body or an end');
+  // HTTP/1.0 has none, and ends the connection behind every answer.
+  if (framed || version === '1.0' || saysClose(headers))
+    throw new NotHttp('an interim answer with a body or an end');
 }
 
 /** How long a server that does not say is taken to keep a connection, and the longest that one is believed. */

@@ -61,7 +61,8 @@ export function generateResponses(random: SeededRandom): readonly Turn[] {
 function interimResponse(random: SeededRandom): string {
   const status = random.pick(['100 Continue', '102 Processing', '103 Early Hints', '150 x', '100']);
   const lines = random.once(3) ? framed(random).lines : fieldLines(random);
-  return `HTTP/1.1 ${status}\r\n${random.once(2) ? '' : lines}\r\n`;
+  const version = random.once(10) ? 'HTTP/1.0' : 'HTTP/1.1';
+  return `${version} ${status}\r\n${random.once(2) ? '' : lines}\r\n`;
 }
 
 function response(random: SeededRandom, method: Turn['method']): string {

@@ -57,6 +57,7 @@ export const responsePayloads: readonly AnswerPayload[] = [
     'interim answer with a length',
     `HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello${smuggled}`,
   ),
+  refusal('interim answer in HTTP/1.0', `HTTP/1.0 102 Processing\r\n\r\n${smuggled}`),
   refusal('interim answer that closes', `HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n${smuggled}`),
   refusal('more than 256 fields', `HTTP/1.1 200 OK\r\n${'a:\r\n'.repeat(300)}Content-Length: 0\r\n\r\n`),
   refusal(
