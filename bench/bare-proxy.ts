@@ -34,5 +34,5 @@ const server = createServer(
 server.keepAliveTimeout = 600_000;
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
-  process.stdout.write(String(typeof address === 'object' && address ? address.port : 0));
+  process.stdout.write(`${typeof address === 'object' && address ? address.port : 0}\n`);
 });

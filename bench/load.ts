@@ -1,80 +1,108 @@
 import { readFileSync } from 'node:fs';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
-/** A load client in a process of its own: so many connections, each with one request in flight. */
-interface Order {
+/**
+ * A load client in a process of its own: so many connections, each with one request in flight. It connects, says
+ * `ready`, waits for a line, runs, and prints what it saw as JSON; so connecting is not part of what is measured.
+ */
+export interface Order {
   readonly port: number;
+  /** Plain TCP when null. */
+  readonly tls: { readonly authority: string; readonly identities: readonly Identity[] } | null;
   readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly milliseconds: number;
-  readonly certificate: string;
-  readonly key: string;
-  readonly authority: string;
   readonly body: string;
 }
 
+/** Files of a client certificate; connections take turns with them. */
+export interface Identity {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a load client saw. */
+export interface Seen {
+  readonly requests: number;
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
 const order = JSON.parse(process.argv[2] ?? '{}') as Order;
-const head = [
-  `POST ${order.path} HTTP/1.1`,
-  `Host: localhost:${order.port}`,
-  'Content-Type: application/json',
-  'Accept: application/json, text/event-stream',
-  'MCP-Protocol-Version: 2026-07-28',
-  'Mcp-Method: tools/call',
-  'Mcp-Name: echo',
-  `Content-Length: ${Buffer.byteLength(order.body)}`,
-  '',
-  '',
-].join('\r\n');
-const request = Buffer.from(head + order.body);
+const request = Buffer.from(
+  `POST ${order.path} HTTP/1.1\r\nHost: localhost:${order.port}\r\n` +
+    Object.entries(order.headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('') +
+    `Content-Length: ${Buffer.byteLength(order.body)}\r\n\r\n${order.body}`,
+);
 const times: number[] = [];
 let failures = 0;
 
-const sockets = await Promise.all(Array.from({ length: order.connections }, open));
+const sockets = await Promise.all(Array.from({ length: order.connections }, (_, at) => open(at)));
+process.stdout.write('ready\n');
+await new Promise((resolve) => process.stdin.once('data', resolve));
 const end = performance.now() + order.milliseconds;
 await Promise.all(sockets.map((socket) => drive(socket, end)));
 for (const socket of sockets) socket.destroy();
 times.sort((a, b) => a - b);
-process.stdout.write(
-  JSON.stringify({
-    requests: times.length,
-    failures,
-    p50: times[Math.floor(times.length * 0.5)] ?? 0,
-    p99: times[Math.floor(times.length * 0.99)] ?? 0,
-  }),
-);
+const seen: Seen = { requests: times.length, failures, p50: quantile(0.5), p99: quantile(0.99) };
+process.stdout.write(`${JSON.stringify(seen)}\n`);
+process.exit();
 
-function open(): Promise<TLSSocket> {
+function quantile(part: number): number {
+  return times[Math.floor(times.length * part)] ?? 0;
+}
+
+function open(at: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: '127.0.0.1',
-      port: order.port,
-      servername: 'localhost',
-      cert: readFileSync(order.certificate),
-      key: readFileSync(order.key),
-      ca: readFileSync(order.authority),
-    });
-    socket.once('secureConnect', () => resolve(socket)).once('error', reject);
+    const to = { host: '127.0.0.1', port: order.port };
+    const identity = order.tls?.identities[at % order.tls.identities.length];
+    const socket = order.tls
+      ? connectTls({
+          ...to,
+          servername: 'localhost',
+          ca: readFileSync(order.tls.authority),
+          ...(identity && { cert: readFileSync(identity.certificate), key: readFileSync(identity.key) }),
+        })
+      : connectPlain(to);
+    socket.setNoDelay(true);
+    socket.once(order.tls ? 'secureConnect' : 'connect', () => resolve(socket)).once('error', reject);
   });
 }
 
-/** Sends, waits for the whole answer (Content-Length or chunked end), sends again. */
-function drive(socket: TLSSocket, end: number): Promise<void> {
+/** Sends, waits for the whole answer, sends again. */
+function drive(socket: Socket, end: number): Promise<void> {
   return new Promise((resolve) => {
     let began = 0;
-    let pending: Buffer = Buffer.alloc(0);
+    let pieces: Buffer[] = [];
+    let had = 0;
+    /** The size of an answer with Content-Length, once its head was read. */
+    let size: number | null = null;
     const send = (): void => {
       if (performance.now() >= end) return resolve();
       began = performance.now();
       socket.write(request);
     };
     socket.on('data', (chunk: Buffer) => {
-      pending = pending.length > 0 ? Buffer.concat([pending, chunk]) : chunk;
-      const size = answerSize(pending);
-      if (size === null || pending.length < size) return;
-      if (pending.subarray(9, 12).toString('latin1') === '200') times.push(performance.now() - began);
+      pieces.push(chunk);
+      had += chunk.length;
+      if (size === null) {
+        const head = Buffer.concat(pieces).toString('latin1', 0, 4_096);
+        const headEnd = head.indexOf('\r\n\r\n');
+        if (headEnd < 0) return;
+        const length = /\r\ncontent-length: *(\d+)/i.exec(head.slice(0, headEnd))?.[1];
+        size = length === undefined ? Number.POSITIVE_INFINITY : headEnd + 4 + Number(length);
+      }
+      const whole = size === Number.POSITIVE_INFINITY ? endsChunked(pieces, chunk) : had >= size;
+      if (!whole) return;
+      if ((pieces[0] ?? chunk).toString('latin1', 9, 12) === '200') times.push(performance.now() - began);
       else failures += 1;
-      pending = pending.subarray(size);
+      [pieces, had, size] = [[], 0, null];
       send();
     });
     socket.once('close', () => {
@@ -86,12 +114,9 @@ function drive(socket: TLSSocket, end: number): Promise<void> {
   });
 }
 
-function answerSize(bytes: Buffer): number | null {
-  const headEnd = bytes.indexOf('\r\n\r\n');
-  if (headEnd < 0) return null;
-  const text = bytes.toString('latin1', 0, headEnd);
-  const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
-  if (length !== undefined) return headEnd + 4 + Number(length);
-  const last = bytes.indexOf('0\r\n\r\n', headEnd + 4);
-  return last < 0 ? null : last + 5;
+const lastChunk = Buffer.from('\r\n0\r\n\r\n');
+
+function endsChunked(pieces: readonly Buffer[], last: Buffer): boolean {
+  const tail = last.length >= lastChunk.length ? last : Buffer.concat(pieces);
+  return tail.subarray(-lastChunk.length).equals(lastChunk);
 }

@@ -1,18 +1,50 @@
-import { createServer } from 'node:http';
+import { createServer, type Socket } from 'node:net';
+import { answers } from './answers.ts';
 
-/** The MCP server that all contestants stand in front of: one answer, as fast as Node can give it. */
-const answer = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  result: { resultType: 'complete', content: [{ type: 'text', text: 'x'.repeat(200) }] },
+/**
+ * The MCP server that all contestants stand in front of. It must cost next to nothing, so it reads no more of a request
+ * than its target and its length and writes an answer made ahead: `/300b`, `/4k`, `/100k`, `/sse`, `/100m`.
+ */
+const prepared = new Map(Object.entries(answers).map(([name, make]) => [`/${name}`, make()]));
+const headEnd = Buffer.from('\r\n\r\n');
+
+const server = createServer({ noDelay: true }, (socket) => {
+  let pending: Buffer = Buffer.alloc(0);
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => {
+    pending = pending.length > 0 ? Buffer.concat([pending, chunk]) : chunk;
+    for (;;) {
+      const end = pending.indexOf(headEnd);
+      if (end < 0) return;
+      const head = pending.toString('latin1', 0, end);
+      const size = end + 4 + Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+      if (pending.length < size) return;
+      pending = pending.subarray(size);
+      answer(socket, head.slice(head.indexOf(' ') + 1, head.indexOf(' HTTP/')));
+    }
+  });
 });
-const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) };
-const server = createServer((request, response) => {
-  request.resume();
-  request.once('end', () => response.writeHead(200, headers).end(answer));
-});
-server.keepAliveTimeout = 600_000;
+
+function answer(socket: Socket, target: string): void {
+  if (target === '/100m') return void sendLarge(socket);
+  socket.write(prepared.get(target) ?? 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+}
+
+/** 100 MB as an event stream of events of 64 KiB, as fast as the reader takes them. */
+async function sendLarge(socket: Socket): Promise<void> {
+  const event = Buffer.from(
+    `event: message\ndata: {"jsonrpc":"2.0","method":"x","params":"${'x'.repeat(65_400)}"}\n\n`,
+  );
+  const chunk = Buffer.concat([Buffer.from(`${event.length.toString(16)}\r\n`), event, Buffer.from('\r\n')]);
+  socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
+  for (let sent = 0; sent < 100_000_000 && !socket.destroyed; sent += event.length) {
+    if (!socket.write(chunk))
+      await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve));
+  }
+  socket.write('0\r\n\r\n');
+}
+
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
-  process.stdout.write(String(typeof address === 'object' && address ? address.port : 0));
+  process.stdout.write(`${typeof address === 'object' && address ? address.port : 0}\n`);
 });

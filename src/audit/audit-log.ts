@@ -8,6 +8,11 @@ export interface AuditLog extends AsyncDisposable {
    * kept; with `too_large` for an event that no reader would accept.
    */
   append(event: AuditEvent): Promise<{ readonly index: number }>;
+  /**
+   * Takes an entry that nothing waits for: it becomes durable with the next one that is appended, 50 ms later at the
+   * latest. One that cannot be written is counted by `log.resumed`. Throws Fault `too_large`.
+   */
+  note(event: AuditEvent): void;
   health(): { readonly writable: boolean; readonly reason: string | null };
   /** Signs the present state, stores it as the newest checkpoint, and returns the signed note. */
   checkpoint(): Promise<string>;

@@ -8,11 +8,11 @@ import { maximumEventOctets } from './entry.ts';
 import type { AuditEvent } from './events.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
-interface Waiting {
+interface Queued {
   readonly event: string;
   readonly time: number;
-  readonly resolve: (kept: { readonly index: number }) => void;
-  readonly reject: (fault: Fault) => void;
+  /** Null when nobody waits for the entry. */
+  readonly waiting: PromiseWithResolvers<{ readonly index: number }> | null;
 }
 
 interface Problem {
@@ -31,6 +31,10 @@ const retryMilliseconds = 1_000;
 const checkpointMilliseconds = 1_000;
 /** The most entries that one write takes. */
 const batchLimit = 1_024;
+/** How long a write waits for more entries while each turn of the event loop brings some, in milliseconds. */
+const gatherMilliseconds = 2;
+/** How long an entry that nobody waits for may wait for one to be written with, in milliseconds. */
+const noteMilliseconds = 50;
 
 /** One write and one fdatasync for all entries that came while the last one was under way. */
 export class GroupCommitLog implements AuditLog {
@@ -41,12 +45,13 @@ export class GroupCommitLog implements AuditLog {
   private readonly signer: CheckpointSigner;
   private readonly queueLimit: number;
   private readonly checkpointEvery: number;
-  private queue: Waiting[] = [];
+  private queue: Queued[] = [];
   private running: Promise<void> | null = null;
   private signing: Promise<string> = Promise.resolve('');
   private signedSize = 0;
   private checkpointTimer: NodeJS.Timeout | null = null;
   private retryTimer: NodeJS.Timeout | null = null;
+  private noteTimer: NodeJS.Timeout | null = null;
   private problem: Problem | null = null;
   private closed = false;
 
@@ -71,21 +76,28 @@ export class GroupCommitLog implements AuditLog {
   }
 
   async append(event: AuditEvent): Promise<{ readonly index: number }> {
-    const text = canonicalJson(event);
-    if (Buffer.byteLength(text) > maximumEventOctets) {
-      throw new Fault('too_large', `The event is larger than the ${maximumEventOctets} octets a log takes.`);
+    const text = eventText(event);
+    const reason = this.refusal();
+    if (reason !== null) {
+      if (this.problem) this.problem.refused += 1;
+      throw unwritable(reason);
     }
-    if (this.closed) throw unwritable('it is closed');
-    if (this.queue.length >= this.queueLimit)
-      throw unwritable(`${this.queueLimit} entries wait for the disk`);
-    if (this.problem && this.clock.monotonic() - this.problem.at < holdMilliseconds) {
+    const waiting = Promise.withResolvers<{ readonly index: number }>();
+    this.queue.push({ event: text, time: this.clock.now(), waiting });
+    this.running ??= this.drain();
+    return await waiting.promise;
+  }
+
+  note(event: AuditEvent): void {
+    const text = eventText(event);
+    const reason = this.refusal();
+    if (reason !== null) {
+      this.problem ??= { reason, at: this.clock.monotonic(), refused: 0 };
       this.problem.refused += 1;
-      throw unwritable(this.problem.reason);
+      return;
     }
-    return await new Promise((resolve, reject) => {
-      this.queue.push({ event: text, time: this.clock.now(), resolve, reject });
-      this.running ??= this.drain();
-    });
+    this.queue.push({ event: text, time: this.clock.now(), waiting: null });
+    if (!this.running) this.planNotes();
   }
 
   health(): { readonly writable: boolean; readonly reason: string | null } {
@@ -103,39 +115,65 @@ export class GroupCommitLog implements AuditLog {
     this.closed = true;
     if (this.checkpointTimer) clearTimeout(this.checkpointTimer);
     if (this.retryTimer) clearTimeout(this.retryTimer);
+    if (this.noteTimer) clearTimeout(this.noteTimer);
+    if (this.queue.length > 0) this.running ??= this.drain();
     await this.running;
     // Entries without a checkpoint stay linked and are signed over at the next opening.
     await this.checkpoint().catch(() => undefined);
   }
 
+  /** Why an entry cannot be taken now, or null. */
+  private refusal(): string | null {
+    if (this.closed) return 'it is closed';
+    if (this.queue.length >= this.queueLimit) return `${this.queueLimit} entries wait for the disk`;
+    if (!this.problem || this.clock.monotonic() - this.problem.at >= holdMilliseconds) return null;
+    return this.problem.reason;
+  }
+
   private async drain(): Promise<void> {
     do {
-      // Everything that is appended while this turn's sockets are read shares the write.
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.gather();
       const batch = this.queue.splice(0, batchLimit);
       const resumed = this.problem ? [this.resumedEntry(this.problem)] : [];
       try {
         const first = await this.writer.write([...resumed, ...batch]);
         this.problem = null;
-        for (const [at, waiting] of batch.entries()) waiting.resolve({ index: first + resumed.length + at });
+        for (const [at, { waiting }] of batch.entries()) {
+          waiting?.resolve({ index: first + resumed.length + at });
+        }
         this.planCheckpoint();
       } catch (error) {
         this.fail(error, [...batch, ...this.queue.splice(0)]);
       }
-    } while (this.queue.length > 0);
+    } while (this.queue.some(({ waiting }) => waiting !== null) || (this.closed && this.queue.length > 0));
     this.running = null;
+    if (this.queue.length > 0) this.planNotes();
+  }
+
+  /**
+   * Lets entries come together that come at the same time: as long as each turn of the event loop brings some, the
+   * write waits for the next, because an fdatasync costs as much as several calls.
+   */
+  private async gather(): Promise<void> {
+    const began = this.clock.monotonic();
+    for (let had = -1; had < this.queue.length && this.queue.length < batchLimit; ) {
+      had = this.queue.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.closed || this.clock.monotonic() - began >= gatherMilliseconds) return;
+    }
   }
 
   /** The gap in the record is itself recorded, before anything else is. */
-  private resumedEntry({ reason, refused }: Problem): { event: string; time: number } {
-    return { event: canonicalJson({ type: 'log.resumed', reason, refused }), time: this.clock.now() };
+  private resumedEntry({ reason, refused }: Problem): Queued {
+    const event = canonicalJson({ type: 'log.resumed', reason, refused });
+    return { event, time: this.clock.now(), waiting: null };
   }
 
-  private fail(error: unknown, refused: readonly Waiting[]): void {
+  private fail(error: unknown, refused: readonly Queued[]): void {
     const reason = errorText(error);
     const lost = (this.problem?.refused ?? 0) + refused.length;
     this.problem = { reason, at: this.clock.monotonic(), refused: lost };
-    for (const waiting of refused) waiting.reject(unwritable(reason, error));
+    for (const { waiting } of refused) waiting?.reject(unwritable(reason, error));
     if (this.closed || this.retryTimer) return;
     // A gateway that says it is not ready gets no calls, so recovery cannot wait for one.
     this.retryTimer = setTimeout(() => {
@@ -143,6 +181,13 @@ export class GroupCommitLog implements AuditLog {
       if (this.problem) this.running ??= this.drain();
     }, retryMilliseconds);
     this.retryTimer.unref();
+  }
+
+  private planNotes(): void {
+    this.noteTimer ??= setTimeout(() => {
+      this.noteTimer = null;
+      if (this.queue.length > 0) this.running ??= this.drain();
+    }, noteMilliseconds).unref();
   }
 
   private planCheckpoint(): void {
@@ -166,6 +211,16 @@ export class GroupCommitLog implements AuditLog {
     this.signedSize = size;
     return note;
   }
+}
+
+/** Throws Fault `too_large`. */
+function eventText(event: AuditEvent): string {
+  const text = canonicalJson(event);
+  // UTF-8 takes at most three octets for a UTF-16 unit.
+  if (text.length * 3 > maximumEventOctets && Buffer.byteLength(text) > maximumEventOctets) {
+    throw new Fault('too_large', `The event is larger than the ${maximumEventOctets} octets a log takes.`);
+  }
+  return text;
 }
 
 function unwritable(reason: string, cause?: unknown): Fault {

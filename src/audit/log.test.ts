@@ -102,6 +102,55 @@ test('S4 the audit queue is bounded (trap: unbounded audit queue)', async () => 
   await log.append(call);
 });
 
+test('S4 an entry that nobody waits for is written with the next one, in its order', async () => {
+  await using folder = await temporaryFolder();
+  const disk = faultyDisk();
+  await using log = await openLog(folder.path, { disk });
+  const syncs = disk.syncs;
+  log.note({ ...call, at: 1 });
+  log.note({ ...call, at: 2 });
+  assert.deepEqual(await log.append({ ...call, at: 3 }), { index: 3 });
+  assert.equal(disk.syncs, syncs + 1);
+  const at = (await linesOf(folder.path)).slice(1).map((line) => readEntry(line).event['at']);
+  assert.deepEqual(at, [1, 2, 3]);
+});
+
+test('S4 an entry that nobody waits for is written by itself when none follows, and when the log is closed', async () => {
+  await using folder = await temporaryFolder();
+  const disk = faultyDisk();
+  {
+    await using log = await openLog(folder.path, { disk });
+    const syncs = disk.syncs;
+    log.note({ ...call, at: 1 });
+    while (disk.syncs === syncs) await new Promise((resolve) => setTimeout(resolve, 5));
+    log.note({ ...call, at: 2 });
+  }
+  const at = (await linesOf(folder.path)).slice(1).map((line) => readEntry(line).event['at']);
+  assert.deepEqual(at, [1, 2]);
+});
+
+test('S4 an entry that nobody waits for is counted when it cannot be written, and never queued without bound', async () => {
+  await using folder = await temporaryFolder();
+  const disk = faultyDisk();
+  const clock = steppedClock(0);
+  {
+    await using log = await openLog(folder.path, { disk, clock, queueLimit: 10 });
+    disk.trouble = { kind: 'full' };
+    log.note(call);
+    while (log.health().writable) await new Promise((resolve) => setTimeout(resolve, 5));
+    log.note(call);
+    disk.trouble = { kind: 'none' };
+    clock.advance(1_000);
+    for (let at = 0; at < 15; at++) log.note(call);
+    assert.equal(log.health().writable, false);
+    await assert.rejects(log.append(call), isFault('audit_unwritable'));
+  }
+  const events = (await linesOf(folder.path)).map((line) => readEntry(line).event);
+  // One that the disk refused, one while it did, five beyond the queue's limit, and the append.
+  assert.deepEqual(events[1], { ...events[1], type: 'log.resumed', refused: 8 });
+  assert.equal(events.length, 12);
+});
+
 test('S4 a file takes its number of entries, then the next begins where it ended', async () => {
   await using folder = await temporaryFolder();
   await makeLog(folder.path);

@@ -59,6 +59,7 @@ export async function openAuditLog(options: {
   return {
     origin,
     append: (event) => log.append(event),
+    note: (event) => log.note(event),
     health: () => log.health(),
     checkpoint: () => log.checkpoint(),
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -145,7 +145,7 @@ async function carryOut(
     cut: (reason) => {
       cutFor = new Fault('unavailable', reason);
       exchange.connection.cut();
-      void ports.audit.append(cutEvent(record, reason)).catch(() => undefined);
+      ports.audit.note(cutEvent(record, reason));
     },
   });
   try {
@@ -173,11 +173,11 @@ async function carryOut(
       session: opened === undefined ? null : ports.seal.seal(opened, owner),
       spend: (octets) => place.spend(octets),
     });
-    // 9 Record.
-    await ports.audit.append(answeredEvent(record, { ...sent, milliseconds: ended() }));
+    // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.
+    ports.audit.note(answeredEvent(record, { ...sent, milliseconds: ended() }));
   } catch (error) {
     const fault = cutFor ?? endedBy(exchange) ?? toFault(error);
-    await ports.audit.append(failedEvent(record, fault, ended())).catch(() => undefined);
+    ports.audit.note(failedEvent(record, fault, ended()));
     if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
   } finally {
     live[Symbol.dispose]();
