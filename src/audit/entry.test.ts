@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson, type Json } from '../kernel/canonical-json.ts';
-import { entryLine, genesis, readEntry } from './entry.ts';
+import { entryLine, entryTime, genesis, readEntry } from './entry.ts';
 import { isFault } from './log.fixture.ts';
 
-const line = entryLine(3, 0, genesis('a'), '{"type":"log.opened"}');
+const line = entryLine(3, entryTime(0), genesis('a'), '{"type":"log.opened"}');
 
 test('S4 the line of an entry is exactly this', () => {
   assert.equal(
@@ -18,7 +18,7 @@ test('S4 the line of any event is canonical JSON and reads back', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(), (fields, index) => {
       const event = { ...(fields as Record<string, Json>), type: 'call.permitted' };
-      const written = entryLine(index, index, genesis('a'), canonicalJson(event));
+      const written = entryLine(index, entryTime(index), genesis('a'), canonicalJson(event));
       const entry = readEntry(written);
       assert.equal(entry.index, index);
       assert.equal(canonicalJson({ ...entry }), written);

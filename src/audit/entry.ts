@@ -22,10 +22,15 @@ export function genesis(origin: string): string {
   return sha256Base64url(`countersign audit log v1\n${origin}\n`);
 }
 
-/** The canonical line of an entry, without its line break; `event` is canonical JSON already. */
-export function entryLine(index: number, time: number, previous: string, event: string): string {
+/** The canonical line of an entry, without its line break; `event` is canonical JSON already, `time` as `entryTime` gives it. */
+export function entryLine(index: number, time: string, previous: string, event: string): string {
   // RFC 8785 order of the four members; the values below need no escaping.
-  return `{"event":${event},"index":${index},"previous":"${previous}","time":"${new Date(time).toISOString()}"}`;
+  return `{"event":${event},"index":${index},"previous":"${previous}","time":"${time}"}`;
+}
+
+/** Epoch milliseconds as an entry states them. */
+export function entryTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }
 
 /** Reads a line back. Throws Fault `audit_broken` when it is not the canonical line of an entry. */

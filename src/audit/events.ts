@@ -1,4 +1,4 @@
-import type { Json } from '../kernel/canonical-json.ts';
+import type { Writable } from '../kernel/canonical-json.ts';
 
 /**
  * Every kind of event with its meaning: the catalogue that readers of the log rely on. `docs/audit.md` lists the same.
@@ -43,5 +43,5 @@ export type AuditEventType = keyof typeof auditEvents;
 /** One thing that happened. Everything but the type depends on the type. */
 export interface AuditEvent {
   readonly type: AuditEventType;
-  readonly [field: string]: Json | undefined;
+  readonly [field: string]: Writable | undefined;
 }

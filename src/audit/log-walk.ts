@@ -167,8 +167,7 @@ export class LogWalk {
   /** When two neighbours do not fit: whether the later one was changed or put there, rather than the earlier. */
   private ownLinkWasChanged(entry: Entry, next: LogLine | null): boolean {
     if (this.proven === this.size) return true;
-    const time = Date.parse(entry.time);
-    const repaired = entryLine(entry.index, time, this.link, canonicalJson(entry.event));
+    const repaired = entryLine(entry.index, entry.time, this.link, canonicalJson(entry.event));
     const leaf = leafHash(repaired);
     const after = parse(next?.line?.text ?? '');
     if (typeof after !== 'string') {

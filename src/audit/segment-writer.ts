@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { syncFolder, writeDurably } from '../kernel/durable-file.ts';
 import type { Disk } from './disk.ts';
-import { entryLine, leafHash, linkOf } from './entry.ts';
+import { entryLine, entryTime, leafHash, linkOf } from './entry.ts';
 import type { Frontier } from './merkle.ts';
 import { frontierText, type LogEnd } from './recover-log.ts';
 import { logFiles, segmentName } from './segment.ts';
@@ -48,8 +48,11 @@ export class SegmentWriter implements Disposable {
     let { link } = this;
     const frontier = this.frontier.copy();
     let text = '';
+    let now = { time: Number.NaN, text: '' };
     for (const [at, { event, time }] of batch.entries()) {
-      const line = entryLine(first + at, time, link, event);
+      // Entries that come together mostly came in the same millisecond.
+      if (time !== now.time) now = { time, text: entryTime(time) };
+      const line = entryLine(first + at, now.text, link, event);
       const leaf = leafHash(line);
       link = linkOf(leaf);
       frontier.append(leaf);

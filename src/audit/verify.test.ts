@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson } from '../kernel/canonical-json.ts';
 import { writeCheckpoint } from './checkpoint.ts';
-import { entryLine, genesis, leafHash, linkOf, readEntry } from './entry.ts';
+import { entryLine, entryTime, genesis, leafHash, linkOf, readEntry } from './entry.ts';
 import {
   appendCalls,
   copyFolder,
@@ -121,7 +121,7 @@ test('S4 an entry that was put in is found, however well it links to the one bef
   for (let index = 1; index < size; index++) {
     const linked = linkOf(leafHash(lines[index - 1] ?? ''));
     for (const previous of [linked, genesis('elsewhere')]) {
-      const forged = entryLine(index, 0, previous, '{"type":"call.permitted"}');
+      const forged = entryLine(index, entryTime(0), previous, '{"type":"call.permitted"}');
       await assertBroken(lines.toSpliced(index, 0, forged), index);
     }
     await assertBroken(lines.toSpliced(index, 0, 'nonsense'), index);
@@ -295,7 +295,7 @@ test('S4 an index that was lowered by one is not taken for a repetition', async 
 test('S4 an entry that was replaced is named, when the one before is proven by a checkpoint', async () => {
   const lines = await linesOf(place.whole);
   for (const index of [4, 10]) {
-    const forged = entryLine(index, 0, genesis('elsewhere'), '{"type":"call.permitted"}');
+    const forged = entryLine(index, entryTime(0), genesis('elsewhere'), '{"type":"call.permitted"}');
     await assertBroken(lines.with(index, forged), index);
   }
 });
@@ -346,7 +346,7 @@ function rewrittenFrom(lines: readonly string[], index: number): readonly string
     const last = written.at(-1);
     const previous = last === undefined ? genesis('example.internal/gateway') : linkOf(leafHash(last));
     const text = canonicalJson(written.length === index ? { ...event, agent: 'mallory' } : event);
-    written.push(entryLine(written.length, Date.parse(time), previous, text));
+    written.push(entryLine(written.length, time, previous, text));
   }
   return written;
 }

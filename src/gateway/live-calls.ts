@@ -21,10 +21,7 @@ export interface LiveCalls {
 export function createLiveCalls(): LiveCalls {
   const calls = new Set<LiveCall>();
   return {
-    enter(call) {
-      calls.add(call);
-      return { [Symbol.dispose]: () => void calls.delete(call) };
-    },
+    enter: (call) => new Entered(calls, call),
     review() {
       let cut = 0;
       for (const call of calls) {
@@ -38,4 +35,18 @@ export function createLiveCalls(): LiveCalls {
     },
     count: () => calls.size,
   };
+}
+
+class Entered implements Disposable {
+  private readonly calls: Set<LiveCall>;
+  private readonly call: LiveCall;
+
+  constructor(calls: Set<LiveCall>, call: LiveCall) {
+    this.calls = calls.add(call);
+    this.call = call;
+  }
+
+  [Symbol.dispose](): void {
+    this.calls.delete(this.call);
+  }
 }

@@ -1,6 +1,6 @@
 import type { AuditEvent, AuditEventType } from '../audit/events.ts';
 import { sha256Base64url } from '../kernel/bytes.ts';
-import { canonicalJson, type Json } from '../kernel/canonical-json.ts';
+import { CanonicalText, canonicalJson, type Json } from '../kernel/canonical-json.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -23,7 +23,8 @@ export interface Circumstances {
   readonly agent: string | null;
   readonly exchange: string;
   readonly httpMethod: string;
-  readonly messages: readonly Json[];
+  /** Written out once for both records of a call. */
+  readonly messages: CanonicalText;
   readonly revision: string | null;
   readonly serial: string | null;
   readonly server: string;
@@ -42,7 +43,7 @@ export function circumstancesOf(
     agent: caller?.name ?? null,
     exchange: exchange.id,
     httpMethod: exchange.method,
-    messages: inbound ? inbound.messages.map(messageRecord) : [],
+    messages: new CanonicalText(inbound ? inbound.messages.map(messageRecord) : []),
     revision: inbound?.revision ?? null,
     serial: caller?.serial ?? null,
     server,
@@ -77,7 +78,7 @@ function short(text: string): string {
 }
 
 export function permittedEvent(circumstances: Circumstances, permit: Permit): AuditEvent {
-  return event('call.permitted', circumstances, {
+  return beginning('call.permitted', circumstances, {
     person: permit.standing.agent?.owner ?? null,
     policies: permit.policies,
     policyVersion: permit.policyVersion,
@@ -85,7 +86,7 @@ export function permittedEvent(circumstances: Circumstances, permit: Permit): Au
 }
 
 export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
-  return event('call.refused', circumstances, {
+  return beginning('call.refused', circumstances, {
     code: fault.code,
     reason: short(fault.message),
     policyVersion,
@@ -93,11 +94,11 @@ export function refusedEvent(circumstances: Circumstances, fault: Fault, policyV
 }
 
 export function answeredEvent(circumstances: Circumstances, outcome: Outcome): AuditEvent {
-  return event('call.answered', circumstances, outcome);
+  return ending('call.answered', circumstances, outcome);
 }
 
 export function failedEvent(circumstances: Circumstances, fault: Fault, milliseconds: number): AuditEvent {
-  return event('call.failed', circumstances, {
+  return ending('call.failed', circumstances, {
     code: fault.code,
     reason: short(fault.message),
     milliseconds,
@@ -105,7 +106,7 @@ export function failedEvent(circumstances: Circumstances, fault: Fault, millisec
 }
 
 export function cutEvent(circumstances: Circumstances, reason: string): AuditEvent {
-  return event('stream.cut', circumstances, { reason });
+  return ending('stream.cut', circumstances, { reason });
 }
 
 /** What became of a request to all servers: who was asked, who is missing from the answer. */
@@ -113,39 +114,58 @@ export function mergedEvent(
   circumstances: Circumstances,
   parts: { readonly servers: readonly string[]; readonly leftOut: readonly Json[] },
 ): AuditEvent {
-  return { ...event('call.merged', circumstances, {}), ...parts };
+  return { ...beginning('call.merged', circumstances, {}), ...parts };
 }
 
-interface Particulars extends Partial<Outcome> {
-  readonly code?: string;
-  readonly person?: string | null;
-  readonly policies?: readonly string[];
-  readonly policyVersion?: string;
-  readonly reason?: string;
-}
-
-/** All members in the order of canonical JSON, which so is written at once; undefined ones are left out. */
-function event(type: AuditEventType, shared: Circumstances, more: Particulars): AuditEvent {
+/** How a request was decided, with all that is known of it. Members stand in the order of canonical JSON, which so is written at once. */
+function beginning(
+  type: AuditEventType,
+  shared: Circumstances,
+  more: {
+    readonly code?: string;
+    readonly person?: string | null;
+    readonly policies?: readonly string[];
+    readonly policyVersion?: string;
+    readonly reason?: string;
+  },
+): AuditEvent {
   return {
     address: shared.address,
     agent: shared.agent,
-    bytes: more.bytes,
     code: more.code,
     exchange: shared.exchange,
     httpMethod: shared.httpMethod,
     messages: shared.messages,
-    milliseconds: more.milliseconds,
     person: more.person,
     policies: more.policies,
     policyVersion: more.policyVersion,
     reason: more.reason,
-    resultHash: more.resultHash,
     revision: shared.revision,
     serial: shared.serial,
     server: shared.server,
     spiffeId: shared.spiffeId,
-    status: more.status,
     thumbprint: shared.thumbprint,
+    type,
+  };
+}
+
+/** What came of a permitted request; `exchange` leads to the rest of what is known of it. */
+function ending(
+  type: AuditEventType,
+  shared: Circumstances,
+  more: Partial<Outcome> & { readonly code?: string; readonly reason?: string },
+): AuditEvent {
+  return {
+    agent: shared.agent,
+    bytes: more.bytes,
+    code: more.code,
+    exchange: shared.exchange,
+    messages: shared.messages,
+    milliseconds: more.milliseconds,
+    reason: more.reason,
+    resultHash: more.resultHash,
+    server: shared.server,
+    status: more.status,
     type,
   };
 }

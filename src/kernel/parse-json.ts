@@ -18,12 +18,20 @@ export const defaultJsonLimits: JsonLimits = { depth: 64, values: 100_000 };
  * Throws Fault `malformed_json`, `json_too_deep`, `json_too_many_values` or `json_duplicate_key`.
  */
 export function parseJson(input: Uint8Array | string, limits: JsonLimits = defaultJsonLimits): Json {
+  return parseJsonText(input, limits).value;
+}
+
+/** As `parseJson`; `plain` tells that JSON.stringify of the value gives this very text again. */
+export function parseJsonText(
+  input: Uint8Array | string,
+  limits: JsonLimits,
+): { readonly value: Json; readonly plain: boolean } {
   const text = typeof input === 'string' ? input : decodeUtf8(input);
-  const plain = parsePlain(text, limits);
-  if (plain !== undefined) return plain;
+  const value = parsePlain(text, limits);
+  if (value !== undefined) return { value, plain: true };
   scan(text, limits);
   try {
-    return JSON.parse(text) as Json;
+    return { value: JSON.parse(text) as Json, plain: false };
   } catch (cause) {
     throw new Fault('malformed_json', 'The text is not valid JSON.', { cause });
   }

@@ -1,7 +1,7 @@
 import { utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
-import { defaultJsonLimits, type JsonLimits, parseJson } from '../kernel/parse-json.ts';
+import { defaultJsonLimits, type JsonLimits, parseJsonText } from '../kernel/parse-json.ts';
 import { checkHeaders } from './check-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import type { HeaderLookup, Inbound, Message } from './message.ts';
@@ -35,7 +35,7 @@ export function readInbound(input: {
 }): Inbound {
   const { headers } = input;
   checkMedia(headers);
-  const value = parseJson(input.body, input.limits ?? defaultJsonLimits);
+  const { value, plain } = parseJsonText(input.body, input.limits ?? defaultJsonLimits);
   if (!isCarriedExactly(value)) {
     throw new Fault(
       'message_invalid',
@@ -51,7 +51,8 @@ export function readInbound(input: {
     batch: false,
     era: message.era,
     revision: message.revision,
-    bytes: utf8(JSON.stringify(value)),
+    // What most clients send is what would be written again.
+    bytes: plain ? input.body : utf8(JSON.stringify(value)),
   };
 }
 
