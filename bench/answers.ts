@@ -6,9 +6,6 @@ export const answers = {
   sse: () => stream(200),
 } as const;
 
-/** Which answer is asked for. */
-export type AnswerName = keyof typeof answers;
-
 function result(characters: number): string {
   return JSON.stringify({
     jsonrpc: '2.0',

@@ -15,12 +15,14 @@ export interface Contestant {
   readonly pids: () => readonly number[];
 }
 
-/** Our gateway with every check on. `words` are flags of `countersign up`. */
+/** Our gateway with every check on, but for the rate of an agent, which a benchmark exceeds. `words` are flags of `countersign up`. */
 export async function startCountersign(
   rig: Rig,
   name: string,
   words: readonly string[],
 ): Promise<Contestant> {
+  process.env['COUNTERSIGN_GATEWAY_CALLS_PER_SECOND_PER_AGENT'] = '1000000';
+  process.env['COUNTERSIGN_GATEWAY_CONNECTIONS_PER_AGENT'] = '10000';
   const { child, listening } = await up([...rig.unlock, '--ports', 'any', ...words]);
   rig.adopt(child);
   const pid = child.pid ?? 0;

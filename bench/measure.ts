@@ -64,7 +64,7 @@ export async function measure(rig: Rig, contestant: Contestant, task: Task): Pro
   child.stdin.end('go\n');
   const { value } = await lines.next();
   const cpu = cpuMicroseconds(contestant.pids()) - before;
-  const seen = JSON.parse(String(value ?? '{"requests":0,"failures":1,"p50":0,"p99":0}')) as Seen;
+  const seen = JSON.parse(value ?? '{"requests":0,"failures":1,"p50":0,"p99":0}') as Seen;
   return {
     ...seen,
     perSecond: (seen.requests * 1_000) / task.milliseconds,

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask, end } from '../tour/stage.ts';
-import { type AnswerName, answers } from './answers.ts';
+import { answers } from './answers.ts';
 import { startOwn, type Started } from './children.ts';
 import type { Identity } from './load.ts';
 
@@ -93,7 +93,7 @@ export async function openRig(): Promise<Rig> {
 }
 
 /** The name under which the gateway knows the MCP server that gives an answer. */
-export function serverName(answer: AnswerName | string): string {
+export function serverName(answer: string): string {
   return `s${answer}`;
 }
 

@@ -9,6 +9,7 @@ function logOf(events: AuditEvent[]): AuditLog {
   return {
     origin: 'test',
     append: async (event) => ({ index: events.push(event) - 1 }),
+    note: (event) => void events.push(event),
     health: () => ({ writable: true, reason: null }),
     checkpoint: async () => '',
     [Symbol.asyncDispose]: async () => undefined,

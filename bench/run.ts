@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Contestant, startBareNode, startCountersign, startHaproxy, startNginx } from './contestants.ts';
+import { measureIdle } from './idle-connections.ts';
+import { compare, median, pairedRatio, type Round, type Task } from './measure.ts';
+import { openRig, type Rig } from './rig.ts';
+
+/**
+ * The gateway with every check and a durable log, beside nginx, HAProxy and a bare Node proxy, all with mutual TLS, in
+ * turn, in one run. Prints ratios to nginx; absolute numbers depend on the machine.
+ * `npm run bench -- [--rounds 5] [--milliseconds 2000] [--quick] [--write]`; `--write` keeps what is printed in
+ * `bench/RESULTS.md`.
+ */
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    milliseconds: { type: 'string', default: '2000' },
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const milliseconds = Number(values.milliseconds);
+const lines: string[] = [];
+
+{
+  await using rig = await openRig();
+  const contestants = await startAll(rig);
+  say('# What the gateway costs', '', ...machine(), '');
+  for (const [title, task] of Object.entries(tasks())) {
+    const results = await compare(rig, contestants, task, rounds);
+    say(`## ${title}`, '', ...table(results), '');
+  }
+  await sayIdle(rig, contestants);
+}
+if (values.write) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), `${lines.join('\n')}\n`);
+
+async function startAll(rig: Rig): Promise<readonly Contestant[]> {
+  const all = [
+    await startNginx(rig, 1),
+    await startHaproxy(rig),
+    await startBareNode(rig),
+    await startCountersign(rig, 'countersign, durable log', []),
+  ];
+  return all.filter((contestant) => contestant !== null);
+}
+
+function tasks(): Readonly<Record<string, Task>> {
+  const at = (connections: number, answer = '300b'): Task => ({ answer, connections, milliseconds });
+  const first = { 'A tools/call answered with 300 octets, 16 connections': at(16) };
+  if (values.quick) return first;
+  return {
+    'A tools/call answered with 300 octets, 1 connection': at(1),
+    ...first,
+    'A tools/call answered with 300 octets, 64 connections': at(64),
+    'Answered with 4 KiB, 16 connections': at(16, '4k'),
+    'Answered with 100 KiB, 16 connections': at(16, '100k'),
+    'Answered with an event stream of two events, 16 connections': at(16, 'sse'),
+  };
+}
+
+function machine(): readonly string[] {
+  const nginx = versionOf('nginx', /nginx\/\S+/);
+  const haproxy = versionOf('haproxy', /HAProxy version \S+/);
+  return [
+    `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, Linux ${release()}, Node ${process.versions.node}, ` +
+      `OpenSSL ${process.versions.openssl}${nginx}${haproxy}; load client and MCP server on the same machine.`,
+    `${rounds} rounds of ${milliseconds} ms in turn after one to warm up. Medians; ratios are medians of the ratios of each`,
+    'round to nginx as a plain mTLS proxy in the same round. CPU is user and system time of the contestant a request.',
+  ];
+}
+
+function versionOf(program: string, pattern: RegExp): string {
+  try {
+    // nginx writes its version to the other stream.
+    const text = execFileSync('sh', ['-c', `${program} -v 2>&1`], { encoding: 'utf8' });
+    return `, ${pattern.exec(text)?.[0] ?? program}`;
+  } catch {
+    return '';
+  }
+}
+
+function table(results: ReadonlyMap<string, readonly Round[]>): readonly string[] {
+  const [base = []] = results.values();
+  const rows = [...results].map(([name, measured]) => {
+    const of = (read: (round: Round) => number): number => median(measured.map(read));
+    const ratio = (read: (round: Round) => number): string => pairedRatio(measured, base, read).toFixed(2);
+    const failures = measured.reduce((sum, round) => sum + round.failures, 0);
+    return [
+      name,
+      of((round) => round.perSecond).toFixed(0),
+      of((round) => round.p50).toFixed(2),
+      of((round) => round.p99).toFixed(2),
+      of((round) => round.cpu).toFixed(0),
+      ratio((round) => round.perSecond),
+      ratio((round) => round.p99),
+      ratio((round) => round.cpu),
+      String(failures),
+    ];
+  });
+  return [
+    '| contestant | requests/s | p50 ms | p99 ms | CPU µs | requests/s ÷ nginx | p99 ÷ nginx | CPU ÷ nginx | failures |',
+    '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+  ];
+}
+
+async function sayIdle(rig: Rig, contestants: readonly Contestant[]): Promise<void> {
+  const counts = values.quick ? [1_000] : [1_000, 5_000];
+  say(
+    '## Idle connections',
+    '',
+    '| contestant | connections | resident MiB | KiB each |',
+    '|---|--:|--:|--:|',
+  );
+  for (const contestant of contestants) {
+    for (const count of counts) {
+      const { each, total } = await measureIdle(rig, contestant, count);
+      say(`| ${contestant.name} | ${count} | ${(total / 1_024).toFixed(0)} | ${each.toFixed(0)} |`);
+    }
+  }
+}
+
+function say(...more: readonly string[]): void {
+  lines.push(...more);
+  process.stdout.write(`${more.join('\n')}\n`);
+}
