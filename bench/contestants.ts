@@ -89,7 +89,7 @@ export async function startHaproxy(rig: Rig): Promise<Contestant | null> {
     join(place, 'haproxy.cfg'),
     `global
   nbthread 1
-  maxconn 16384
+  maxconn 6000
 defaults
   mode http
   timeout connect 5s

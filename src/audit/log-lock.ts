@@ -1,4 +1,5 @@
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { sha256Base64url } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { randomId } from '../kernel/random.ts';
 
@@ -7,8 +8,10 @@ import { randomId } from '../kernel/random.ts';
  * Throws Fault `state_locked`.
  */
 export async function lockLog(path: string): Promise<AsyncDisposable> {
-  const own = await holderText(process.pid);
-  const temporary = `${path}.${randomId()}.tmp`;
+  const id = randomId();
+  // No two locks have the same text, so that one judged stale cannot be confused with one made since.
+  const own = `${await holderText(process.pid)} ${id}`;
+  const temporary = `${path}.${id}.tmp`;
   await writeFile(temporary, own, { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -18,7 +21,7 @@ export async function lockLog(path: string): Promise<AsyncDisposable> {
       }
       const holder = await readFile(path, 'utf8').catch(() => '');
       if (await isHeld(holder, own)) break;
-      await removeStale(path, holder, own, temporary);
+      await removeStale({ path, text: holder }, own, temporary);
     }
   } finally {
     await rm(temporary, { force: true });
@@ -45,7 +48,7 @@ async function isHeld(holder: string, own: string): Promise<boolean> {
   const [pidText = '', start = ''] = holder.split(' ');
   const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 0) return false;
-  if (pid === process.pid) return holder === own;
+  if (pid === process.pid) return start === own.split(' ')[1];
   if (!isAlive(pid)) return false;
   const actual = await startOf(pid);
   return actual === null || actual === start;
@@ -71,17 +74,24 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock that was judged stale. Only one process does so at a time, so that no fresh lock is removed. */
-async function removeStale(path: string, judged: string, own: string, temporary: string): Promise<void> {
-  const claim = `${path}.takeover`;
+/**
+ * Removes a lock that was judged stale. Who does so holds a claim to that very lock, told by its text; a claim whose
+ * maker is gone is itself a stale lock. So no lock made since is ever removed.
+ */
+async function removeStale(
+  stale: { readonly path: string; readonly text: string },
+  own: string,
+  temporary: string,
+): Promise<void> {
+  const claim = `${stale.path}.${sha256Base64url(stale.text).slice(0, 16)}`;
   if (!(await tryLink(temporary, claim))) {
     const claimant = await readFile(claim, 'utf8').catch(() => own);
-    if (!(await isHeld(claimant, own))) await rm(claim, { force: true });
+    if (!(await isHeld(claimant, own))) await removeStale({ path: claim, text: claimant }, own, temporary);
     return;
   }
   try {
-    const present = await readFile(path, 'utf8').catch(() => null);
-    if (present === judged) await rm(path, { force: true });
+    const present = await readFile(stale.path, 'utf8').catch(() => null);
+    if (present === stale.text) await rm(stale.path, { force: true });
   } finally {
     await rm(claim, { force: true });
   }

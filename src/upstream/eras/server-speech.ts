@@ -114,7 +114,7 @@ function isModernRevision(revision: unknown): boolean {
 }
 
 /** Whether an error is one that only a server of the modern era gives. */
-export function isModernError(message: JsonObject): boolean {
+function isModernError(message: JsonObject): boolean {
   const { error } = message;
   return isJsonObject(error) && modernErrors.has(error['code']);
 }
