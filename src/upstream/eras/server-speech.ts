@@ -112,9 +112,3 @@ function isModern(answer: JsonObject): boolean {
 function isModernRevision(revision: unknown): boolean {
   return typeof revision === 'string' && revision >= firstModernRevision;
 }
-
-/** Whether an error is one that only a server of the modern era gives. */
-function isModernError(message: JsonObject): boolean {
-  const { error } = message;
-  return isJsonObject(error) && modernErrors.has(error['code']);
-}
