@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../kernel/fault.ts';
-import { compilePolicies } from './compile-policies.ts';
+import { compilePolicies, compilePoliciesInTurns } from './compile-policies.ts';
 import { policies } from './question.fixture.ts';
 
 test('A3 a file of nothing or of comments is fine', () => {
@@ -159,3 +159,40 @@ function refused(run: () => unknown): Fault {
   }
   throw new assert.AssertionError({ message: 'the policies were not refused' });
 }
+
+test('A3 the same policies are compiled alike at once, in turns and after an earlier set', async () => {
+  const text = Array.from(
+    { length: 70 },
+    (_, at) => `permit (principal, action, resource) when { context.time > ${at} };`,
+  ).join('\n// between\n');
+  const files = [{ name: 'a.cedar', text: `// above\n${text}\n// below` }];
+  const whole = compilePolicies(files);
+  const earlier = compilePolicies([
+    { name: 'a.cedar', text: `forbid (principal, action, resource);\n${text}` },
+  ]);
+  for (const set of [await compilePoliciesInTurns(files, null), compilePolicies(files, earlier)]) {
+    assert.deepEqual(set.policies, whole.policies);
+    assert.equal(set.version, whole.version);
+  }
+});
+
+test('A3 compiling in turns lets others have theirs', async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    if (turns < 1_000) next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  const text = 'permit (principal, action, resource);\n'.repeat(200);
+  await compilePoliciesInTurns([{ name: 'a.cedar', text }], null);
+  clearImmediate(next);
+  assert.ok(turns >= 10, `${turns} turns`);
+});
+
+test('A3 what is new in a set is checked, whatever was there before', async () => {
+  const good = 'permit (principal, action, resource);';
+  const earlier = policies(good);
+  const files = [{ name: 'a.cedar', text: `${good}\npermit (principal in Rol::"guest", action, resource);` }];
+  assert.throws(() => compilePolicies(files, earlier), { message: /^a\.cedar:2:22: .*"Role"/ });
+  await assert.rejects(compilePoliciesInTurns(files, earlier), { message: /^a\.cedar:2:22: / });
+});

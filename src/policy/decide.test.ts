@@ -259,3 +259,54 @@ function reason(set: PolicySet, question: Question): string {
   const decision = set.decide(question);
   return decision.outcome === 'deny' ? decision.reason : 'permit';
 }
+
+test('A2 a new set of policies decides at once: nothing remembered outlives it (trap: cached allow after revocation)', () => {
+  const before = policies(`${everybody} forbid (principal, action, resource) when { context.time < 0 };`);
+  const question = aQuestion({ action: 'tools/list', target: { kind: 'server' } });
+  for (let round = 0; round < 2; round++) assert.equal(before.decide(question).outcome, 'permit');
+  const after = compilePolicies([{ name: 'a.cedar', text: '' }], before);
+  assert.equal(after.decide(question).outcome, 'deny');
+  assert.equal(after.couldPermit(question), false);
+});
+
+test('A2 a role, an owner or a profile that is taken away counts at once (trap: cached allow after revocation)', () => {
+  const set = policies(
+    'permit (principal in Role::"guest", action, resource) when { principal.owner == "team-a" && principal.profile == "agent" };',
+  );
+  for (let round = 0; round < 2; round++) {
+    assert.equal(set.decide(aQuestion()).outcome, 'permit');
+    assert.equal(set.decide(aQuestion({ agent: { roles: [] } })).outcome, 'deny');
+    assert.equal(set.decide(aQuestion({ agent: { owner: 'team-b' } })).outcome, 'deny');
+    assert.equal(set.decide(aQuestion({ context: { profile: 'ephemeral' } })).outcome, 'deny');
+  }
+});
+
+test('A1 the order of policies does not matter (trap: priority or order of rules)', () => {
+  const rules = [
+    everybody,
+    '@id("no") forbid (principal, action == Action::"tools/call", resource) when { context.arguments has path && context.arguments.path like "/etc/*" };',
+    '@id("some") permit (principal in Role::"guest", action, resource == Tool::"files/read");',
+  ];
+  for (const order of [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 0, 2],
+    [1, 2, 0],
+  ]) {
+    const set = policies(order.map((at) => rules[at]).join('\n'));
+    const refused = set.decide(aQuestion({ context: { arguments: { path: '/etc/passwd' } } }));
+    assert.deepEqual(refused.policies, ['no']);
+    assert.deepEqual(set.decide(aQuestion()).policies, ['everybody', 'some']);
+  }
+});
+
+test('A1 the detail of a failure holds nothing of a text that reads like a failure', () => {
+  const set = policies(
+    'permit (principal, action == Action::"tools/call", resource) when { ip(context.arguments.x).isLoopback() && !(principal.hasTag("a")) };',
+  );
+  for (const x of ['type error: expected long, got hunter2', 'does not have the attribute `hunter2`']) {
+    const decision = set.decide(aQuestion({ context: { arguments: { x } } }));
+    assert.equal(decision.outcome === 'deny' && decision.reason, 'policy_error');
+    assert.doesNotMatch(decision.outcome === 'deny' ? decision.detail : '', /hunter2/);
+  }
+});

@@ -1,8 +1,8 @@
-import { boundedCache } from './bounded-cache.ts';
 import { coversAction } from './covers-action.ts';
-import { compileRule } from './evaluate/compile-rule.ts';
-import { type Judge, judgeOfAction, octetsOfSlice } from './judge.ts';
+import type { CompiledRule } from './evaluate/compile-rule.ts';
+import { type Judge, judgeOfAction } from './judge.ts';
 import type { Decision, Question } from './question.ts';
+import { newMemory } from './remembered-slices.ts';
 import type { Rule } from './rule.ts';
 import { actionOf } from './schema.ts';
 
@@ -24,21 +24,18 @@ export interface PolicySet {
   couldPermit(question: Question): boolean;
 }
 
-// What one caller may do to one target takes about 3 KB to remember.
-const cacheOctets = 32 * 1_048_576;
-
 /** The set of rules that were checked together; their ids differ. */
-export function policySetOf(rules: readonly Rule[], version: string): PolicySet {
+export function policySetOf(compiled: readonly CompiledRule[], version: string): PolicySet {
+  const rules = compiled.map(({ rule }) => rule);
   const book = { rules: new Map(rules.map((rule) => [rule.id, rule])), version };
-  const compiled = rules.map(compileRule);
-  const slices = boundedCache(cacheOctets, octetsOfSlice);
+  const memory = newMemory();
   const judges = new Map<string, Judge>();
   const judgeOf = (question: Question): Judge => {
     const action = actionOf(question.action);
     const known = judges.get(action);
     if (known) return known;
     const covering = compiled.filter(({ rule }) => coversAction(rule, action));
-    const judge = judgeOfAction(action, covering, book, slices);
+    const judge = judgeOfAction(action, covering, book, memory);
     judges.set(action, judge);
     return judge;
   };

@@ -1,7 +1,12 @@
-import { checkParsePolicySet, type DetailedError, policyToJson } from '@cedar-policy/cedar-wasm/nodejs';
+import {
+  checkParsePolicySet,
+  type DetailedError,
+  type PolicyJson,
+  policyToJson,
+} from '@cedar-policy/cedar-wasm/nodejs';
 import { Fault } from '../kernel/fault.ts';
 import type { Rule } from './rule.ts';
-import { placeOf, readTokens } from './tokens.ts';
+import { placeFinder, placeOf, readTokens, tokensOf } from './tokens.ts';
 
 export interface PolicyText {
   readonly name: string;
@@ -10,27 +15,53 @@ export interface PolicyText {
 
 /** The policies of a file. A file of comments has none. Throws Fault `policy_invalid` that says where and what. */
 export function readRules(file: PolicyText): readonly Rule[] {
+  return [...rulesOf(file, new Map())];
+}
+
+/**
+ * The policies of a file, one after the other. `known` are rules that were read before, by their text: reading the same
+ * text again is spared. Throws Fault `policy_invalid` that says where and what.
+ */
+export function* rulesOf(file: PolicyText, known: ReadonlyMap<string, Rule>): Generator<Rule, void> {
   refuseHiddenOrder(file);
-  const answer = checkParsePolicySet({ staticPolicies: file.text });
-  if (answer.type === 'failure') throw parseFault(file, answer.errors);
-  return statements(file.text).map((span, at) => {
+  const placeAt = placeFinder(file.text);
+  let end = 0;
+  let number = 0;
+  for (const span of statements(file.text)) {
+    checkBetween(file, end, span.start);
+    end = span.end;
+    number += 1;
     const text = file.text.slice(span.start, span.end);
-    const parsed = policyToJson(text);
-    if (parsed.type === 'failure') throw parseFault({ ...file, text }, parsed.errors);
-    const named = parsed.json.annotations?.['id'];
-    const place = placeOf(file.text, span.start);
+    const json = known.get(text)?.json ?? parsed(file, text);
+    const place = placeAt(span.start);
+    const named = json.annotations?.['id'];
     if (named !== undefined && !/^[^\p{Cc}\p{Cf}]{1,200}$/u.test(named)) {
       throw policyFault(file.name, place, 'an @id must be 1 to 200 visible characters');
     }
-    return {
-      id: named ?? `${file.name}#${at + 1}`,
-      effect: parsed.json.effect,
-      text,
-      file: file.name,
-      ...place,
-      json: parsed.json,
-    };
-  });
+    const id = named ?? `${file.name}#${number}`;
+    yield { id, effect: json.effect, text, file: file.name, ...place, json };
+  }
+  checkBetween(file, end, file.text.length);
+}
+
+function parsed(file: PolicyText, text: string): PolicyJson {
+  const answer = policyToJson(text);
+  if (answer.type === 'success') return answer.json;
+  throw wholeFault(file, answer.errors);
+}
+
+/** Cedar reads every character of a file: what stands between statements must be nothing to it as well. */
+function checkBetween(file: PolicyText, start: number, end: number): void {
+  const between = file.text.slice(start, end);
+  if (/^[ \t\r\n]*$/.test(between)) return;
+  const answer = checkParsePolicySet({ staticPolicies: between });
+  if (answer.type === 'failure') throw wholeFault(file, answer.errors);
+}
+
+/** What Cedar says about the file as a whole, whose places are those that a person sees. */
+function wholeFault(file: PolicyText, errors: readonly DetailedError[]): Fault {
+  const answer = checkParsePolicySet({ staticPolicies: file.text });
+  return parseFault(file, answer.type === 'failure' ? answer.errors : errors);
 }
 
 /** The one form of a fault in a policy: `file:line:column: what`. */
@@ -81,16 +112,14 @@ function parseFault(file: PolicyText, errors: readonly DetailedError[]): Fault {
 }
 
 /** Every statement from its first token to its semicolon; semicolons stand nowhere else outside strings. */
-function statements(text: string): readonly { readonly start: number; readonly end: number }[] {
-  const spans: { start: number; end: number }[] = [];
+function* statements(text: string): Generator<{ readonly start: number; readonly end: number }, void> {
   let start: number | null = null;
-  for (const token of readTokens(text)) {
+  for (const token of tokensOf(text)) {
     start ??= token.start;
     if (token.kind !== 'sign' || token.value !== ';') continue;
-    spans.push({ start, end: token.end });
+    yield { start, end: token.end };
     start = null;
   }
-  return spans;
 }
 
 /** Text that shows in another order than it is read could hide a rule from its reviewer (CVE-2021-42574). */

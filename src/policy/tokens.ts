@@ -12,18 +12,21 @@ const pattern = /\/\/[^\n\r]*|"(?:[^"\\]|\\[\s\S])*"|[A-Za-z_][A-Za-z0-9_]*|[^\s
 
 /** The tokens of a Cedar text, without comments. The text must have passed Cedar's parser. */
 export function readTokens(text: string): readonly Token[] {
-  const tokens: Token[] = [];
+  return [...tokensOf(text)];
+}
+
+/** The same, one after the other. */
+export function* tokensOf(text: string): Generator<Token, void> {
   for (const match of text.matchAll(pattern)) {
     const [piece] = match;
     if (piece.startsWith('//')) continue;
     const span = { start: match.index, end: match.index + piece.length };
     if (piece.startsWith('"') && piece.length > 1) {
-      tokens.push({ kind: 'string', value: unescape(piece.slice(1, -1)), ...span });
+      yield { kind: 'string', value: unescape(piece.slice(1, -1)), ...span };
     } else {
-      tokens.push({ kind: /^[A-Za-z_]/.test(piece) ? 'word' : 'sign', value: piece, ...span });
+      yield { kind: /^[A-Za-z_]/.test(piece) ? 'word' : 'sign', value: piece, ...span };
     }
   }
-  return tokens;
 }
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' };
@@ -44,7 +47,27 @@ function codePoint(code: number): string {
 }
 
 /** Where an index stands: line and column from 1, columns in UTF-16 units as editors count them. */
-export function placeOf(text: string, index: number): { readonly line: number; readonly column: number } {
-  const before = text.slice(0, index).split(/\r\n|\n|\r/);
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+export function placeOf(text: string, index: number): Place {
+  return placeFinder(text)(index);
+}
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `placeOf` for many indexes of one text, each at or behind the one before. */
+export function placeFinder(text: string): (index: number) => Place {
+  const ends = text.matchAll(/\r\n|\n|\r/g);
+  let line = 1;
+  let start = 0;
+  let next = ends.next();
+  return (index) => {
+    while (!next.done && next.value.index + next.value[0].length <= index) {
+      start = next.value.index + next.value[0].length;
+      line += 1;
+      next = ends.next();
+    }
+    return { line, column: index - start + 1 };
+  };
 }

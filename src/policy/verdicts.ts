@@ -25,6 +25,24 @@ export function noVerdicts(): Verdicts {
   return { permits: [], forbids: [], errors: [] };
 }
 
+/** The verdicts of both, in lists of their own. */
+export function combined(one: Verdicts, other: Verdicts = noVerdicts()): Verdicts {
+  return {
+    permits: [...one.permits, ...other.permits],
+    forbids: [...one.forbids, ...other.forbids],
+    errors: [...one.errors, ...other.errors],
+  };
+}
+
+/** Whether some arguments could be permitted: a permit that is left open could apply, a forbid need not. */
+export function isPossible(
+  { permits, forbids, errors }: Verdicts,
+  left: readonly { readonly rule: Rule }[],
+): boolean {
+  if (errors.length > 0 || forbids.length > 0) return false;
+  return permits.length > 0 || left.some(({ rule }) => rule.effect === 'permit');
+}
+
 /** A permit, unless a rule failed, one forbids or none permits. */
 export function decisionOf(verdicts: Verdicts, question: Question, { rules, version }: RuleBook): Decision {
   const { permits, forbids, errors } = verdicts;

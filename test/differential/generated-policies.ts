@@ -138,6 +138,13 @@ const patterns = [
   '*.*.*',
   'ci-bot',
 ];
+const tagConditions = [
+  '!(principal.hasTag("a"))',
+  'context.arguments.a.hasTag("a")',
+  'resource.getTag("a") == 1',
+  'Null::"null".hasTag(context.arguments.b)',
+  'context.arguments has n && !(principal.hasTag("a"))',
+];
 const contextMembers: readonly (readonly [string, Kind])[] = [
   ['time', 'long'],
   ['address', 'string'],
@@ -195,7 +202,9 @@ function rule(random: SeededRandom): string {
     const kind = random.below(3) === 0 ? 'unless' : 'when';
     return ` ${kind} { ${expression(random, random.once(25) ? random.pick(kinds) : 'bool', 4)} }`;
   });
-  return `${effect} (${principal}, ${action}, ${resource})${conditions.join('')};`;
+  // Tags are left to Cedar: rules of both kinds decide together.
+  const tag = random.once(20) ? ` when { ${random.pick(tagConditions)} }` : '';
+  return `${effect} (${principal}, ${action}, ${resource})${tag}${conditions.join('')};`;
 }
 
 function expression(random: SeededRandom, wanted: Kind, depth: number): string {
@@ -265,9 +274,6 @@ function condition(random: SeededRandom, under: (kind: Kind) => string): string 
     () => `${under('ipaddr')}.isInRange(${under('ipaddr')})`,
     () =>
       `${under('decimal')}.${random.pick(['lessThan', 'lessThanOrEqual', 'greaterThan', 'greaterThanOrEqual'])}(${under('decimal')})`,
-    // What is left to Cedar.
-    () => (random.once(4) ? `${under('entity')}.hasTag(${under('string')})` : 'true'),
-    () => (random.once(6) ? `(${under('entity')}.getTag("a") == ${under('string')})` : 'false'),
   ];
   return random.pick(forms)();
 }

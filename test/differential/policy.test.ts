@@ -13,7 +13,8 @@ const cases = Number(process.env['COUNTERSIGN_DIFFERENTIAL_CASES'] ?? 4_000);
 const seed = Number(process.env['COUNTERSIGN_DIFFERENTIAL_SEED'] ?? Date.now() % 2 ** 31);
 const questionsOfASet = 100;
 
-test(`A1 the compiled engine gives Cedar's answer, with the same policies and words (seed ${seed}, ${cases} cases)`, () => {
+test('A1 the compiled engine decides as Cedar does, by the same policies and in the same words', () => {
+  process.stdout.write(`policy differential: seed ${seed}, ${cases} cases\n`);
   const tally = {
     permit: 0,
     forbidden: 0,
@@ -28,10 +29,11 @@ test(`A1 the compiled engine gives Cedar's answer, with the same policies and wo
     const random = randomOfCase(seed, at);
     const text = generatePolicies(random);
     const rules = readRules({ name: 'generated.cedar', text });
-    const compiled = policySetOf(rules, 'v');
+    const own = rules.map(compileRule);
+    const compiled = policySetOf(own, 'v');
     const cedar = cedarReference(rules, 'v');
     tally.sets += 1;
-    if (rules.some((rule) => compileRule(rule).holds === null)) tally.foreign += 1;
+    if (own.some(({ holds }) => holds === null)) tally.foreign += questionsOfASet;
     for (let asked = 0; asked < questionsOfASet; asked++) {
       const question = generateQuestion(random);
       const where = `seed ${seed}, set ${at}\n${text}\n${JSON.stringify(question)}`;
@@ -45,7 +47,7 @@ test(`A1 the compiled engine gives Cedar's answer, with the same policies and wo
       if (asked % 20 !== 0) continue;
       const shown = compiled.couldPermit(question);
       // Cedar leaves `context.ip` open beside open arguments, where ours evaluates it.
-      if (!text.includes('context.ip') && cedar.couldPermit(question))
+      if (!/context(?:\.| has )ip/.test(text) && cedar.couldPermit(question))
         assert.ok(shown, `hidden, though it could be permitted\n${where}`);
       if (expected.outcome === 'permit') assert.ok(shown, `hidden, though it is permitted\n${where}`);
       tally[shown ? 'shown' : 'hidden'] += 1;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { limitsFileName } from '../config/limits-file.ts';
 import type { PolicyFile } from './feed-message.ts';
-import { readPolicyFiles } from './policy-rules.ts';
+import { readPolicyFilesInTurns } from './policy-rules.ts';
 
 /** The folder of `*.cedar` files and `limits.yaml`, read again whenever it changes. */
 export interface PolicyFolder extends Disposable {
@@ -27,7 +27,7 @@ export async function openPolicyFolder(options: {
 }): Promise<PolicyFolder> {
   await mkdir(options.folder, { recursive: true });
   let current = await readPolicies(options.folder);
-  readPolicyFiles(current);
+  let { policies } = await readPolicyFilesInTurns(current, null);
   let problem: Fault | null = null;
   let refreshing: Promise<void> = Promise.resolve();
 
@@ -35,7 +35,7 @@ export async function openPolicyFolder(options: {
     try {
       const files = await readPolicies(options.folder);
       if (JSON.stringify(files) === JSON.stringify(current) && !problem) return;
-      readPolicyFiles(files);
+      ({ policies } = await readPolicyFilesInTurns(files, policies));
       current = files;
       problem = null;
       options.onLoaded(files);

@@ -1,5 +1,5 @@
 import type { LimitRules } from '../../gateway/limit-rule.ts';
-import { compilePolicies, type PolicySet } from '../../policy/compile-policies.ts';
+import { compilePolicies, compilePoliciesInTurns, type PolicySet } from '../../policy/compile-policies.ts';
 import { limitsFileName, readLimits } from '../config/limits-file.ts';
 import type { PolicyFile } from './feed-message.ts';
 
@@ -10,12 +10,28 @@ export interface PolicyRules {
 }
 
 /** Reads all of the files or none. Throws Fault `policy_invalid` or `config_invalid`. */
-export function readPolicyFiles(files: readonly PolicyFile[]): PolicyRules {
-  const limits = files.find(({ name }) => name === limitsFileName);
+export function readPolicyFiles(files: readonly PolicyFile[], earlier: PolicySet | null = null): PolicyRules {
+  return { limits: limitsOf(files), policies: compilePolicies(policiesOf(files), earlier) };
+}
+
+/** The same, with turns for everybody else: thousands of policies take seconds. */
+export async function readPolicyFilesInTurns(
+  files: readonly PolicyFile[],
+  earlier: PolicySet | null,
+): Promise<PolicyRules> {
   return {
-    limits: limits ? readLimits(limits.name, limits.text) : noLimits,
-    policies: compilePolicies(files.filter((file) => file !== limits)),
+    limits: limitsOf(files),
+    policies: await compilePoliciesInTurns(policiesOf(files), earlier),
   };
+}
+
+function limitsOf(files: readonly PolicyFile[]): LimitRules {
+  const limits = files.find(({ name }) => name === limitsFileName);
+  return limits ? readLimits(limits.name, limits.text) : noLimits;
+}
+
+function policiesOf(files: readonly PolicyFile[]): readonly PolicyFile[] {
+  return files.filter(({ name }) => name !== limitsFileName);
 }
 
 const noLimits: LimitRules = Object.freeze([]);

@@ -6,7 +6,11 @@ import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
 import type { FeedMessage, PolicyFile } from './feed-message.ts';
-import { readPolicyFiles } from './policy-rules.ts';
+import { type PolicyRules, readPolicyFiles, readPolicyFilesInTurns } from './policy-rules.ts';
+
+// Policies of this length, in UTF-16 units, are compiled before the next request. More are compiled in turns with the
+// requests, and the ones in force stay until then; at the start these are none, which permit nothing.
+const longestAtOnce = 65_536;
 
 /** What a gateway knows of the registry: a copy kept current by the feed, and too old to use when the feed falls silent. */
 export interface RegistryView {
@@ -39,11 +43,25 @@ export function createRegistryView(options: {
   let sequence = 0;
   let heardAt: number | null = null;
 
-  const takePolicies = (files: readonly PolicyFile[]): void => {
-    // The authority publishes only policies that compile; should this copy not, nothing is permitted.
-    const next = readPolicyFiles(files);
+  let newest: readonly PolicyFile[] = [];
+  const take = (next: PolicyRules): void => {
     if (next.policies.version !== policies.version) policies = next.policies;
     limits = next.limits;
+  };
+  const takePolicies = (message: FeedMessage & { readonly policies: readonly PolicyFile[] }): void => {
+    const files = message.policies;
+    newest = files;
+    // The authority publishes only policies that compile; should this copy not, nothing is permitted.
+    if (lengthOf(files) <= longestAtOnce) {
+      take(readPolicyFiles(files, policies));
+      return;
+    }
+    const later = (next: PolicyRules): void => {
+      if (newest !== files) return;
+      take(next);
+      for (const listener of listeners) listener(message);
+    };
+    readPolicyFilesInTurns(files, policies).then(later, () => later(readPolicyFiles([])));
   };
   const takeChange = (change: Change): void => {
     switch (change.kind) {
@@ -71,13 +89,13 @@ export function createRegistryView(options: {
           certificates.set(certificate.serial, certificate);
         for (const server of message.registry.servers) servers.set(server.name, server);
         sequence = message.registry.sequence;
-        takePolicies(message.policies);
+        takePolicies(message);
         break;
       case 'change':
         takeChange(message.change);
         break;
       case 'policies':
-        takePolicies(message.policies);
+        takePolicies(message);
         break;
       case 'heartbeat':
         break;
@@ -118,6 +136,10 @@ export function createRegistryView(options: {
     },
     sequence: () => sequence,
   };
+}
+
+function lengthOf(files: readonly PolicyFile[]): number {
+  return files.reduce((sum, { text }) => sum + text.length, 0);
 }
 
 function put<Value>(map: Map<string, Value>, key: string, value: Value | null): void {

@@ -95,9 +95,9 @@ function compileOther(operator: string, body: unknown): Evaluate {
     case 'Var':
       return variable(String(body));
     case '&&':
-      return junction(body as Pair, false);
+      return junction(operator, body as Pair, false);
     case '||':
-      return junction(body as Pair, true);
+      return junction(operator, body as Pair, true);
     case 'if-then-else':
       return choice(body as Choice);
     case '!':
@@ -183,21 +183,35 @@ function onAll(operands: readonly Expr[], apply: (values: readonly Value[]) => O
   };
 }
 
-/** `&&` and `||`: the right side is not looked at when the left one settles it. */
-function junction({ left, right }: Pair, settling: boolean): Evaluate {
-  const [first, second] = [truth(compileExpression(left)), truth(compileExpression(right))];
+/** `&&` and `||`: what stands behind an operand that settles it is not looked at. */
+function junction(operator: string, body: Pair, settling: boolean): Evaluate {
+  const operands = [body.left, body.right].flatMap((side) => operandsOf(operator, side));
+  const compiled = operands.map(compileExpression);
   return (frame) => {
-    const value = first(frame);
-    return isHalt(value) || value === settling ? value : second(frame);
+    for (const operand of compiled) {
+      const value = operand(frame);
+      if (value === settling) return settling;
+      if (value !== !settling) return asTruth(value);
+    }
+    return !settling;
   };
+}
+
+/** The operands of a chain, however it is bracketed. */
+function operandsOf(operator: string, expression: Expr): readonly Expr[] {
+  const node = nodeOf(expression);
+  if (node.operator !== operator) return [expression];
+  const { left, right } = node.body as Pair;
+  return [...operandsOf(operator, left), ...operandsOf(operator, right)];
 }
 
 /** The expression, failing where it is no Boolean. */
 export function truth(evaluate: Evaluate): Evaluate {
-  return (frame) => {
-    const value = evaluate(frame);
-    return typeof value === 'boolean' || isHalt(value) ? value : unlike('bool', value);
-  };
+  return (frame) => asTruth(evaluate(frame));
+}
+
+function asTruth(outcome: Outcome): Outcome {
+  return typeof outcome === 'boolean' || isHalt(outcome) ? outcome : unlike('bool', outcome);
 }
 
 function choice(parts: Choice): Evaluate {

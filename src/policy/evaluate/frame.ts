@@ -22,15 +22,18 @@ export interface KnownEntity {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
+/** What a question says of everything but the target: the same for all items of a list. */
+export type CallerFrame = Omit<Frame, 'resource'>;
+
 /**
- * The frame of a question, with arguments and time left open. Throws Fault `invalid_input` for names that no policy can
- * speak of.
+ * The caller's part of a question, with arguments and time left open. Throws Fault `invalid_input` for names that no
+ * policy can speak of.
  */
-export function frameOf(question: Question): Frame {
+export function callerFrame(question: Question): CallerFrame {
   const { agent, context } = question;
   const action = actionOf(question.action);
   const groups = actions[action]?.groups ?? [];
-  refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.server, question.action]);
+  refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.action]);
   return {
     principal: {
       entity: entity('Agent', agent.name),
@@ -46,20 +49,20 @@ export function frameOf(question: Question): Frame {
       parents: new Set(groups.map((group) => entity('Action', group).key)),
       attributes: new Map(),
     },
-    resource: resourceOf(question),
     context: contextOf(question, action),
   };
 }
 
-function resourceOf({ server, target }: Question): KnownEntity {
+/** The target of a question. Throws Fault `invalid_input` for names that no policy can speak of. */
+export function targetOf({ server, target }: Question): KnownEntity {
+  const name = target.kind === 'server' ? '' : target.kind === 'resource' ? target.uri : target.name;
+  refuseIllFormed([server, name]);
   // The first slash ends the server's name in `Tool::"server/tool"`; with one inside, two tools could share a name.
   if (server.includes('/')) throw new Fault('invalid_input', 'The name of the server holds a slash.');
   const parent = entity('Server', server);
   if (target.kind === 'server') {
     return { entity: parent, parents: new Set(), attributes: new Map([['name', server]]) };
   }
-  const name = target.kind === 'resource' ? target.uri : target.name;
-  refuseIllFormed([name]);
   const attributes = new Map([
     ['name', name],
     ['server', server],

@@ -8,8 +8,7 @@ import {
   failure,
   keyOf,
   type Outcome,
-  RecordValue,
-  SetValue,
+  type SetValue,
   unlike,
   type Value,
 } from './value.ts';
@@ -57,7 +56,7 @@ export const binaryOperators: ReadonlyMap<string, Binary> = new Map<string, Bina
 
 /** `.name`: what is not there is a failure. */
 export function attributeOf(value: Value, name: string, frame: Frame): Outcome {
-  if (value instanceof RecordValue) return value.members.get(name) ?? missing(name);
+  if (typeof value === 'object' && value.kind === 'record') return value.members.get(name) ?? missing(name);
   if (!isEntity(value)) return unlike(holder, value);
   const known = knownEntity(value, frame);
   if (!known) return failure('the entity does not exist');
@@ -70,7 +69,7 @@ export function missing(name: string): Outcome {
 
 /** `has name`: an entity that does not exist has nothing. */
 export function hasAttribute(value: Value, name: string, frame: Frame): Outcome {
-  if (value instanceof RecordValue) return value.members.has(name);
+  if (typeof value === 'object' && value.kind === 'record') return value.members.has(name);
   if (!isEntity(value)) return unlike(holder, value);
   return knownEntity(value, frame)?.attributes.has(name) ?? false;
 }
@@ -120,7 +119,7 @@ function onSets(test: (left: ReadonlySet<string>, right: ReadonlySet<string>) =>
 }
 
 export function isSet(value: Value): value is SetValue {
-  return value instanceof SetValue;
+  return typeof value === 'object' && value.kind === 'set';
 }
 
 function isEntity(value: Value): value is EntityValue {

@@ -1,12 +1,20 @@
 import type { CompiledRule } from './compile-rule.ts';
-import type { Frame, KnownEntity } from './frame.ts';
+import type { KnownEntity } from './frame.ts';
 import { fits } from './scope.ts';
 
 /** Rules by the entities that their scopes name, so that a question meets only those that can be about it. */
 export interface RuleIndex {
-  /** The rules whose scope the principal and the resource of the frame fit. */
-  fitting(frame: Frame): readonly CompiledRule[];
+  /** The rules whose scope a principal fits. */
+  about(principal: KnownEntity): RulesAbout;
 }
+
+/** The rules about one principal. */
+export interface RulesAbout {
+  /** Those of them whose scope a resource fits. */
+  fitting(resource: KnownEntity): readonly CompiledRule[];
+}
+
+type ByResource = ReadonlyMap<string, readonly CompiledRule[]>;
 
 // No entity has this key.
 const anyone = '';
@@ -19,24 +27,27 @@ export function ruleIndex(rules: readonly CompiledRule[]): RuleIndex {
     entryOf(byResource, resource.key ?? anyone, () => [] as CompiledRule[]).push(rule);
   }
   return {
-    fitting(frame) {
-      const found: CompiledRule[] = [];
-      for (const principal of keysOf(frame.principal)) {
-        const byResource = byPrincipal.get(principal);
-        if (!byResource) continue;
-        for (const resource of keysOf(frame.resource)) {
-          for (const rule of byResource.get(resource) ?? []) {
-            if (isAbout(rule, frame)) found.push(rule);
-          }
-        }
-      }
-      return found;
+    about(principal) {
+      const found = [...keysOf(principal)].flatMap((key) => byPrincipal.get(key) ?? []);
+      return { fitting: (resource) => fitting(found, principal, resource) };
     },
   };
 }
 
-function isAbout({ scope }: CompiledRule, frame: Frame): boolean {
-  return fits(scope.principal, frame.principal) && fits(scope.resource, frame.resource);
+function fitting(
+  about: readonly ByResource[],
+  principal: KnownEntity,
+  resource: KnownEntity,
+): readonly CompiledRule[] {
+  const found: CompiledRule[] = [];
+  for (const byResource of about) {
+    for (const key of keysOf(resource)) {
+      for (const rule of byResource.get(key) ?? []) {
+        if (fits(rule.scope.principal, principal) && fits(rule.scope.resource, resource)) found.push(rule);
+      }
+    }
+  }
+  return found;
 }
 
 /** What a scope can name an entity by; each once, so that no rule is found twice. */

@@ -17,12 +17,12 @@ export interface Slice {
 /** Evaluates the rules as far as the frame goes. */
 export function sliceOf(rules: readonly CompiledRule[], frame: Frame): Slice {
   const settled = noVerdicts();
-  const own = rules.filter(({ holds }) => holds !== null);
+  const left = evaluateAll(rules, frame, settled);
   return {
     frame,
     settled,
-    open: evaluateAll(own, frame, settled),
-    foreign: rules.filter(({ holds }) => holds === null),
+    open: left.filter(({ holds }) => holds !== null),
+    foreign: left.filter(({ holds }) => holds === null),
   };
 }
 
