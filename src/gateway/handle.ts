@@ -20,15 +20,10 @@ import {
   refusedEvent,
 } from './record.ts';
 import { relay } from './relay.ts';
+import { restAfterRefusal } from './rest-after-refusal.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
-
-/**
- * How long the connection of a request over a limit is not read: nothing to whoever heeds `Retry-After`, which is a
- * second at least, and the end of a flood, which otherwise would cost a refusal and its record each time.
- */
-const restMilliseconds = 250;
 
 /**
  * One request, top to bottom. Every way out leaves a record: `call.refused` for what was not permitted,
@@ -109,7 +104,7 @@ export async function refuse(
   ports: GatewayPorts,
 ): Promise<void> {
   const record = circumstancesOf(exchange, server, seen.caller, seen.inbound);
-  if (isOverLimit(fault)) exchange.connection.rest(restMilliseconds);
+  if (isOverLimit(fault)) restAfterRefusal(exchange.connection, ports.clock);
   try {
     await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
   } catch (error) {
