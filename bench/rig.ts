@@ -69,6 +69,8 @@ export async function openRig(): Promise<Rig> {
       serverName(name),
       '--url',
       `http://127.0.0.1:${upstreamPort}/${name}`,
+      '--era',
+      'modern',
       ...unlock,
     ]);
   }

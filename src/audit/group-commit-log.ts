@@ -105,9 +105,22 @@ export class GroupCommitLog implements AuditLog {
   }
 
   checkpoint(): Promise<string> {
-    const next = this.signing.catch(() => '').then(() => this.sign());
+    const next = this.signing
+      .catch(() => '')
+      .then(() => this.settle())
+      .then(() => this.sign());
     this.signing = next;
     return next;
+  }
+
+  /** Waits until the entries taken so far are written, also those that nothing waits for, or refused. */
+  private async settle(): Promise<void> {
+    const last = this.queue.pop();
+    if (!last) return;
+    const waiting = last.waiting ?? Promise.withResolvers<{ readonly index: number }>();
+    this.queue.push({ ...last, waiting });
+    this.running ??= this.drain();
+    await waiting.promise.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

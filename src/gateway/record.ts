@@ -164,6 +164,7 @@ function ending(
     milliseconds: more.milliseconds,
     reason: more.reason,
     resultHash: more.resultHash,
+    serial: shared.serial,
     server: shared.server,
     status: more.status,
     type,

@@ -21,7 +21,11 @@ test('law 6 T6 a header that routes a call says what its own argument says, once
     request.once('end', () => {
       const { id, method } = JSON.parse(Buffer.concat(chunks).toString()) as { id: number; method: string };
       if (method === 'tools/call') regions.push(request.headers['mcp-param-region']);
-      const result = method === 'tools/list' ? { tools: [query] } : { content: [] };
+      const results: Readonly<Record<string, object>> = {
+        'server/discover': { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } },
+        'tools/list': { tools: [query] },
+      };
+      const result = results[method] ?? { content: [] };
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
     });

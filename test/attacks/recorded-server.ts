@@ -9,7 +9,7 @@ export interface Recorded {
   readonly body: Buffer;
 }
 
-/** A server of the old era that answers every request with an empty result and keeps what it saw. */
+/** A server of both eras that answers every request with an empty result and keeps what it saw. */
 export interface RecordedServer extends AsyncDisposable {
   readonly url: string;
   readonly seen: Recorded[];
@@ -51,7 +51,9 @@ function idOf(body: Buffer): unknown {
 }
 
 function opened(body: Buffer): object {
-  return body.includes('"initialize"')
-    ? { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'recorded', version: '1' } }
-    : {};
+  const serverInfo = { name: 'recorded', version: '1' };
+  if (body.includes('"server/discover"')) {
+    return { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: {}, serverInfo };
+  }
+  return body.includes('"initialize"') ? { protocolVersion: '2025-11-25', capabilities: {}, serverInfo } : {};
 }

@@ -23,6 +23,12 @@ async function openServer(piece = 1_000) {
         method: string;
         params: { name: string };
       };
+      if (method === 'server/discover') {
+        const result = { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: {} };
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        return;
+      }
       if (method === 'tools/list') {
         const tools = ['echo', 'wait', 'pour'].map((name) => ({ name, inputSchema: { type: 'object' } }));
         const result = { resultType: 'complete', tools, ttlMs: 0, cacheScope: 'private' };

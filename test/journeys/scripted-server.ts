@@ -65,7 +65,7 @@ export async function openScriptedServer(script: Script): Promise<ScriptedServer
       headers['mcp-session-id'] = `scripted-${sessions.size + 1}`;
       sessions.add(headers['mcp-session-id']);
     }
-    const entry = script[method] ?? (method === 'initialize' ? welcome(params) : null);
+    const entry = script[method] ?? greeting(method, params);
     if (entry === 'wait') return;
     const result = typeof entry === 'function' ? entry(params) : entry;
     const answer = result === null ? { error: { code: -32601, message: 'no such method' } } : { result };
@@ -103,19 +103,25 @@ export async function openScriptedServer(script: Script): Promise<ScriptedServer
   };
 }
 
-function welcome(params: Params): Result {
-  return {
-    protocolVersion: params['protocolVersion'],
-    capabilities: {
-      tools: { listChanged: true },
-      prompts: {},
-      resources: { subscribe: true },
-      tasks: { list: {} },
-      logging: {},
-      completions: {},
-    },
-    serverInfo: { name: 'scripted', version: '1' },
+/** What either era asks first; null for anything else. */
+function greeting(method: string, params: Params): Result | null {
+  const serverInfo = { name: 'scripted', version: '1' };
+  const capabilities = {
+    tools: { listChanged: true },
+    prompts: {},
+    resources: { subscribe: true },
+    tasks: { list: {} },
+    logging: {},
+    completions: {},
   };
+  switch (method) {
+    case 'initialize':
+      return { protocolVersion: params['protocolVersion'], capabilities, serverInfo };
+    case 'server/discover':
+      return { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities, serverInfo };
+    default:
+      return null;
+  }
 }
 
 /** A tool as a list shows it. */
