@@ -147,9 +147,15 @@ export class GroupCommitLog implements AuditLog {
     do {
       await this.gather();
       const batch = this.queue.splice(0, batchLimit);
-      const resumed = this.problem ? [this.resumedEntry(this.problem)] : [];
+      const told = this.problem;
+      const resumed = told ? [this.resumedEntry(told)] : [];
+      const counted = told?.refused ?? 0;
       try {
         const first = await this.writer.write([...resumed, ...batch]);
+        // What was refused while the disk was writing is told with the next entries.
+        const since = this.problem ? this.problem.refused - counted : 0;
+        if (this.problem && since > 0)
+          this.queue.push(this.resumedEntry({ ...this.problem, refused: since }));
         this.problem = null;
         for (const [at, { waiting }] of batch.entries()) {
           waiting?.resolve({ index: first + resumed.length + at });

@@ -151,6 +151,31 @@ test('S4 an entry that nobody waits for is counted when it cannot be written, an
   assert.equal(events.length, 12);
 });
 
+test('S4 entries that found the queue full while the disk was writing are counted as well', async () => {
+  await using folder = await temporaryFolder();
+  const disk = faultyDisk();
+  {
+    await using log = await openLog(folder.path, { disk, queueLimit: 10 });
+    const held = Promise.withResolvers<void>();
+    disk.hold = held.promise;
+    const syncs = disk.syncs;
+    const first = log.append(call);
+    while (disk.syncs === syncs) await new Promise((resolve) => setImmediate(resolve));
+    for (let at = 0; at < 13; at++) log.note(call);
+    held.resolve();
+    disk.hold = null;
+    await first;
+    assert.equal(log.health().writable, true);
+  }
+  const resumed = (await linesOf(folder.path))
+    .map((line) => readEntry(line).event)
+    .filter(({ type }) => type === 'log.resumed');
+  assert.deepEqual(
+    resumed.map(({ refused }) => refused),
+    [3],
+  );
+});
+
 test('S4 a file takes its number of entries, then the next begins where it ended', async () => {
   await using folder = await temporaryFolder();
   await makeLog(folder.path);
