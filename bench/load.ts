@@ -40,6 +40,8 @@ const request = Buffer.from(
       .join('') +
     `Content-Length: ${Buffer.byteLength(order.body)}\r\n\r\n${order.body}`,
 );
+/** How a chunked answer ends. */
+const lastChunk = Buffer.from('\r\n0\r\n\r\n');
 const times: number[] = [];
 let failures = 0;
 
@@ -113,8 +115,6 @@ function drive(socket: Socket, end: number): Promise<void> {
     send();
   });
 }
-
-const lastChunk = Buffer.from('\r\n0\r\n\r\n');
 
 function endsChunked(pieces: readonly Buffer[], last: Buffer): boolean {
   const tail = last.length >= lastChunk.length ? last : Buffer.concat(pieces);

@@ -64,7 +64,8 @@ export async function measure(rig: Rig, contestant: Contestant, task: Task): Pro
   child.stdin.end('go\n');
   const { value } = await lines.next();
   const cpu = cpuMicroseconds(contestant.pids()) - before;
-  const seen = JSON.parse(value ?? '{"requests":0,"failures":1,"p50":0,"p99":0}') as Seen;
+  if (value === undefined) throw new Error(`The load client for ${contestant.name} ended without a result.`);
+  const seen = JSON.parse(value) as Seen;
   return {
     ...seen,
     perSecond: (seen.requests * 1_000) / task.milliseconds,
