@@ -1,11 +1,13 @@
 import type { TlsMaterial } from '../http/exchange.ts';
 import type { HttpEngine } from '../http/http-engine.ts';
+import { assertNever } from '../kernel/assert-never.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
 import { createSecretResolver } from '../secrets/resolve.ts';
 import { createHttpUpstream } from './http-upstream.ts';
 import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
+import { createSseUpstream } from './sse-upstream.ts';
 import { createStdioUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
 import { withCircuit } from './with-circuit.ts';
@@ -35,9 +37,17 @@ export function createTransport(definition: ServerDefinition, options: Transport
     log: (line: string) => options.log(redactor.redact(line)),
   };
   const { limits, log } = shared;
-  const http = definition.transport === 'http';
-  const transport = http
-    ? createHttpUpstream(definition, { ...shared, identity, engine: options.engine ?? 'wire' })
-    : createStdioUpstream(definition, { ...shared, environment });
-  return withCircuit(transport, { clock, limits: limits.circuit, shared: http, log });
+  const connecting = { ...shared, identity, engine: options.engine ?? 'wire' };
+  const guarded = (transport: Upstream, callersShare: boolean): Upstream =>
+    withCircuit(transport, { clock, limits: limits.circuit, shared: callersShare, log });
+  switch (definition.transport) {
+    case 'http':
+      return guarded(createHttpUpstream(definition, connecting), true);
+    case 'sse':
+      return guarded(createSseUpstream(definition, connecting), true);
+    case 'stdio':
+      return guarded(createStdioUpstream(definition, { ...shared, environment }), false);
+    default:
+      return assertNever(definition);
+  }
 }

@@ -26,7 +26,10 @@ export interface HttpPoolOptions {
   readonly engine: HttpEngine;
 }
 
-export function createHttpPool(definition: HttpServerDefinition, options: HttpPoolOptions): HttpPool {
+/** What of a definition says where the server is and whom to take for it. */
+export type Reached = Pick<HttpServerDefinition, 'name' | 'url' | 'tls'>;
+
+export function createHttpPool(definition: Reached, options: HttpPoolOptions): HttpPool {
   const shown = (): Identity | null => (definition.tls.presentCertificate ? options.identity() : null);
   const retiring = new Set<Promise<void>>();
   let open: { readonly pool: Promise<OutgoingPool>; readonly identity: Identity | null } | null = null;
@@ -71,7 +74,7 @@ function sameIdentity(a: Identity | null, b: Identity | null): boolean {
 }
 
 async function openPool(
-  { name, url, tls }: HttpServerDefinition,
+  { name, url, tls }: Reached,
   { limits, clock, engine }: HttpPoolOptions,
   identity: Identity | null,
 ): Promise<OutgoingPool> {

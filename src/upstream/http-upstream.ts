@@ -103,7 +103,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     log(`Server ${name}: ${failure.text}.`);
     // The authority file or our own certificate may have been put right meanwhile.
     if (failure.kind === 'untrusted' || failure.kind === 'unwelcome') pool.renew();
-    return new Fault(faultOf[failure.kind], `MCP server ${name}: ${failure.text}.`, { cause: error });
+    return new Fault(faultCodes[failure.kind], `MCP server ${name}: ${failure.text}.`, { cause: error });
   };
 
   const endSession = async (caller: string, session: string): Promise<void> => {
@@ -138,7 +138,8 @@ interface TrackedCall {
   readonly callerLeft: boolean;
 }
 
-const faultOf: Readonly<Record<Failure['kind'], FaultCode>> = {
+/** What the trouble with an exchange means for who asked. */
+export const faultCodes: Readonly<Record<Failure['kind'], FaultCode>> = {
   untrusted: 'upstream_unreachable',
   unwelcome: 'upstream_unreachable',
   timeout: 'upstream_timeout',
@@ -160,8 +161,8 @@ function ownHeaders(headers: UpstreamRequest['headers']): Record<string, string>
 }
 
 /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
-async function credentials(
-  definition: HttpServerDefinition,
+export async function credentials(
+  definition: Pick<HttpServerDefinition, 'headers'>,
   secrets: SecretResolver,
 ): Promise<Record<string, string>> {
   const headers: Record<string, string> = {};

@@ -13,11 +13,13 @@ export interface UpstreamLimits {
   readonly garbageLines: number;
   /** Octets that wait for a slow caller before its stream is cut. */
   readonly queueBytes: number;
-  /** Sessions of a caller at one stdio server, its shared child included. */
+  /** Sessions of a caller at one stdio or HTTP+SSE server, a shared child included. */
   readonly sessionsPerCaller: number;
   /** Children of one stdio server. */
   readonly children: number;
-  /** How long a child that nobody uses is kept. */
+  /** Streams to one HTTP+SSE server. */
+  readonly streams: number;
+  /** How long a child or stream that nobody uses is kept. */
   readonly unusedMilliseconds: number;
   /** How long a child may take to end by itself once its input is closed, and again once it is told to end. */
   readonly graceMilliseconds: number;
@@ -49,6 +51,7 @@ export const defaultUpstreamLimits: UpstreamLimits = {
   queueBytes: 16 * 1024 * 1024,
   sessionsPerCaller: 16,
   children: 256,
+  streams: 1_024,
   unusedMilliseconds: 600_000,
   graceMilliseconds: 2_000,
   backoffMilliseconds: 250,

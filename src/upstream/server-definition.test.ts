@@ -18,6 +18,12 @@ test('reads an HTTP server and fills in what may be left out', () => {
   });
 });
 
+test('T3 reads an HTTP+SSE server, which is of the legacy era', () => {
+  const { era, ...read } = readServerDefinition({ ...http, transport: 'sse' });
+  assert.equal(era, 'legacy');
+  assert.deepEqual({ ...read, transport: 'http', era: 'auto' }, readServerDefinition(http));
+});
+
 test('reads a stdio server and fills in what may be left out', () => {
   assert.deepEqual(readServerDefinition(stdio), {
     ...stdio,
@@ -29,7 +35,7 @@ test('reads a stdio server and fills in what may be left out', () => {
 });
 
 test('what was read reads as itself', () => {
-  for (const definition of [http, stdio]) {
+  for (const definition of [http, { ...http, transport: 'sse' }, stdio]) {
     const once = readServerDefinition(definition);
     assert.deepEqual(readServerDefinition(JSON.parse(JSON.stringify(once)) as Json), once);
   }
@@ -52,7 +58,9 @@ test('T7 timeouts are a definition of its server, and the ones that are left out
 const bad: readonly (readonly [string, Json])[] = [
   ['no object', []],
   ['no transport', { name: 'x' }],
-  ['another transport', { ...http, transport: 'sse' }],
+  ['another transport', { ...http, transport: 'ws' }],
+  ['HTTP+SSE in the modern era', { ...http, transport: 'sse', era: 'modern' }],
+  ['HTTP+SSE with a command', { ...stdio, transport: 'sse' }],
   ['an era that nobody speaks', { ...http, era: 'classic' }],
   ['a name with a slash', { ...http, name: 'a/b' }],
   ['a name in capitals', { ...http, name: 'GitHub' }],

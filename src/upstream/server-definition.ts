@@ -35,6 +35,13 @@ export interface HttpServerDefinition {
   readonly timeouts?: ServerTimeouts;
 }
 
+/** An MCP server reached over HTTP+SSE, the transport of 2024-11-05: `url` is where its event stream is opened. */
+export type SseServerDefinition = Omit<HttpServerDefinition, 'transport' | 'era'> & {
+  readonly transport: 'sse';
+  /** No server of the modern era has it. */
+  readonly era: 'legacy';
+};
+
 /** An MCP server started as a child that speaks over standard input and output. */
 export interface StdioServerDefinition {
   readonly name: string;
@@ -50,13 +57,13 @@ export interface StdioServerDefinition {
   readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
 
-export type ServerDefinition = HttpServerDefinition | StdioServerDefinition;
+export type ServerDefinition = HttpServerDefinition | SseServerDefinition | StdioServerDefinition;
 
 /** Reads a definition strictly. Throws Fault `invalid_input` that names the member and what is wrong with it. */
 export function readServerDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
-  if (transport === 'http') {
+  if (transport === 'http' || transport === 'sse') {
     refuseUnknown('server', json, [
       'name',
       'description',
@@ -67,15 +74,16 @@ export function readServerDefinition(json: Json): ServerDefinition {
       'headers',
       'timeouts',
     ]);
-    return Object.freeze({
-      ...readCommon(json),
-      transport,
-      era: readEra(json['era'] ?? 'auto'),
+    const reached = {
       url: readUrl(json['url']),
       tls: readTls(json['tls'] ?? {}),
       headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
       ...readTimeouts(json['timeouts'], ['connectMilliseconds', 'answerMilliseconds', 'idleMilliseconds']),
-    });
+    };
+    const era = readEra(json['era'] ?? 'auto');
+    if (transport === 'http') return Object.freeze({ ...readCommon(json), transport, era, ...reached });
+    if (era === 'modern') throw invalid('era', 'must be "legacy": HTTP+SSE is a transport of that era');
+    return Object.freeze({ ...readCommon(json), transport, era: 'legacy' as const, ...reached });
   }
   if (transport === 'stdio') {
     refuseUnknown('server', json, [
@@ -99,7 +107,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
       ...readTimeouts(json['timeouts'], ['answerMilliseconds']),
     });
   }
-  throw invalid('transport', 'must be "http" or "stdio"');
+  throw invalid('transport', 'must be "http", "sse" or "stdio"');
 }
 
 // The same names as certificates carry, so that a server can have one.

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
+import type { JsonObject } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
-import { nestsWithin } from '../kernel/nests-within.ts';
-import type { UpstreamLimits } from './limits.ts';
 import { createLineCutter } from '../mcp/line-cutter.ts';
+import type { UpstreamLimits } from './limits.ts';
+import { messagesIn } from './messages-in.ts';
 
 /** A server process that speaks JSON-RPC, one message a line, over its standard input and output. */
 export interface StdioChild {
@@ -35,8 +35,6 @@ export interface StdioChildOptions {
 }
 
 const longestLogLine = 2_000;
-/** How deep a message may nest: it is serialised again, which recurses. */
-const deepest = 128;
 
 /**
  * Starts a child by its argument vector: no shell, a home of its own that is removed with it, a process group of its
@@ -182,29 +180,16 @@ function readMessages(stdout: Readable, options: StdioChildOptions, condemn: (fa
   stdout.on('error', () => undefined).on('data', (chunk: Buffer) => reader.push(chunk));
 }
 
-/** The JSON-RPC messages of one line (several in a batch of 2025-03-26), or null for anything else. */
+/** The JSON-RPC messages of one line, or null for anything else. */
 function readMessageLine(line: Buffer): readonly JsonObject[] | null {
-  let value: Json;
   try {
-    // Names that differ only in case are the server's own affair: what is passed on is serialised anew.
-    value = JSON.parse(decoder.decode(line)) as Json;
+    return messagesIn(decoder.decode(line));
   } catch {
     return null;
   }
-  if (!nestsWithin(value, deepest)) return null;
-  const messages: readonly Json[] = Array.isArray(value) ? value : [value];
-  return messages.length > 0 && messages.every(isMessage) ? messages : null;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function isMessage(value: Json): value is JsonObject {
-  if (!isJsonObject(value) || value['jsonrpc'] !== '2.0') return false;
-  return (
-    typeof value['method'] === 'string' ||
-    (value['id'] !== undefined && ('result' in value || 'error' in value))
-  );
-}
 
 function readLog(stderr: Readable, { name, log }: StdioChildOptions): void {
   const reader = createLineCutter(longestLogLine, {

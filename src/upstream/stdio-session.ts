@@ -1,19 +1,19 @@
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
+import type { Channel, ChannelListeners } from './channel.ts';
 import { createIdMap, namesRequest } from './id-map.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { createNewsStream, type NewsStream } from './news-stream.ts';
 import { createStdioCall, empty, type StdioCall } from './stdio-call.ts';
-import type { StdioChild, StdioChildOptions } from './stdio-child.ts';
 import type { UpstreamResponse } from './upstream.ts';
 
 export interface StdioSessionOptions {
   /** `modern` (2026-07-28): leaving a stream cancels its request, and the child may not ask anything back. */
   readonly era: Inbound['era'];
   readonly limits: UpstreamLimits;
-  /** Starts the child; what it says comes in through the two listeners. */
-  readonly start: (listeners: Pick<StdioChildOptions, 'onMessage' | 'onGone'>) => Promise<StdioChild>;
+  /** Starts the child, or opens what stands for one; what it says comes in through the listeners. */
+  readonly start: (listeners: ChannelListeners) => Promise<Channel>;
   /** Nobody has waited for anything for too long. */
   readonly onUnused: () => void;
   /** The child is gone, for whatever reason. */
@@ -36,7 +36,7 @@ export class StdioSession {
   readonly #ids = createIdMap<StdioCall>();
   readonly #asked = new Set<Json>();
   readonly #news: NewsStream;
-  #child: StdioChild | null = null;
+  #child: Channel | null = null;
   #gone: Fault | null = null;
   #answered = false;
   #timer: NodeJS.Timeout | null = null;
@@ -49,6 +49,7 @@ export class StdioSession {
   async start(): Promise<void> {
     this.#child = await this.#options.start({
       onMessage: (message) => this.#receive(message),
+      onRefused: (id, fault) => this.#refuse(id, fault),
       onGone: (fault) => this.#bury(fault),
     });
     this.#watch();
@@ -167,6 +168,14 @@ export class StdioSession {
     } else {
       this.#unsolicited(message);
     }
+  }
+
+  /** A request did not get through to the child; the others of its call are not waited for either. */
+  #refuse(id: Json, fault: Fault): void {
+    const call = this.#ids.settle({ id })?.request.call;
+    if (!call) return;
+    this.#cancel(call, 'A request of the same batch was not taken.');
+    call.fail(fault);
   }
 
   /** What names no request: to the open stream; else to whoever waits; else it is kept. */

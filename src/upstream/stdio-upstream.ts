@@ -4,6 +4,7 @@ import { randomId } from '../kernel/random.ts';
 import type { Inbound } from '../mcp/message.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { createBackOff } from './back-off.ts';
+import type { Channel, ChannelListeners } from './channel.ts';
 import type { UpstreamLimits } from './limits.ts';
 import type { StdioServerDefinition } from './server-definition.ts';
 import { empty } from './stdio-call.ts';
@@ -16,6 +17,17 @@ export interface StdioUpstreamOptions {
   readonly limits: UpstreamLimits;
   readonly secrets: SecretResolver;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: (line: string) => void;
+}
+
+export interface ChannelUpstreamOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly limits: UpstreamLimits;
+  /** Opens a channel to the server: starts a child, or connects. */
+  readonly start: (listeners: ChannelListeners) => Promise<Channel>;
+  /** The channels that may be open at once, and what people call one. */
+  readonly most: { readonly channels: number; readonly called: readonly [one: string, many: string] };
   readonly log: (line: string) => void;
 }
 
@@ -40,6 +52,28 @@ export function createStdioUpstream(
 ): Upstream {
   const { name } = definition;
   const { clock, limits, log } = options;
+  return createChannelUpstream({
+    name,
+    clock,
+    limits,
+    log,
+    most: { channels: limits.children, called: ['child', 'children'] },
+    start: async (listeners) =>
+      startChild({
+        name,
+        command: definition.command,
+        directory: definition.directory,
+        environment: await childEnvironment(definition, options),
+        limits,
+        log,
+        ...listeners,
+      }),
+  });
+}
+
+/** A server that is spoken to over channels behind the face of Streamable HTTP: one for each session, or each modern caller. */
+export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream {
+  const { name, clock, limits, most, start, log } = options;
   const places = new Set<Place>();
   const backOff = createBackOff(name, clock, limits);
   let failure: Fault | null = null;
@@ -68,20 +102,11 @@ export function createStdioUpstream(
   const open = (caller: string, era: Inbound['era'], id: string | null): Place => {
     if (disposed) throw new Fault('upstream_unreachable', `MCP server ${name} was removed.`);
     backOff.check(caller);
-    makeRoom(places, caller, limits, end);
+    makeRoom(places, caller, { most, ...limits }, end);
     const session = openStdioSession({
       era,
       limits,
-      start: async (listeners) =>
-        startChild({
-          name,
-          command: definition.command,
-          directory: definition.directory,
-          environment: await childEnvironment(definition, options),
-          limits,
-          log,
-          ...listeners,
-        }),
+      start,
       onUnused: () => void end(place),
       onGone: (fault) => failed(place, fault),
     });
@@ -148,10 +173,10 @@ export function createStdioUpstream(
     },
     health() {
       const alive = [...places].filter((place) => place.open && !place.ending).length;
-      if (alive > 0) return { state: 'up', detail: `${alive} ${alive === 1 ? 'child' : 'children'}` };
+      if (alive > 0) return { state: 'up', detail: `${alive} ${most.called[alive === 1 ? 0 : 1]}` };
       return failure
         ? { state: 'down', detail: failure.message }
-        : { state: 'idle', detail: 'no child is needed' };
+        : { state: 'idle', detail: `no ${most.called[0]} is needed` };
     },
     async endCaller(caller) {
       backOff.forget(caller);
@@ -171,7 +196,7 @@ export function createStdioUpstream(
 function makeRoom(
   places: ReadonlySet<Place>,
   caller: string,
-  limits: UpstreamLimits,
+  limits: Pick<ChannelUpstreamOptions, 'most'> & Pick<UpstreamLimits, 'sessionsPerCaller'>,
   end: (place: Place) => Promise<void>,
 ): void {
   const mine = [...places].filter((place) => place.caller === caller && !place.ending);
@@ -187,9 +212,10 @@ function makeRoom(
     }
     void end(oldest);
   }
+  const { channels, called } = limits.most;
   // Those that are ending still hold memory and processes.
-  if (places.size >= limits.children) {
-    throw new Fault('limit_reached', `This server has ${places.size} children, the most allowed.`);
+  if (places.size >= channels) {
+    throw new Fault('limit_reached', `This server has ${places.size} ${called[1]}, the most allowed.`);
   }
 }
 

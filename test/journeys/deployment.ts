@@ -33,6 +33,7 @@ export interface Town extends AsyncDisposable {
   addAgent(name: string, roles?: readonly string[]): Promise<void>;
   addStdioServer(name: string, command: readonly string[]): Promise<void>;
   addHttpServer(name: string, url: string): Promise<void>;
+  addSseServer(name: string, url: string): Promise<void>;
   /** The events of the gateway's log so far. */
   events(): Promise<readonly { readonly type: string; readonly [field: string]: unknown }[]>;
 }
@@ -146,6 +147,7 @@ export async function openTown(
     },
     addStdioServer: (name, command) => put({ name, transport: 'stdio', command: [...command] }),
     addHttpServer: (name, url) => put({ name, transport: 'http', url }),
+    addSseServer: (name, url) => put({ name, transport: 'sse', url }),
     async events() {
       await gateway.audit.checkpoint();
       return await readEvents(data.gatewayLog);

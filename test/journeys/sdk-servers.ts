@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Town } from './deployment.ts';
 import { createTools } from './sdk-tools.ts';
@@ -10,7 +11,7 @@ import { createTools } from './sdk-tools.ts';
 /** One way in which an official SDK serves MCP. */
 export interface SdkServer {
   readonly name: string;
-  readonly transport: 'http' | 'stdio';
+  readonly transport: 'http' | 'sse' | 'stdio';
   readonly eras: readonly ('legacy' | 'modern')[];
   /** Registers it in a town. */
   open(town: Town): Promise<AsyncDisposable>;
@@ -30,6 +31,12 @@ export const sdkServers: readonly SdkServer[] = [
     open: (town) => serve(town, 'v2-http-sessions', sessions()),
   },
   { name: 'v2-http', transport: 'http', eras: ['modern'], open: (town) => serve(town, 'v2-http', modern()) },
+  {
+    name: 'v1-sse',
+    transport: 'sse',
+    eras: ['legacy'],
+    open: (town) => serve(town, 'v1-sse', streams(), 'addSseServer'),
+  },
   {
     name: 'v1-stdio',
     transport: 'stdio',
@@ -68,6 +75,24 @@ function legacySessions(): Handle {
   };
 }
 
+/** SDK 1.x with the transport of 2024-11-05: a stream for each client, and an endpoint that messages are posted to. */
+function streams(): Handle {
+  const tools = createTools();
+  const held = new Map<string, SSEServerTransport>();
+  return async (request, response, body) => {
+    if (request.method === 'GET') {
+      const transport = new SSEServerTransport('/messages', response);
+      held.set(transport.sessionId, transport);
+      response.once('close', () => held.delete(transport.sessionId));
+      return await tools.legacy().connect(transport);
+    }
+    const session = new URL(request.url ?? '', 'http://server').searchParams.get('sessionId');
+    const transport = held.get(session ?? '');
+    if (transport) await transport.handlePostMessage(request, response, body);
+    else response.writeHead(404).end();
+  };
+}
+
 /** SDK 2.x in the legacy era, with a session for each client. */
 function sessions(): Handle {
   const tools = createTools();
@@ -91,7 +116,12 @@ function modern(): Handle {
   return (request, response, body) => handle(request as Parameters<typeof handle>[0], response, body);
 }
 
-async function serve(town: Town, name: string, handle: Handle): Promise<AsyncDisposable> {
+async function serve(
+  town: Town,
+  name: string,
+  handle: Handle,
+  add: 'addHttpServer' | 'addSseServer' = 'addHttpServer',
+): Promise<AsyncDisposable> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -101,7 +131,7 @@ async function serve(town: Town, name: string, handle: Handle): Promise<AsyncDis
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  await town.addHttpServer(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
+  await town[add](name, `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
   return {
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -21,6 +21,12 @@ export const serverCommands: readonly Command[] = [
     flags: [
       { name: 'url', kind: 'text', meaning: 'the MCP endpoint of an HTTP server' },
       {
+        name: 'transport',
+        kind: 'text',
+        meaning: 'what --url speaks: http (Streamable HTTP) or sse (HTTP+SSE, the transport of 2024-11-05)',
+        default: 'http',
+      },
+      {
         name: 'ca',
         kind: 'text',
         placeholder: 'file',
@@ -126,11 +132,16 @@ function definitionOf(input: CommandInput): Json {
     era: input.must('era'),
     timeouts: timeoutsOf(input),
   };
+  const transport = input.must('transport');
+  if (transport !== 'http' && transport !== 'sse') {
+    throw new Fault('usage', '--transport takes http or sse; a command that is started speaks stdio.');
+  }
+  if (transport === 'sse' && url === null) throw new Fault('usage', '--transport sse needs --url.');
   if (url !== null && command.length === 0) {
     const authority = input.text('ca');
     return {
       ...shared,
-      transport: 'http',
+      transport,
       url,
       tls: {
         authority: authority === null ? null : resolve(authority),

@@ -1,0 +1,52 @@
+import { failureOf } from '../http/failure.ts';
+import { Fault } from '../kernel/fault.ts';
+import { createHttpPool } from './http-pool.ts';
+import { credentials, faultCodes, type HttpUpstreamOptions } from './http-upstream.ts';
+import type { SseServerDefinition } from './server-definition.ts';
+import { openSseChannel } from './sse-channel.ts';
+import { createChannelUpstream } from './stdio-upstream.ts';
+import type { Upstream } from './upstream.ts';
+
+/**
+ * A server of the HTTP+SSE transport (MCP 2024-11-05) behind the face of Streamable HTTP: an event stream for each
+ * session of each caller, with our own credentials and at the origin of its URL alone. A session ends with its stream;
+ * whoever used it is told 404 and opens a new one.
+ */
+export function createSseUpstream(definition: SseServerDefinition, options: HttpUpstreamOptions): Upstream {
+  const { name } = definition;
+  const { clock, limits, secrets, log } = options;
+  const pool = createHttpPool(definition, options);
+
+  const faultOf = (error: unknown): Fault => {
+    if (error instanceof Fault) return error;
+    const { kind, text } = failureOf(error);
+    // The authority file or our own certificate may have been put right meanwhile.
+    if (kind === 'untrusted' || kind === 'unwelcome') pool.renew();
+    return new Fault(faultCodes[kind], `MCP server ${name}: ${text}.`, { cause: error });
+  };
+  const upstream = createChannelUpstream({
+    name,
+    clock,
+    limits,
+    log,
+    most: { channels: limits.streams, called: ['stream', 'streams'] },
+    start: (listeners) =>
+      openSseChannel({
+        name,
+        url: new URL(definition.url),
+        pool: () => pool.current(),
+        credentials: () => credentials(definition, secrets),
+        faultOf,
+        limits,
+        log,
+        ...listeners,
+      }),
+  });
+  return {
+    ...upstream,
+    async [Symbol.asyncDispose]() {
+      await upstream[Symbol.asyncDispose]();
+      await pool[Symbol.asyncDispose]();
+    },
+  };
+}
