@@ -1,6 +1,9 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { mirroredName } from '../mcp/check-headers.ts';
 import { forwardHeaders } from '../mcp/forward-headers.ts';
+import { encodeHeaderValue } from '../mcp/header-value.ts';
+import type { Inbound } from '../mcp/message.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts';
 import type { Permit } from './authorize.ts';
 import type { SessionSeal } from './session-seal.ts';
@@ -19,6 +22,8 @@ export interface Route {
 export async function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
   const headers: Record<string, string> = forwardHeaders(exchange.headers);
+  const task = taskNamed(permit.inbound);
+  if (task !== null && headers['mcp-name'] !== undefined) headers['mcp-name'] = encodeHeaderValue(task);
   const sealed = exchange.headers.get('mcp-session-id');
   // MCP 2026-07-28 has no sessions: an id sent there is ignored.
   if (sealed !== null && permit.inbound?.era !== 'modern')
@@ -31,6 +36,12 @@ export async function forward(exchange: Exchange, permit: Permit, route: Route):
     signal: exchange.closed,
   };
   return await route.upstream.send(request);
+}
+
+/** The task that a request is about: the server knows it by its own id, which the header mirrors. */
+function taskNamed(inbound: Inbound | null): string | null {
+  const [message] = inbound?.messages ?? [];
+  return message?.method?.startsWith('tasks/') ? mirroredName(message.method, message.params) : null;
 }
 
 function methodOf(exchange: Exchange): UpstreamRequest['method'] {

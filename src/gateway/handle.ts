@@ -9,7 +9,9 @@ import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
 import { forward } from './forward.ts';
+import { subjectOf } from './handles.ts';
 import { isOverLimit, type Place } from './limits.ts';
+import { openHandles } from './open-handles.ts';
 import type { GatewayPorts } from './ports.ts';
 import {
   answeredEvent,
@@ -21,6 +23,7 @@ import {
 } from './record.ts';
 import { relay } from './relay.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
+import { createAnswerSealer } from './seal-answer.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
@@ -42,8 +45,10 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // that the bodies of one agent cannot fill the memory.
     place = await ports.limits.enter(standing);
     // 3 Message: one body, read once, within its caps.
-    const inbound = (seen.inbound = await readBody(exchange, ports));
-    ports.toolHeaders.check(server, inbound, exchange.headers);
+    const given = (seen.inbound = await readBody(exchange, ports));
+    ports.toolHeaders.check(server, given, exchange.headers);
+    const holder = { spiffeId: standing.caller.spiffeId, server };
+    const inbound = (seen.inbound = given && openHandles(given, holder, ports.handles));
     await place.countBatch(inbound);
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
@@ -154,8 +159,10 @@ async function carryOut(
     // 8 Response.
     const opened = response.headers['mcp-session-id'];
     const owner = { spiffeId: caller.spiffeId, server: permit.server };
+    const requests = permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [];
+    const subject = requests[0] ? subjectOf(requests[0]) : { method: '', name: '' };
     const sent = await relay(exchange, response, {
-      requests: permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [],
+      requests,
       mayUse: (action, target) =>
         mayUse(
           ports.policies(),
@@ -166,6 +173,7 @@ async function carryOut(
         ),
       learn: (result) => ports.toolHeaders.learn(permit.server, result),
       session: opened === undefined ? null : ports.seal.seal(opened, owner),
+      handles: createAnswerSealer(owner, subject, ports.handles),
       spend: (octets) => place.spend(octets),
     });
     // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.

@@ -8,6 +8,7 @@ import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
+import type { StateSeal } from './state-seal.ts';
 import type { ToolHeaders } from './tool-headers.ts';
 
 /** What one request may cost. */
@@ -27,6 +28,8 @@ export interface GatewayPorts {
   readonly policies: () => PolicySet;
   readonly upstream: (server: string) => Upstream | null;
   readonly seal: SessionSeal;
+  /** Seals whatever else servers give out to come back with. */
+  readonly handles: StateSeal;
   readonly limits: Limits;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;

@@ -10,6 +10,7 @@ import type { Message, Target } from '../mcp/message.ts';
 import { createSseDecoder, encodeSseEvent } from '../mcp/sse.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
 import type { Outcome } from './record.ts';
+import type { AnswerSealer } from './seal-answer.ts';
 
 /** What the relay needs to know of the request it answers. */
 export interface Relaying {
@@ -21,6 +22,8 @@ export interface Relaying {
   readonly learn: (result: JsonObject) => void;
   /** Session id as the client shall see it, or null to send none. */
   readonly session: string | null;
+  /** Seals for the caller what the server gives out. */
+  readonly handles: AnswerSealer;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
   readonly spend: (octets: number) => Fault | null | Promise<Fault | null>;
 }
@@ -43,6 +46,7 @@ export async function relay(
     status: response.status,
     headers,
     filtering: filtering ? relaying : null,
+    handles: relaying.handles,
     spend: relaying.spend,
   };
   return response.body instanceof Uint8Array
@@ -65,18 +69,20 @@ interface Relay {
   readonly headers: Record<string, string>;
   /** null when the answers are no lists. */
   readonly filtering: Relaying | null;
+  readonly handles: AnswerSealer;
   readonly spend: Relaying['spend'];
 }
 
 async function relayWhole(
   exchange: Exchange,
   answer: Uint8Array,
-  { status, headers, filtering, spend }: Relay,
+  { status, headers, filtering, handles, spend }: Relay,
 ): Promise<Sent> {
-  const body =
+  const body = handles.whole(
     filtering && answer.length > 0
       ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), filtering)))
-      : answer;
+      : answer,
+  );
   // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
   await spend(body.length);
   await exchange.respond(status, headers, body.length > 0 ? body : undefined);
@@ -86,12 +92,13 @@ async function relayWhole(
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, filtering, spend }: Relay,
+  { status, headers, filtering, handles, spend }: Relay,
 ): Promise<Sent> {
   const hash = createHash('sha256');
   let bytes = 0;
   const stream = exchange.stream(status, headers);
   const send = async (chunk: Uint8Array): Promise<void> => {
+    if (chunk.length === 0) return;
     hash.update(chunk);
     bytes += chunk.length;
     const overdrawn = await spend(chunk.length);
@@ -102,18 +109,18 @@ async function relayStream(
   try {
     for await (const chunk of answers) {
       if (!decoder || !filtering) {
-        await send(chunk);
+        await send(handles.stream.push(chunk));
         continue;
       }
       for (const event of decoder.push(chunk)) {
         if (event.data === null || event.data === '') {
-          await send(utf8(encodeSseEvent(event)));
+          await send(handles.stream.push(utf8(encodeSseEvent(event))));
           continue;
         }
         const answer = readAnswer(event.data);
         const filtered = filterAnswer(answer, filtering);
         const data = filtered === answer ? event.data : JSON.stringify(filtered);
-        await send(utf8(encodeSseEvent({ ...event, data })));
+        await send(handles.stream.push(utf8(encodeSseEvent({ ...event, data }))));
       }
     }
     await stream.end();

@@ -62,10 +62,11 @@ test('T4 the state of a question works once, for its agent and its request (trap
     inputResponses: { [key]: { action: 'decline' } },
   };
   const refused = 'state_unknown';
-  assert.equal((await ask(other, url, retry)).error?.data?.code, refused, 'another agent');
+  assert.equal((await ask(other, url, retry)).error?.data?.code, 'handle_unknown', 'another agent');
   const widened = { ...retry, arguments: { more: 1 } };
   assert.equal((await ask(mine, url, widened)).error?.data?.code, refused, 'another request');
-  assert.equal((await ask(mine, url, { ...retry, requestState: 'x' })).error?.data?.code, refused, 'forged');
+  const forged = { ...retry, requestState: 'x' };
+  assert.equal((await ask(mine, url, forged)).error?.data?.code, 'handle_unknown', 'forged');
   const again = await ask(mine, url, { ...retry, inputResponses: {} });
   assert.equal(again.result?.['resultType'], 'input_required', 'what is missing is asked for again');
   assert.equal((await ask(mine, url, retry)).error?.data?.code, refused, 'an earlier round');

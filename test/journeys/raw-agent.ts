@@ -22,7 +22,7 @@ export interface RawStream {
   close(): void;
 }
 
-/** An agent that writes its own messages to the endpoint of all servers. */
+/** An agent that writes its own messages to the endpoint of all servers, or of one. */
 export interface RawAgent extends AsyncDisposable {
   /** A request of 2026-07-28. */
   modern(method: string, params?: Params): Promise<RawAnswer>;
@@ -44,10 +44,15 @@ export interface RawAgent extends AsyncDisposable {
 const both = 'application/json, text/event-stream';
 const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
-export async function rawAgent(town: Town, name: string): Promise<RawAgent> {
-  await town.addAgent(name);
+/** `known`: an agent that is registered, with another certificate. */
+export async function rawAgent(
+  town: Town,
+  name: string,
+  { server, known = false }: { readonly server?: string; readonly known?: boolean } = {},
+): Promise<RawAgent> {
+  if (!known) await town.addAgent(name);
   const fetch = mutualFetch(await town.issue(name));
-  const url = `${town.gateway.agents.url}/mcp`;
+  const url = server === undefined ? `${town.gateway.agents.url}/mcp` : town.endpoint(server);
   let ids = 0;
   const legacy: RawAgent['legacy'] = async (session, method, params = {}) => {
     const headers: Record<string, string> = { 'content-type': 'application/json', accept: both };

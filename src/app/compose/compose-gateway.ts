@@ -8,7 +8,7 @@ import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
-import { createStateSeal } from '../../gateway/federation/state-seal.ts';
+import { createStateSeal } from '../../gateway/state-seal.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
@@ -99,6 +99,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     policies: view.policies,
     upstream: upstreams.find,
     seal: createSessionSeal(randomBytes(32)),
+    handles: createStateSeal(randomBytes(64)),
     limits: createLimits({
       rules: limitRules(config, view),
       store: memoryLimitStore(clock),
@@ -114,7 +115,6 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     toolHeaders: createToolHeaders(),
     federation: {
       servers: () => view.servers().keys(),
-      seal: createStateSeal(randomBytes(64)),
       log,
       limits: {
         listMilliseconds: config.gateway.listMilliseconds,

@@ -2,7 +2,7 @@ import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import type { Message } from '../../mcp/message.ts';
 import { authorize } from '../authorize.ts';
-import { type Asking, converse, wordingOf } from './asking.ts';
+import { type Asking, converse } from './asking.ts';
 import { delimiter, type RealName } from './exposed-names.ts';
 import type { Heard } from './interpret.ts';
 import { readNames } from './lists.ts';
@@ -18,18 +18,18 @@ export async function askOne(asking: Asking, message: Message, sink: Sink): Prom
   const { standing, ports, session } = asking;
   const addressed = await address(message, {
     spiffeId: standing.caller.spiffeId,
-    seal: ports.federation.seal,
+    seal: ports.handles,
     offers: (server) => asking.together.includes(server),
     resolve: (kind, exposed) => resolve(asking, kind, exposed, message),
   });
-  const { server, subject } = addressed;
+  const { server } = addressed;
   const heard = heardFor(message);
   session?.running.set(message.id, { server, heard });
   try {
     const answer = await converse(asking, server, addressed.message);
     if (answer.status === 200) noteSubscription(asking, addressed);
     const questions = session?.questions ?? null;
-    const interpreter = { wording: wordingOf(asking, server), subject, questions, heard: [heard] };
+    const interpreter = { server, questions, heard: [heard] };
     await relayOne(answer, sink, interpreter, eventSealer(asking, server, heard));
   } finally {
     session?.running.delete(message.id);

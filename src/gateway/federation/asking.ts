@@ -9,7 +9,6 @@ import type { InnerAnswer } from './inner-exchange.ts';
 import type { NameTable } from './name-table.ts';
 import type { Patience } from './patience.ts';
 import { type FederatedSession, placeHeaders } from './session.ts';
-import type { Wording } from './to-agent.ts';
 
 /** One exchange of an agent with all servers, and what is needed to carry it out. */
 export interface Asking {
@@ -35,11 +34,6 @@ export function serversFor({ standing, ports, together, exchange, session }: Ask
     return mayUse(policies, standing, action, { kind: 'server' }, circumstances);
   };
   return together.filter((server) => may(server, method) && (!session || may(server, 'initialize')));
-}
-
-/** The words of a server for this agent. */
-export function wordingOf({ standing, ports }: Asking, server: string): Wording {
-  return { server, spiffeId: standing.caller.spiffeId, seal: ports.federation.seal };
 }
 
 /**

@@ -4,7 +4,6 @@ import { federate } from './federate.ts';
 import { createNameTables, type NameTables } from './name-tables.ts';
 import { createPatience, type Patience } from './patience.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import type { StateSeal } from './state-seal.ts';
 import { createWatchers, type Watchers } from './watchers.ts';
 import type { GatewayPorts } from '../ports.ts';
 
@@ -12,7 +11,6 @@ import type { GatewayPorts } from '../ports.ts';
 export interface FederationPorts {
   /** The names of the registered servers as of now. */
   readonly servers: () => Iterable<string>;
-  readonly seal: StateSeal;
   /** Told of servers and names that are left out, and why. */
   readonly log: (line: string) => void;
   readonly limits: FederationLimits;
@@ -48,7 +46,7 @@ export interface FederationState {
 
 export function createFederation(ports: GatewayPorts): Federation {
   const { federation, clock, view } = ports;
-  const sessions = createSessions(clock, federation.seal, {
+  const sessions = createSessions(clock, ports.handles, {
     perAgent: federation.limits.sessionsPerAgent,
     idleMilliseconds: federation.limits.idleMilliseconds,
   });

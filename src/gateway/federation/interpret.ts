@@ -1,7 +1,7 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import type { QuestionBook } from './question-book.ts';
 import { readMessage } from './read-answer.ts';
-import { callForAgent, resultForAgent, type Subject, type Wording } from './to-agent.ts';
+import { callForAgent, resultForAgent } from './to-agent.ts';
 
 /** The request that a server is heard for. */
 export interface Heard {
@@ -12,9 +12,7 @@ export interface Heard {
 
 /** How what one server says is put into the terms of all servers, and what it may say at all. */
 export interface Interpreter {
-  readonly wording: Wording;
-  /** What was asked; null where that is no longer known or nothing was. */
-  readonly subject: Subject | null;
+  readonly server: string;
   /** Where questions of the server are kept; null in the modern era, which has none. */
   readonly questions: QuestionBook | null;
   /**
@@ -41,22 +39,22 @@ export function interpret(message: Json, interpreter: Interpreter): Json {
     : response(message, interpreter);
 }
 
-function response(message: JsonObject, { wording, subject, heard }: Interpreter): Json {
+function response(message: JsonObject, { server, heard }: Interpreter): Json {
   const { id, result } = message;
   // An error about the message whole has no id.
   const awaited = heard.filter((request) => request.id !== undefined);
   if (awaited.length === 0 || !(id === null || awaited.some((request) => request.id === id))) return null;
   if (!isJsonObject(result)) return message;
-  const told = resultForAgent(result, subject ?? { method: '', name: '' }, wording);
+  const told = resultForAgent(result, server);
   return told === result ? message : { ...message, result: told };
 }
 
-function call(message: JsonObject, method: string, { wording, questions, heard }: Interpreter): Json {
+function call(message: JsonObject, method: string, { server, questions, heard }: Interpreter): Json {
   const { id } = message;
   const params = isJsonObject(message['params']) ? message['params'] : {};
-  const told = callForAgent(message, wording);
+  const told = callForAgent(message, server);
   // MCP 2026-07-28: servers ask in results.
-  if (id !== undefined && id !== null) return questions ? questions.ask(wording.server, told) : null;
+  if (id !== undefined && id !== null) return questions ? questions.ask(server, told) : null;
   switch (method) {
     case 'notifications/progress': {
       const { progressToken } = params;
@@ -66,7 +64,7 @@ function call(message: JsonObject, method: string, { wording, questions, heard }
       return own ? told : null;
     }
     case 'notifications/cancelled':
-      if (questions) return questions.withdraw(wording.server, told);
+      if (questions) return questions.withdraw(server, told);
       return heard.some((request) => request.id === params['requestId']) ? told : null;
     default:
       return told;

@@ -1,7 +1,7 @@
 import { isJsonArray, isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import type { Message } from '../../mcp/message.ts';
-import { type Asking, converse, waitFor, wordingOf } from './asking.ts';
+import { type Asking, converse, waitFor } from './asking.ts';
 import type { ListRow } from './list-rows.ts';
 import { visible } from './name-table.ts';
 import { AnswerFault, resultOf } from './read-answer.ts';
@@ -103,12 +103,11 @@ function takePage(asking: Asking, wanted: PageWanted, result: JsonObject): Page 
   const next = typeof result['nextCursor'] === 'string' ? result['nextCursor'] : null;
   const { shown, refused } = row.named ? named(asking, wanted, items, next) : { shown: items, refused: [] };
   if (refused.length > 0) asking.ports.federation.log(refusedText(wanted, refused));
-  const wording = wordingOf(asking, server);
   return {
     server,
     next,
     ttl: typeof result['ttlMs'] === 'number' ? Math.max(0, result['ttlMs']) : 0,
-    items: shown.map((item) => itemForAgent(item, row.method, wording)).filter((item) => item !== null),
+    items: shown.map((item) => itemForAgent(item, row.method, server)).filter((item) => item !== null),
     leftOut:
       refused.length === 0 ? null : { server, code: 'name_refused', detail: refusedText(wanted, refused) },
     failed: null,

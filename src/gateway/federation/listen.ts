@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Inbound, Message } from '../../mcp/message.ts';
-import { type Asking, converse, serversFor, wordingOf } from './asking.ts';
+import { type Asking, converse, serversFor } from './asking.ts';
 import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
 import { eventsOf, readMessage } from './read-answer.ts';
 import { interpret } from './interpret.ts';
@@ -22,7 +22,11 @@ export async function listenToAll(
 ): Promise<void> {
   const { exchange, ports } = asking;
   const servers = new Set(serversFor(asking, 'subscriptions/listen'));
-  const listening = new Subscription(message, wordingOf(asking, ''), servers);
+  const listening = new Subscription(
+    message,
+    { spiffeId: asking.standing.caller.spiffeId, seal: ports.handles },
+    servers,
+  );
   await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
   const stream = createMergedStream(sink, exchange.closed, ports.federation.log);
   const follow = (now: Asking): void => {
@@ -87,19 +91,14 @@ async function followServer(follower: Follower, signal: AbortSignal, attempt: nu
   return { heard, retry: null };
 }
 
-async function hear({ asking, listening, stream, server }: Follower, message: JsonObject): Promise<void> {
+async function hear({ listening, stream, server }: Follower, message: JsonObject): Promise<void> {
   const { method, params } = message;
   if (method === acknowledged) {
     return listening.settle(server, isJsonObject(params) ? params['notifications'] : null);
   }
   // The response ends this server's part only.
   if (typeof method !== 'string') return;
-  const told = interpret(message, {
-    wording: wordingOf(asking, server),
-    subject: null,
-    questions: null,
-    heard: [],
-  });
+  const told = interpret(message, { server, questions: null, heard: [] });
   if (!isJsonObject(told) || !listening.tells(method)) return;
   await listening.begun();
   await stream.send(listening.told(method, isJsonObject(told['params']) ? told['params'] : {}));

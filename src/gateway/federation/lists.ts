@@ -93,8 +93,7 @@ function cursorsOf(
 ): readonly [server: string, cursor: string | null][] {
   const servers = serversFor(asking, row.method);
   if (sealed === undefined) return servers.map((server) => [server, null]);
-  const { seal } = asking.ports.federation;
-  const parts = seal.open(typeof sealed === 'string' ? sealed : '', cursorOwner(asking, row));
+  const parts = asking.ports.handles.open(typeof sealed === 'string' ? sealed : '', cursorOwner(asking, row));
   const cursors = new Map<string, string>();
   for (let at = 0; at + 1 < parts.length; at += 2) cursors.set(parts[at] ?? '', parts[at + 1] ?? '');
   return servers.flatMap((server) => {
@@ -106,8 +105,7 @@ function cursorsOf(
 function nextCursor(asking: Asking, row: ListRow, pages: readonly Page[]): { nextCursor?: string } {
   const next = pages.flatMap(({ server, next }) => (next === null ? [] : [[server, next] as const]));
   if (next.length === 0) return {};
-  const { seal } = asking.ports.federation;
-  return { nextCursor: seal.seal(next.flat(), cursorOwner(asking, row)) };
+  return { nextCursor: asking.ports.handles.seal(next.flat(), cursorOwner(asking, row)) };
 }
 
 function cursorOwner({ standing }: Asking, { method }: ListRow) {

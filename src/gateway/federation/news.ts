@@ -1,5 +1,5 @@
 import { Fault } from '../../kernel/fault.ts';
-import { type Asking, serversFor, wordingOf } from './asking.ts';
+import { type Asking, serversFor } from './asking.ts';
 import { type Heard, interpretText } from './interpret.ts';
 import { createMergedStream, type Following, keepFollowing, type MergedStream } from './merged-stream.ts';
 import { eventsOf } from './read-answer.ts';
@@ -101,7 +101,6 @@ async function followPlace(
     // 405 and its like: no stream is offered here (MCP 2025-11-25, Listening for Messages).
     return answer.status >= 500 || answer.status === 429 ? { heard: false, retry: null } : 'never';
   }
-  const wording = wordingOf(asking, server);
   let heard = false;
   let retry: number | null = null;
   try {
@@ -111,7 +110,7 @@ async function followPlace(
       if (event.id !== null) place.lastEvent = event.id === '' ? null : event.id;
       if (event.data === null || event.data === '') continue;
       const { questions } = session;
-      const interpreter = { wording, subject: null, questions, heard: progressing(session, server) };
+      const interpreter = { server, questions, heard: progressing(session, server) };
       const data = interpretText(event.data, interpreter);
       if (data !== null) await stream.send({ event: 'message', data });
     }

@@ -1,12 +1,12 @@
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { type Asking, wordingOf } from './asking.ts';
+import type { Asking } from './asking.ts';
 import type { Heard } from './interpret.ts';
 import { readMessage } from './read-answer.ts';
 import { relayOne } from './relay-one.ts';
 import { type FederatedSession, placeHeaders } from './session.ts';
 import { exchangeSink } from './sink.ts';
-import type { SealOwner } from './state-seal.ts';
+import type { SealOwner } from '../state-seal.ts';
 
 /**
  * Makes the ids of the events that answer a request ones that name their server and the request, and that open for
@@ -14,7 +14,7 @@ import type { SealOwner } from './state-seal.ts';
  */
 export function eventSealer(asking: Asking, server: string, heard: Heard): (id: string) => string {
   const owner = eventOwner(asking, asking.session?.id ?? '');
-  return (id) => asking.ports.federation.seal.seal([server, id, JSON.stringify(heard)], owner);
+  return (id) => asking.ports.handles.seal([server, id, JSON.stringify(heard)], owner);
 }
 
 /**
@@ -23,7 +23,7 @@ export function eventSealer(asking: Asking, server: string, heard: Heard): (id: 
  */
 export async function resumeEvents(asking: Asking, session: FederatedSession, sealed: string): Promise<void> {
   const { ports, asker, exchange } = asking;
-  const opened = ports.federation.seal.open(sealed, eventOwner(asking, session.id));
+  const opened = ports.handles.open(sealed, eventOwner(asking, session.id));
   const [server = '', event = '', request = ''] = opened;
   const place = session.places.find((each) => each.server === server);
   if (!place) throw new Fault('handle_unknown', 'The server of this event has no session any more.');
@@ -36,8 +36,7 @@ export async function resumeEvents(asking: Asking, session: FederatedSession, se
   });
   const heard = heardOf(request);
   const interpreter = {
-    wording: wordingOf(asking, server),
-    subject: null,
+    server,
     questions: session.questions,
     heard: [heard],
   };

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { FederatedSession } from './session.ts';
-import type { StateSeal } from './state-seal.ts';
+import type { StateSeal } from '../state-seal.ts';
 
 /** The sessions of the legacy era with all servers at once, in this process. */
 export interface Sessions {

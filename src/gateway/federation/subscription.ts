@@ -2,8 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical
 import type { Message } from '../../mcp/message.ts';
 import { exposedUri } from './exposed-names.ts';
 import type { MergedStream } from './merged-stream.ts';
-import { sealTaskId, type Wording } from './to-agent.ts';
-import { tasksByServer, urisByServer } from './to-server.ts';
+import { type Directory, tasksByServer, urisByServer } from './to-server.ts';
 
 const subscriptionId = 'io.modelcontextprotocol/subscriptionId';
 export const acknowledged = 'notifications/subscriptions/acknowledged';
@@ -17,7 +16,6 @@ type ByServer = ReadonlyMap<string, readonly string[]>;
 export class Subscription {
   readonly message: Message;
   readonly #wanted: JsonObject;
-  readonly #own: Pick<Wording, 'spiffeId' | 'seal'>;
   readonly #things: Readonly<Record<(typeof thingKinds)[number], ByServer>>;
   readonly #waiting: Set<string>;
   readonly #honoured: Record<(typeof thingKinds)[number], string[]> = {
@@ -28,9 +26,8 @@ export class Subscription {
   readonly #begun = Promise.withResolvers<void>();
 
   /** Throws Fault `handle_unknown` for a task that is not this agent's. */
-  constructor(message: Message, own: Pick<Wording, 'spiffeId' | 'seal'>, servers: ReadonlySet<string>) {
+  constructor(message: Message, own: Pick<Directory, 'spiffeId' | 'seal'>, servers: ReadonlySet<string>) {
     this.message = message;
-    this.#own = own;
     const wanted = message.params['notifications'];
     this.#wanted = isJsonObject(wanted) ? wanted : {};
     this.#things = {
@@ -67,7 +64,7 @@ export class Subscription {
         const asked = this.#things[kind].get(server) ?? [];
         // A server honours what it was asked for, not what it makes up.
         const own = asked.filter((thing) => Array.isArray(things) && things.includes(thing));
-        this.#honoured[kind].push(...own.map((name) => this.#exposed(kind, server, name)));
+        this.#honoured[kind].push(...own.map((name) => exposed(kind, server, name)));
       }
     }
     if (this.#waiting.size === 0) this.#all.resolve();
@@ -124,8 +121,9 @@ export class Subscription {
     const tagged = { ...params, _meta: { ...meta, [subscriptionId]: this.message.id } };
     return { event: 'message', data: JSON.stringify({ jsonrpc: '2.0', method, params: tagged }) };
   }
+}
 
-  #exposed(kind: (typeof thingKinds)[number], server: string, name: string): string {
-    return kind === 'taskIds' ? sealTaskId(name, { ...this.#own, server }) : exposedUri({ server, name });
-  }
+/** The id of a task is sealed for the agent where the answer of its server comes from. */
+function exposed(kind: (typeof thingKinds)[number], server: string, name: string): string {
+  return kind === 'taskIds' ? name : exposedUri({ server, name });
 }

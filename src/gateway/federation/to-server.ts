@@ -3,8 +3,8 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Message } from '../../mcp/message.ts';
 import { type RealName, realUri } from './exposed-names.ts';
 import { NameFault } from './name-fault.ts';
-import type { StateSeal } from './state-seal.ts';
-import { stateOwner, type Subject } from './to-agent.ts';
+import { type Subject, taskOwner } from '../handles.ts';
+import type { StateSeal } from '../state-seal.ts';
 
 /** A request in the server's own words, and whose it is. */
 export interface Addressed {
@@ -29,8 +29,8 @@ export function isForOne(method: string | null): boolean {
 }
 
 /**
- * A request that names a thing of one server, in that server's own words: names and URIs are its own again, sealed
- * values are opened. Throws Fault `name_unknown`, `name_refused` or `handle_unknown`.
+ * A request that names a thing of one server, in that server's own words: names and URIs are its own again; what is
+ * sealed is opened on the road to the server. Throws Fault `name_unknown`, `name_refused` or `handle_unknown`.
  */
 export async function address(message: Message, directory: Directory): Promise<Addressed> {
   const { method } = message;
@@ -39,8 +39,7 @@ export async function address(message: Message, directory: Directory): Promise<A
   const { server, name, params } = await find(message.params, directory);
   if (!directory.offers(server)) throw unknownName(name);
   const subject = { method, name };
-  const opened = openState(openRelatedTask(params, server, directory), subject, server, directory);
-  return { server, subject, message: { ...message.value, params: opened } };
+  return { server, subject, message: { ...message.value, params } };
 }
 
 /** Names the server, the thing in its own words, and the parameters that say so. */
@@ -62,8 +61,8 @@ const byUri: Find = (params) => {
 };
 
 const byTask: Find = (params, directory) => {
-  const real = openTask(params['taskId'], directory);
-  return { ...real, params: { ...params, taskId: real.name } };
+  const sealed = params['taskId'];
+  return { server: serverOfTask(sealed, directory), name: textOf(sealed), params };
 };
 
 const byReference: Find = async (params, directory) => {
@@ -96,8 +95,8 @@ export function tasksByServer(
 ): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const sealed of isJsonArray(tasks) ? tasks : []) {
-    const { server, name } = openTask(sealed, owner);
-    found.set(server, [...(found.get(server) ?? []), name]);
+    const server = serverOfTask(sealed, owner);
+    found.set(server, [...(found.get(server) ?? []), textOf(sealed)]);
   }
   return found;
 }
@@ -122,34 +121,13 @@ function uriOf(uri: Json | undefined): RealName {
   return real;
 }
 
-function openTask(
+/** Where a task runs; its id stays sealed until the road to that server opens it. */
+function serverOfTask(
   sealed: Json | undefined,
   { spiffeId, seal }: Pick<Directory, 'spiffeId' | 'seal'>,
-): RealName {
-  const owner = { spiffeId, purpose: 'task', of: '' } as const;
-  const opened = seal.open(textOf(sealed), owner);
-  const [server = '', name = ''] = opened;
-  return { server, name };
-}
-
-const relatedTask = 'io.modelcontextprotocol/related-task';
-
-function openRelatedTask(params: JsonObject, server: string, directory: Directory): JsonObject {
-  const meta = params['_meta'];
-  const related = isJsonObject(meta) ? meta[relatedTask] : null;
-  if (!isJsonObject(meta) || !isJsonObject(related)) return params;
-  const real = openTask(related['taskId'], directory);
-  if (real.server !== server)
-    throw new Fault('handle_unknown', 'The related task is not one of this server.');
-  return { ...params, _meta: { ...meta, [relatedTask]: { ...related, taskId: real.name } } };
-}
-
-function openState(params: JsonObject, subject: Subject, server: string, directory: Directory): JsonObject {
-  const state = params['requestState'];
-  if (state === undefined) return params;
-  const owner = stateOwner({ ...directory, server }, subject);
-  const [opened = ''] = directory.seal.open(textOf(state), owner);
-  return { ...params, requestState: opened };
+): string {
+  const [server = ''] = seal.open(textOf(sealed), taskOwner({ spiffeId }));
+  return server;
 }
 
 export function unknownName(name: string): NameFault {

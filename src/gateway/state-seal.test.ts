@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { randomBytes } from '../../kernel/random.ts';
+import { randomBytes } from '../kernel/random.ts';
 import { createStateSeal, type SealOwner } from './state-seal.ts';
 
 const owner: SealOwner = {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
-import { concat, equalBytes, fromBase64url, toBase64url, utf8 } from '../../kernel/bytes.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { concat, equalBytes, fromBase64url, toBase64url, utf8 } from '../kernel/bytes.ts';
+import { Fault } from '../kernel/fault.ts';
 
 /** What a sealed text is for: one made for one thing does not open as another. */
 export type SealPurpose = 'cursor' | 'task' | 'request-state' | 'event' | 'session';

@@ -1,0 +1,129 @@
+import { type LocatedHandle, locateHandles } from '../mcp/locate-handles.ts';
+import { cursorOwner, type Holder, stateOwner, type Subject, taskOwner } from './handles.ts';
+import { createEventHold, type EventHold } from './event-hold.ts';
+import type { StateSeal } from './state-seal.ts';
+
+/** Makes what a server gives out in one answer good for the agent that asked, and for nobody else (law 5). */
+export interface AnswerSealer {
+  /** A whole answer, itself where it gives out nothing. */
+  whole(answer: Uint8Array): Uint8Array;
+  /** The pieces of an event stream as they may be passed on. */
+  readonly stream: EventHold;
+}
+
+/** `subject`: what was asked, for the states and cursors in the answer to it; without a method, that is not known. */
+export function createAnswerSealer(holder: Holder, subject: Subject, seal: StateSeal): AnswerSealer {
+  const hasCursors = subject.method === '' || subject.method.endsWith('/list');
+  const names = hasCursors ? [...always, ofCursors] : always;
+  const mentions = (octets: Uint8Array): boolean => mentionsAny(octets, names);
+  const locate = (text: string): readonly LocatedHandle[] =>
+    locateHandles(text).filter(({ kind }) => kind !== 'cursor' || hasCursors);
+  const sealed = (handle: LocatedHandle): string => {
+    switch (handle.kind) {
+      case 'task':
+        return seal.seal([holder.server, handle.value], taskOwner(holder));
+      case 'cursor':
+        return seal.seal([handle.value], cursorOwner(holder, subject.method));
+      case 'state': {
+        const about = handle.task === null ? subject : { method: 'tasks/get', name: handle.task };
+        return seal.seal([handle.value], stateOwner(holder, about));
+      }
+    }
+  };
+  return {
+    whole(answer) {
+      if (!mentions(answer)) return answer;
+      const text = latin1(answer);
+      const handles = locate(text);
+      return handles.length === 0 ? answer : replaceAll(text, handles, sealed);
+    },
+    stream: createEventHold(mentions, (events) => {
+      const text = latin1(events);
+      return replaceAll(text, locateInEvents(text, locate), sealed);
+    }),
+  };
+}
+
+/**
+ * Parts of the names of the members that hold handles, `taskId` and `taskIds`, `requestState`, `nextCursor`: from where
+ * they look like little else, because every answer is searched for them. A server that escapes their letters hides its
+ * handles from us and from its own use: what comes back unsealed is refused.
+ */
+const always = ['kId', 'State"'].map((part) => Buffer.from(part));
+const ofCursors = Buffer.from('Cursor"');
+
+function mentionsAny(octets: Uint8Array, names: readonly Buffer[]): boolean {
+  const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  return names.some((name) => text.includes(name));
+}
+
+function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
+}
+
+interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The octets of a text with each handle sealed; everything between them is as it was. */
+function replaceAll(
+  text: string,
+  handles: readonly LocatedHandle[],
+  sealed: (handle: LocatedHandle) => string,
+): Uint8Array {
+  const pieces: string[] = [];
+  let at = 0;
+  for (const handle of handles) {
+    pieces.push(text.slice(at, handle.start), `"${sealed(handle)}"`);
+    at = handle.end;
+  }
+  pieces.push(text.slice(at));
+  return Buffer.from(pieces.join(''), 'latin1');
+}
+
+/** The handles in the data of whole blocks of an event stream (HTML, Server-sent events §9.2). */
+function locateInEvents(
+  text: string,
+  locate: (data: string) => readonly LocatedHandle[],
+): readonly LocatedHandle[] {
+  const found: LocatedHandle[] = [];
+  let lines: Place[] = [];
+  const conclude = (): void => {
+    const data = lines.map((line) => text.slice(line.start, line.end)).join('\n');
+    for (const handle of locate(data)) {
+      const start = positionIn(lines, handle.start);
+      found.push({ ...handle, start, end: start + handle.end - handle.start });
+    }
+    lines = [];
+  };
+  for (const line of linesOf(text)) {
+    if (line.start === line.end) conclude();
+    else if (text.startsWith(dataField, line.start)) {
+      const space = text[line.start + dataField.length] === ' ' ? 1 : 0;
+      lines.push({ start: line.start + dataField.length + space, end: line.end });
+    }
+  }
+  return found;
+}
+
+const dataField = 'data:';
+
+function* linesOf(text: string): Generator<Place> {
+  let start = 0;
+  for (const { index, 0: ending } of text.matchAll(/\r\n|\n|\r/g)) {
+    yield { start, end: index };
+    start = index + ending.length;
+  }
+  if (start < text.length) yield { start, end: text.length };
+}
+
+/** Where a position in the joined lines is in the text; a string of JSON never crosses lines. */
+function positionIn(lines: readonly Place[], position: number): number {
+  let before = 0;
+  for (const { start, end } of lines) {
+    if (position - before <= end - start) return start + position - before;
+    before += end - start + 1;
+  }
+  return position;
+}
