@@ -4,6 +4,7 @@ import { answerProblem, problemStatus } from '../http/problem.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import { forwardHeaders } from '../mcp/forward-headers.ts';
+import { eraOf } from '../mcp/revisions.ts';
 import { readWhole } from './answers.ts';
 import { faultAnswer } from './error-answer.ts';
 import type { GatewayConnection, GatewayResponse } from './gateway-connection.ts';
@@ -84,7 +85,11 @@ async function handle(exchange: Exchange, gateway: GatewayConnection, limits: Br
 /** The MCP headers; a credential, a cookie or a name the client gave itself stays here. */
 function requestHeaders(exchange: Exchange): Record<string, string> {
   const session = exchange.headers.get('mcp-session-id');
-  return { ...forwardHeaders(exchange.headers), ...(session === null ? {} : { 'mcp-session-id': session }) };
+  const era = eraOf(exchange.headers.get('mcp-protocol-version') ?? '');
+  return {
+    ...forwardHeaders(exchange.headers, era),
+    ...(session === null ? {} : { 'mcp-session-id': session }),
+  };
 }
 
 const passed: ReadonlySet<string> = new Set([

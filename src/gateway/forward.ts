@@ -21,7 +21,7 @@ export interface Route {
  */
 export async function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
-  const headers: Record<string, string> = forwardHeaders(exchange.headers);
+  const headers = forwardHeaders(exchange.headers, permit.inbound?.era ?? 'legacy');
   const task = taskNamed(permit.inbound);
   if (task !== null && headers['mcp-name'] !== undefined) headers['mcp-name'] = encodeHeaderValue(task);
   const sealed = exchange.headers.get('mcp-session-id');
@@ -36,6 +36,17 @@ export async function forward(exchange: Exchange, permit: Permit, route: Route):
     signal: exchange.closed,
   };
   return await route.upstream.send(request);
+}
+
+/** The session that the server opened as the caller shall know it, or null: MCP 2026-07-28 has none. */
+export function sessionFor(
+  { headers }: UpstreamResponse,
+  { standing, server, inbound }: Permit,
+  seal: SessionSeal,
+): string | null {
+  const opened = headers['mcp-session-id'];
+  if (opened === undefined || inbound?.era === 'modern') return null;
+  return seal.seal(opened, { spiffeId: standing.caller.spiffeId, server });
 }
 
 /** The task that a request is about: the server knows it by its own id, which the header mirrors. */

@@ -8,7 +8,7 @@ import { checkSessionRequest } from '../mcp/session-request.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
-import { forward } from './forward.ts';
+import { forward, sessionFor } from './forward.ts';
 import { subjectOf } from './handles.ts';
 import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
@@ -157,7 +157,6 @@ async function carryOut(
     if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
     const response = await forward(exchange, permit, { upstream, seal: ports.seal });
     // 8 Response.
-    const opened = response.headers['mcp-session-id'];
     const owner = { spiffeId: caller.spiffeId, server: permit.server };
     const requests = permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [];
     const subject = requests[0] ? subjectOf(requests[0]) : { method: '', name: '' };
@@ -172,7 +171,7 @@ async function carryOut(
           circumstances(exchange, permit.server, ports),
         ),
       learn: (result) => ports.toolHeaders.learn(permit.server, result),
-      session: opened === undefined ? null : ports.seal.seal(opened, owner),
+      session: sessionFor(response, permit, ports.seal),
       handles: createAnswerSealer(owner, subject, ports.handles),
       spend: (octets) => place.spend(octets),
     });

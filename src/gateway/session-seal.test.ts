@@ -59,6 +59,15 @@ test('whatever an upstream calls its session, it comes back as it was (trap: a c
   );
 });
 
+test('a session id is sealed so that it opens again, or refused as too long for a header', () => {
+  const seal = createSessionSeal(randomBytes(32));
+  for (let octets = 2_990; octets < 3_100; octets++) {
+    const session = 'x'.repeat(octets);
+    if (octets <= 3_044) assert.equal(seal.open(seal.seal(session, owner), owner), session);
+    else assert.throws(() => seal.seal(session, owner), { code: 'upstream_too_large' });
+  }
+});
+
 test('sealing costs no key derivation (trap: a key derivation for each session on the hot path)', () => {
   const seal = createSessionSeal(randomBytes(32));
   const began = performance.now();

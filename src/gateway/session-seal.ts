@@ -1,9 +1,9 @@
 import { Fault } from '../kernel/fault.ts';
-import { createSeal } from '../kernel/seal.ts';
+import { createSeal, longestSealed } from '../kernel/seal.ts';
 
 /** Makes an MCP session id worthless to everybody but the caller and the server it was made for. */
 export interface SessionSeal {
-  /** The session id a client is given for an upstream's own. */
+  /** The session id a client is given for an upstream's own. Throws Fault `upstream_too_large`. */
   seal(upstreamSession: string, owner: SessionOwner): string;
   /** The upstream's session id. Throws Fault `session_unknown` for any id not sealed to this owner. */
   open(sealed: string, owner: SessionOwner): string;
@@ -19,7 +19,11 @@ export interface SessionOwner {
 export function createSessionSeal(key: Uint8Array): SessionSeal {
   const { seal, open } = createSeal(key);
   return {
-    seal: (upstreamSession, owner) => seal(upstreamSession, [owner.spiffeId, owner.server]),
+    seal(upstreamSession, owner) {
+      const sealed = seal(upstreamSession, [owner.spiffeId, owner.server]);
+      if (sealed.length <= longestSealed) return sealed;
+      throw new Fault('upstream_too_large', 'The MCP server opened a session with an id that is too long.');
+    },
     open(sealed, owner) {
       const session = open(sealed, [owner.spiffeId, owner.server]);
       if (session !== null) return session;

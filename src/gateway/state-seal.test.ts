@@ -50,6 +50,18 @@ test('law 5 a changed text never opens, and whatever is presented is handle_unkn
   );
 });
 
+test('law 5 what is sealed opens again, or is refused when it is sealed', () => {
+  const seal = createStateSeal(randomBytes(64));
+  const state = { ...owner, purpose: 'request-state' } as const;
+  const long = 'x'.repeat(780_000);
+  assert.deepEqual(seal.open(seal.seal([long], state), state), [long]);
+  assert.throws(() => seal.seal(['x'.repeat(790_000)], state), { code: 'upstream_too_large' });
+  const task = { ...owner, purpose: 'task' } as const;
+  const id = 'x'.repeat(3_000);
+  assert.deepEqual(seal.open(seal.seal(['files', id], task), task), ['files', id]);
+  assert.throws(() => seal.seal(['files', 'x'.repeat(3_100)], task), { code: 'upstream_too_large' });
+});
+
 test('T5 a task id that is sealed twice is the same id, so that a client can compare', () => {
   const seal = createStateSeal(randomBytes(64));
   assert.equal(seal.seal(['files', 't-1'], owner), seal.seal(['files', 't-1'], owner));

@@ -15,7 +15,10 @@ export interface SealOwner {
 
 /** Makes what servers hand out (cursors, task ids, request states) worthless to everybody but the agent it was for. */
 export interface StateSeal {
-  /** Equal parts give equal texts, so that a client can compare the ids it was given. */
+  /**
+   * Equal parts give equal texts, so that a client can compare the ids it was given. Throws Fault `upstream_too_large`
+   * for what would not open again.
+   */
   seal(parts: readonly string[], owner: SealOwner): string;
   /** Throws Fault `handle_unknown` for any text that was not sealed for this owner. */
   open(sealed: string, owner: SealOwner): readonly string[];
@@ -25,6 +28,8 @@ const nonceSize = 12;
 const tagSize = 16;
 /** The longest text that is looked at, in characters. */
 const longestSealed = 1_048_576;
+/** The longest that a request repeats in a header, `Mcp-Name`. */
+const longestInHeader = 4_096;
 
 /**
  * AES-256-GCM under one half of `key` (64 octets) with the owner as associated data. The nonce is a MAC of owner and
@@ -47,7 +52,11 @@ export function createStateSeal(key: Uint8Array): StateSeal {
       const plain = utf8(JSON.stringify(parts));
       const nonce = nonceOf(aad, plain);
       const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(aad);
-      return toBase64url(concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]));
+      const sealed = toBase64url(concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]));
+      const most = owner.purpose === 'task' ? longestInHeader : longestSealed;
+      if (sealed.length <= most) return sealed;
+      const detail = `The MCP server gave out a ${called[owner.purpose]} that is ${sealed.length} characters when sealed; ${most} is the most that could come back.`;
+      throw new Fault('upstream_too_large', detail);
     },
     open(sealed, owner) {
       const bytes = sealed.length <= longestSealed ? fromBase64url(sealed) : null;

@@ -4,7 +4,7 @@ import { randomBytes } from './random.ts';
 
 /** Makes a text that goes through strangers' hands worthless to everybody it was not made for. */
 export interface Seal {
-  /** The text as base64url, unreadable and bound to its context: what it is for, and whose it is. */
+  /** The text as base64url, unreadable and bound to its context: what it is for, and whose it is. A long one never opens. */
   seal(text: string, context: readonly string[]): string;
   /** The text, or null for anything that was not sealed under this key for exactly this context. */
   open(sealed: string, context: readonly string[]): string | null;
@@ -12,7 +12,8 @@ export interface Seal {
 
 const nonceSize = 12;
 const tagSize = 16;
-const longestSealed = 4096;
+/** The longest text that is looked at: a request repeats it in its headers, which have 16 KiB together. */
+export const longestSealed = 4096;
 
 /** AES-256-GCM under `key` (32 octets), with the context as associated data (NIST SP 800-38D). */
 export function createSeal(key: Uint8Array): Seal {

@@ -108,8 +108,14 @@ test('law 3 a client can name no credential, cookie or identity of its own to th
     ['MCP-Protocol-Version', '2025-11-25'],
   ];
   const headers = { get: () => null, entries: () => given };
-  assert.deepEqual(forwardHeaders(headers), {
+  assert.deepEqual(forwardHeaders(headers, 'legacy'), {
     'mcp-param-region': 'eu',
     'mcp-protocol-version': '2025-11-25',
   });
+});
+
+test('T3 the last event of a stream is named in the era that has events alone', () => {
+  const headers = { get: () => null, entries: (): [string, string][] => [['Last-Event-ID', '7']] };
+  assert.deepEqual(forwardHeaders(headers, 'legacy'), { 'last-event-id': '7' });
+  assert.deepEqual(forwardHeaders(headers, 'modern'), {});
 });

@@ -183,6 +183,8 @@ function isSubscription(request: UpstreamRequest): boolean {
   return request.inbound?.messages.some((message) => message.method === 'subscriptions/listen') ?? false;
 }
 
+/** A client sends it back sealed, which makes it a third longer. */
+const longestSession = 3_000;
 const passedHeaders = new Set(['content-type', 'cache-control', 'retry-after']);
 
 async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<UpstreamResponse> {
@@ -199,6 +201,11 @@ async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<Ups
       'upstream_failed',
       `The MCP server does not accept the gateway's credentials (${status}).`,
     );
+  }
+  const session = headers.get('mcp-session-id')?.length ?? 0;
+  if (session > longestSession) {
+    const detail = `The MCP server opened a session with an id of ${session} characters; at most ${longestSession} can come back in the headers of requests.`;
+    throw new Fault('upstream_too_large', detail);
   }
   const passed: Record<string, string> = {};
   for (const [name, value] of headers.entries()) {

@@ -75,6 +75,22 @@ const servers: Readonly<
     status: 'broken',
     code: 'upstream_too_large',
   },
+  'calls its session what no header can bring back': {
+    does(response) {
+      response.writeHead(200, { ...json, 'mcp-session-id': 'x'.repeat(3_001) });
+      response.end(message);
+    },
+    status: 502,
+    code: 'upstream_too_large',
+  },
+  'calls the session of a stream what no header can bring back': {
+    does(response) {
+      response.writeHead(200, { ...events, 'mcp-session-id': 'x'.repeat(3_001) });
+      response.write(`data: ${message}\n\n`);
+    },
+    status: 502,
+    code: 'upstream_too_large',
+  },
   'redirects to somewhere else': {
     does(response) {
       response.writeHead(307, { location: 'http://127.0.0.1:9/' });
