@@ -6,7 +6,7 @@ import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/clien
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { textOf } from './mcp-clients.ts';
 
 /** How a client reaches its server. */
@@ -18,6 +18,8 @@ export type Way =
 export interface AnyClient extends AsyncDisposable {
   tools(): Promise<readonly string[]>;
   call(name: string, more?: Call): Promise<string>;
+  read(uri: string): Promise<string>;
+  prompt(name: string, args: Record<string, string>): Promise<string>;
 }
 
 interface Call {
@@ -39,10 +41,13 @@ export const sdkClients: readonly SdkClient[] = [
 ];
 
 const accept = { action: 'accept', content: { go: true } } as const;
+const said = { role: 'assistant', model: 'none', content: { type: 'text', text: 'hello' } } as const;
+const capabilities = { elicitation: {}, sampling: {} };
 
 async function connectLegacy(way: Way): Promise<AnyClient> {
-  const client = new LegacyClient({ name: 'v1', version: '1' }, { capabilities: { elicitation: {} } });
+  const client = new LegacyClient({ name: 'v1', version: '1' }, { capabilities });
   client.setRequestHandler(ElicitRequestSchema, () => accept);
+  client.setRequestHandler(CreateMessageRequestSchema, () => said);
   const transport =
     way.kind === 'http'
       ? new LegacyHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
@@ -52,6 +57,8 @@ async function connectLegacy(way: Way): Promise<AnyClient> {
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, { args = {}, ...options } = {}) =>
       textOf(await client.callTool({ name, arguments: args }, undefined, options)),
+    read: async (uri) => contentsOf(await client.readResource({ uri })),
+    prompt: async (name, args) => messagesOf(await client.getPrompt({ name, arguments: args })),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
@@ -59,9 +66,10 @@ async function connectLegacy(way: Way): Promise<AnyClient> {
 async function connectModern(way: Way, mode: 'legacy' | { pin: string }): Promise<AnyClient> {
   const client = new ModernClient(
     { name: 'v2', version: '1' },
-    { capabilities: { elicitation: {} }, versionNegotiation: { mode } },
+    { capabilities, versionNegotiation: { mode } },
   );
   client.setRequestHandler('elicitation/create', () => accept);
+  client.setRequestHandler('sampling/createMessage', () => said);
   const transport =
     way.kind === 'http'
       ? new ModernHttp(new URL(way.url), way.fetch ? { fetch: way.fetch } : {})
@@ -71,6 +79,16 @@ async function connectModern(way: Way, mode: 'legacy' | { pin: string }): Promis
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, { args = {}, ...options } = {}) =>
       textOf(await client.callTool({ name, arguments: args }, options)),
+    read: async (uri) => contentsOf(await client.readResource({ uri })),
+    prompt: async (name, args) => messagesOf(await client.getPrompt({ name, arguments: args })),
     [Symbol.asyncDispose]: () => client.close(),
   };
+}
+
+function contentsOf({ contents }: { contents: readonly object[] }): string {
+  return contents.map((content) => ('text' in content ? String(content.text) : '')).join('');
+}
+
+function messagesOf({ messages }: { messages: readonly { content: object }[] }): string {
+  return messages.map(({ content }) => ('text' in content ? String(content.text) : '')).join('');
 }

@@ -1,5 +1,10 @@
 import { McpServer as LegacyServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { acceptedContent, inputRequired, McpServer as ModernServer } from '@modelcontextprotocol/server';
+import {
+  acceptedContent,
+  inputRequired,
+  inputResponse,
+  McpServer as ModernServer,
+} from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
 /** The same tools as each official SDK offers them; what they count is one server's, whatever its sessions. */
@@ -16,6 +21,15 @@ const text = (said: string): { content: { type: 'text'; text: string }[] } => ({
   content: [{ type: 'text', text: said }],
 });
 const answer = z.object({ go: z.boolean() });
+const question = {
+  messages: [{ role: 'user' as const, content: { type: 'text' as const, text: 'Say hello.' } }],
+  maxTokens: 10,
+};
+const greeting = (
+  said: string,
+): { messages: { role: 'user'; content: { type: 'text'; text: string } }[] } => ({
+  messages: [{ role: 'user', content: { type: 'text', text: said } }],
+});
 
 export function createTools(): Tools {
   let cancellations = 0;
@@ -46,6 +60,19 @@ export function createTools(): Tools {
         });
         return text(`go ${String(content?.['go'])}`);
       });
+      server.registerTool('sample', { inputSchema: {} }, async (_input, extra) => {
+        // On the stream of the call; the question of `ask` comes on the one that belongs to no request.
+        const { content } = await server.server.createMessage(question, {
+          relatedRequestId: extra.requestId,
+        });
+        return text(`said ${'text' in content ? content.text : ''}`);
+      });
+      server.registerResource('note', 'note://hello', {}, ({ href: uri }) => ({
+        contents: [{ uri, text: 'v1 note' }],
+      }));
+      server.registerPrompt('greet', { argsSchema: { name: z.string() } }, ({ name }) =>
+        greeting(`v1 greets ${name}`),
+      );
       server.registerTool('hang', { inputSchema: {} }, (_input, extra) => hang(extra.signal));
       server.registerTool('cancellations', { inputSchema: {} }, () => text(String(cancellations)));
       server.registerTool('secret', { inputSchema: {} }, () => text('a secret'));
@@ -73,6 +100,20 @@ export function createTools(): Tools {
           inputRequests: { go: inputRequired.elicit({ message: 'Go on?', requestedSchema: answer }) },
         });
       });
+      server.registerTool('sample', { inputSchema: nothing }, (_input, context) => {
+        const given = inputResponse(context.mcpReq.inputResponses, 'said');
+        if (given.kind === 'missing') {
+          return inputRequired({ inputRequests: { said: inputRequired.createMessage(question) } });
+        }
+        const content = given.kind === 'sampling' ? given.result.content : {};
+        return text(`said ${'text' in content ? String(content.text) : ''}`);
+      });
+      server.registerResource('note', 'note://hello', {}, ({ href: uri }) => ({
+        contents: [{ uri, text: 'v2 note' }],
+      }));
+      server.registerPrompt('greet', { argsSchema: z.object({ name: z.string() }) }, ({ name }) =>
+        greeting(`v2 greets ${name}`),
+      );
       server.registerTool('hang', { inputSchema: nothing }, (_input, context) => hang(context.mcpReq.signal));
       server.registerTool('cancellations', { inputSchema: nothing }, () => text(String(cancellations)));
       server.registerTool('secret', { inputSchema: nothing }, () => text('a secret'));
