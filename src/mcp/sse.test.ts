@@ -29,7 +29,17 @@ test('T3 line ends may be LF, CRLF or CR', () => {
   }
 });
 
-test('T3 a stream reads the same however it is cut into pieces', () => {
+test('T3 CRLF ends one line, so the fields of an event stay together', () => {
+  const text = 'event: endpoint\r\nid: 1\r\ndata: {\r\ndata: }\r\n\r\n: alive\r\n\r\n';
+  const expected = [
+    { id: '1', event: 'endpoint', data: '{\n}', retry: null, comment: null },
+    { id: null, event: null, data: null, retry: null, comment: 'alive' },
+  ];
+  for (let cut = 0; cut <= text.length; cut++)
+    assert.deepEqual(decode(text, [cut]), expected, `cut at ${cut}`);
+});
+
+test('T3 a stream reads the same whatever ends its lines and however it is cut into pieces', () => {
   const events = fc.array(
     fc.record(
       {
@@ -44,13 +54,25 @@ test('T3 a stream reads the same however it is cut into pieces', () => {
     { maxLength: 6 },
   );
   fc.assert(
-    fc.property(events, fc.array(fc.nat()), (given, cuts) => {
+    fc.property(events, fc.array(fc.nat()), fc.constantFrom('\n', '\r\n', '\r'), (given, cuts, end) => {
       const shown = given.filter(
         ({ id, event, data, retry }) => id !== null || event !== null || data !== null || retry !== null,
       );
-      assert.deepEqual(decode(shown.map(encodeSseEvent).join(''), cuts), shown);
+      const text = shown.map(encodeSseEvent).join('').replaceAll('\n', end);
+      // Whether a CR is a whole end is known with what follows.
+      assert.deepEqual(decode(`${text}:`, cuts), shown);
     }),
   );
+});
+
+test('T3 the time to read a large event grows with its size and not with its square', () => {
+  const piece = utf8('x'.repeat(1_000));
+  const decoder = createSseDecoder();
+  const began = process.cpuUsage();
+  for (let read = 0; read < 10_000; read++) assert.deepEqual(decoder.push(piece), []);
+  const { user } = process.cpuUsage(began);
+  assert.equal(decoder.push(utf8('\n\n')).length, 1);
+  assert.ok(user < 1_000_000, `${user} µs of CPU for 10 MB`);
 });
 
 test('T6 a block beyond the limit is a fault, not memory', () => {

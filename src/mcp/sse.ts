@@ -17,25 +17,42 @@ export interface SseDecoder {
   push(chunk: Uint8Array): readonly SseEvent[];
 }
 
-/** Reads an event stream piece by piece; `limit` is the most octets that one block may have. */
+/** Reads an event stream piece by piece; `limit` is the most characters that one block may have. */
 export function createSseDecoder(limit = 16 * 1024 * 1024): SseDecoder {
   const decoder = new TextDecoder('utf-8');
-  let rest = '';
+  /** The block under way: what holds no end, and behind it what may be the beginning of one. */
+  let held: string[] = [];
+  let heldLength = 0;
+  let edge = '';
   return {
     push(chunk) {
-      rest += decoder.decode(chunk, { stream: true });
+      const text = edge + decoder.decode(chunk, { stream: true });
       // A CR at the very end may be half of CRLF.
-      const whole = rest.endsWith('\r') ? rest.slice(0, -1) : rest;
-      const blocks = whole.split(/(?:\r\n|\n|\r)(?:\r\n|\n|\r)/);
-      const last = blocks.pop() ?? '';
-      rest = last + rest.slice(whole.length);
-      if (rest.length > limit) {
+      const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
+      const blocks: string[] = [];
+      let from = 0;
+      for (const { 0: end, index } of whole.matchAll(blockEnd)) {
+        blocks.push(held.join('') + whole.slice(from, index));
+        held = [];
+        heldLength = 0;
+        from = index + end.length;
+      }
+      const rest = text.slice(from);
+      edge = rest.slice(-longestBeginning);
+      held.push(rest.slice(0, rest.length - edge.length));
+      heldLength += rest.length - edge.length;
+      if (heldLength + edge.length > limit) {
         throw new Fault('upstream_too_large', `An event of the stream is larger than ${limit} octets.`);
       }
       return blocks.filter((block) => block !== '').map(readBlock);
     },
   };
 }
+
+/** HTML §9.2.5: a line ends with CR LF, LF or CR, and an empty line ends a block. CR LF is never two ends. */
+const blockEnd = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))/g;
+/** Of two CR LF, all but the last. */
+const longestBeginning = 3;
 
 function readBlock(block: string): SseEvent {
   const seen: { -readonly [field in keyof SseEvent]: SseEvent[field] } = {
