@@ -61,8 +61,8 @@ async function openOldServer(behaviour: Behaviour = {}): Promise<OldServer> {
     if (!response.writableEnded) response.writeHead(202).end('Accepted');
   };
   const server = createServer((request, response) => {
-    if (request.method === 'POST') return void take(request, response);
-    if (behaviour.open) behaviour.open(request, response);
+    if (request.method === 'POST') void take(request, response);
+    else if (behaviour.open) behaviour.open(request, response);
     else listen(response);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
