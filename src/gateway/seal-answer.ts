@@ -1,3 +1,4 @@
+import { assertNever } from '../kernel/assert-never.ts';
 import { type LocatedHandle, locateHandles } from '../mcp/locate-handles.ts';
 import { cursorOwner, type Holder, stateOwner, type Subject, taskOwner } from './handles.ts';
 import { createEventHold, type EventHold } from './event-hold.ts';
@@ -28,6 +29,8 @@ export function createAnswerSealer(holder: Holder, subject: Subject, seal: State
         const about = handle.task === null ? subject : { method: 'tasks/get', name: handle.task };
         return seal.seal([handle.value], stateOwner(holder, about));
       }
+      default:
+        return assertNever(handle.kind);
     }
   };
   return {

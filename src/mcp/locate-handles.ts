@@ -124,6 +124,9 @@ export function locateHandles(text: string): readonly LocatedHandle[] {
         at = end - 1;
         break;
       }
+      // Literals, colons and white space hold nothing.
+      default:
+        break;
     }
   }
   return handles;

@@ -151,10 +151,11 @@ test('law 5 a subscription at one server hears of its own agent’s tasks, under
   place.files.tell('notifications/tasks', { ...task, requestState: 'raw-state' });
   await until(() => stream.messages.length === 2);
   const [acknowledged, told] = stream.messages;
-  assert.deepEqual((acknowledged?.['params'] as Params)['notifications'], listen.notifications);
-  assert.equal((told?.['params'] as Params)['taskId'], taskId);
+  assert.ok(acknowledged && told);
+  assert.deepEqual((acknowledged['params'] as Params)['notifications'], listen.notifications);
+  assert.equal((told['params'] as Params)['taskId'], taskId);
   assert.ok(!JSON.stringify(stream.messages).includes('raw-'));
-  const requestState = text((told?.['params'] as Params)['requestState']);
+  const requestState = text((told['params'] as Params)['requestState']);
   assert.equal((await owner.modern('tasks/get', { taskId, requestState })).error, null);
   stream.close();
 });
@@ -213,9 +214,9 @@ test('law 5 a state that comes in an event stream cut anywhere is sealed, and th
     const { id, params = {}, method } = body as { id?: unknown; params?: Params; method?: string };
     if (method !== 'tools/call') {
       const result = { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: {} };
-      return void response
-        .writeHead(200, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      return;
     }
     states.push(params['requestState']);
     response.writeHead(200, { 'content-type': 'text/event-stream' });
