@@ -1,6 +1,6 @@
 import type { AuditEvent, AuditEventType } from '../audit/events.ts';
 import { sha256Base64url } from '../kernel/bytes.ts';
-import { CanonicalText, canonicalJson, type Json } from '../kernel/canonical-json.ts';
+import { canonicalJson, type Json } from '../kernel/canonical-json.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -23,8 +23,7 @@ export interface Circumstances {
   readonly agent: string | null;
   readonly exchange: string;
   readonly httpMethod: string;
-  /** Written out once for both records of a call. */
-  readonly messages: CanonicalText;
+  readonly messages: readonly Json[];
   readonly revision: string | null;
   readonly serial: string | null;
   readonly server: string;
@@ -43,7 +42,7 @@ export function circumstancesOf(
     agent: caller?.name ?? null,
     exchange: exchange.id,
     httpMethod: exchange.method,
-    messages: new CanonicalText(inbound ? inbound.messages.map(messageRecord) : []),
+    messages: inbound ? inbound.messages.map(messageRecord) : [],
     revision: inbound?.revision ?? null,
     serial: caller?.serial ?? null,
     server,

@@ -3,6 +3,7 @@ import { type BodyLength, requestBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
 import { hasBareFeed, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
 import { noHeaders } from '../wire/headers.ts';
+import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { type Addressed, parseRequestHead, readAddress } from '../wire/request-head.ts';
 import type { LiveConnection } from './connection.ts';
@@ -31,6 +32,7 @@ export class WireConnection {
   private input: Buffer = nothing;
   /** How far `input` was searched for the end of a head. */
   private searched = 0;
+  private readonly lastHead = new KnownHead<WireRequest>();
   private exchange: WireExchange | null = null;
   /** Monotonic milliseconds after which waiting for a request is over; infinite during an exchange. */
   private deadline: number;
@@ -157,16 +159,21 @@ export class WireConnection {
     )
       return;
     try {
-      const head = this.takeHead();
-      if (head !== null) this.begin(readRequest(head));
+      const request = this.takeRequest();
+      if (request !== null) this.begin(request);
     } catch (error) {
       if (!(error instanceof NotHttp)) throw error;
       this.refuse(error);
     }
   }
 
-  /** The text of a head with its empty line, or null when it is not complete. Throws NotHttp. */
-  private takeHead(): string | null {
+  /** What stands in the head that has come, or null when it is not complete. Throws NotHttp. */
+  private takeRequest(): WireRequest | null {
+    const known = this.lastHead.at(this.input);
+    if (known) {
+      this.pass(this.lastHead.size);
+      return known;
+    }
     const { input } = this;
     const end = input.indexOf(headEnd, this.searched);
     if (end === -1 ? input.length > maximumHeadOctets : end > maximumHeadOctets) {
@@ -180,10 +187,17 @@ export class WireConnection {
       return null;
     }
     const size = end + headEnd.length;
+    this.pass(size);
+    const request = readRequest(input.toString('latin1', 0, size));
+    if (request.wrong === null) this.lastHead.keep(input.subarray(0, size), request);
+    return request;
+  }
+
+  /** The head that has come is read. */
+  private pass(size: number): void {
     this.searched = 0;
-    this.input = size === input.length ? nothing : input.subarray(size);
+    this.input = size === this.input.length ? nothing : this.input.subarray(size);
     this.flow();
-    return input.toString('latin1', 0, size);
   }
 
   private begin(request: WireRequest): void {

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import { responseBodyLength } from '../wire/body-length.ts';
+import { type BodyLength, responseBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
 import { fieldLine, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
 import { gatherHeaders, type Headers, saysClose } from '../wire/headers.ts';
+import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { writeRequestLine } from '../wire/request-head.ts';
 import { parseResponseHead } from '../wire/response-head.ts';
@@ -30,6 +31,7 @@ export class WireOutlet {
   /** How long the connection is kept after the answer under way; 0 when it is not. */
   private kept = 0;
   private input: Buffer = nothing;
+  private readonly lastHead = new KnownHead<AnswerHead>();
   private heardAnything = false;
 
   constructor(socket: Socket, host: string, onFree: WireOutlet['onFree']) {
@@ -123,32 +125,32 @@ export class WireOutlet {
 
   /** Whether a head was complete. Throws NotHttp. */
   private readHead(sending: WireSending): boolean {
+    // What a head says of its body depends on the method.
+    const known = sending.request.method === 'HEAD' ? null : this.lastHead.at(this.input);
+    if (known) {
+      this.input = this.input.subarray(this.lastHead.size);
+      this.begin(sending, known);
+      return true;
+    }
     const end = this.input.indexOf(headEnd);
     if (end === -1 ? this.input.length > maximumHeadOctets : end > maximumHeadOctets) {
       throw new NotHttp('the header section is larger than 16 KiB');
     }
     if (end === -1) return false;
     const size = end + headEnd.length;
-    const head = parseResponseHead(this.input.toString('latin1', 0, size));
+    const octets = this.input.subarray(0, size);
     this.input = this.input.subarray(size);
-    if (head.status === 101) throw new NotHttp('a change of protocol that nobody asked for');
-    // RFC 9110 §15.2: interim answers come before the one that counts.
-    const headers = gatherHeaders(head.fields);
-    if (head.status < 200) {
-      refuseInterimFraming(head.version, headers);
-      return true;
-    }
-    // RFC 9112 §6.1: in HTTP/1.0 that is faulty framing.
-    if (head.version === '1.0' && headers.get('transfer-encoding') !== null) {
-      throw new NotHttp('a Transfer-Encoding in HTTP/1.0');
-    }
-    const length = responseBodyLength(head.status, headers, sending.request.method === 'HEAD');
-    // The head of an answer to HEAD describes a body that does not come: too easily misread to go on behind it.
-    const last = head.version === '1.0' || length === 'until-close' || sending.request.method === 'HEAD';
-    this.kept = last ? 0 : keptMilliseconds(headers);
-    this.reader = new BodyReader(length);
-    sending.answered(head.status, headers);
+    const head = readAnswerHead(octets.toString('latin1'), sending.request.method);
+    if (head === null) return true;
+    if (sending.request.method !== 'HEAD') this.lastHead.keep(octets, head);
+    this.begin(sending, head);
     return true;
+  }
+
+  private begin(sending: WireSending, head: AnswerHead): void {
+    this.kept = head.kept;
+    this.reader = new BodyReader(head.length);
+    sending.answered(head.status, head.headers);
   }
 
   private free(sending: WireSending, exact: boolean): void {
@@ -174,6 +176,35 @@ export class WireOutlet {
     const why = this.heardAnything ? '' : ' without a word; it may not accept our certificate';
     sending.fail(new ExchangeFailure('broken', `it ended the connection${why}`));
   }
+}
+
+/** What the head of an answer says. */
+interface AnswerHead {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly length: BodyLength;
+  /** How long the connection is kept behind it, in milliseconds; 0 when it is not. */
+  readonly kept: number;
+}
+
+/** Null for an interim answer, which is passed over. Throws NotHttp. */
+function readAnswerHead(text: string, method: string): AnswerHead | null {
+  const { version, status, fields } = parseResponseHead(text);
+  if (status === 101) throw new NotHttp('a change of protocol that nobody asked for');
+  const headers = gatherHeaders(fields);
+  // RFC 9110 §15.2: interim answers come before the one that counts.
+  if (status < 200) {
+    refuseInterimFraming(version, headers);
+    return null;
+  }
+  // RFC 9112 §6.1: in HTTP/1.0 that is faulty framing.
+  if (version === '1.0' && headers.get('transfer-encoding') !== null) {
+    throw new NotHttp('a Transfer-Encoding in HTTP/1.0');
+  }
+  const length = responseBodyLength(status, headers, method === 'HEAD');
+  // The head of an answer to HEAD describes a body that does not come: too easily misread to go on behind it.
+  const last = version === '1.0' || length === 'until-close' || method === 'HEAD';
+  return { status, headers, length, kept: last ? 0 : keptMilliseconds(headers) };
 }
 
 /** An interim answer has no body and is not the last (RFC 9110 §15.2, §8.6): one that says otherwise is read in two ways. */

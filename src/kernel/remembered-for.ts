@@ -1,0 +1,16 @@
+/**
+ * What a function says of an object, worked out once and kept as long as the object is. The function must depend on
+ * nothing but the object, and the object must not change.
+ */
+export function rememberedFor<Key extends WeakKey, Result extends object | string>(
+  work: (key: Key) => Result,
+): (key: Key) => Result {
+  const known = new WeakMap<Key, Result>();
+  return (key) => {
+    const earlier = known.get(key);
+    if (earlier !== undefined) return earlier;
+    const result = work(key);
+    known.set(key, result);
+    return result;
+  };
+}
