@@ -21,13 +21,14 @@ export interface Route {
  */
 export async function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
-  const headers = forwardHeaders(exchange.headers, permit.inbound?.era ?? 'legacy');
+  let headers = forwardHeaders(exchange.headers, permit.inbound?.era ?? 'legacy');
   const task = taskNamed(permit.inbound);
-  if (task !== null && headers['mcp-name'] !== undefined) headers['mcp-name'] = encodeHeaderValue(task);
+  if (task !== null && headers['mcp-name'] !== undefined)
+    headers = { ...headers, 'mcp-name': encodeHeaderValue(task) };
   const sealed = exchange.headers.get('mcp-session-id');
   // MCP 2026-07-28 has no sessions: an id sent there is ignored.
   if (sealed !== null && permit.inbound?.era !== 'modern')
-    headers['mcp-session-id'] = route.seal.open(sealed, owner);
+    headers = { ...headers, 'mcp-session-id': route.seal.open(sealed, owner) };
   const request: UpstreamRequest = {
     method: methodOf(exchange),
     headers,

@@ -4,6 +4,7 @@ import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { nestsWithin } from '../kernel/nests-within.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import { adaptResult, isAdapted } from '../mcp/adapt-result.ts';
 import { filterAnyList } from '../mcp/filter-list.ts';
 import type { Message, Target } from '../mcp/message.ts';
@@ -54,19 +55,23 @@ export async function relay(
     : await relayStream(exchange, response.body, how);
 }
 
-function responseHeaders(response: UpstreamResponse, session: string | null): Record<string, string> {
-  const headers: Record<string, string> = { ...response.headers };
-  delete headers['mcp-session-id'];
-  delete headers['content-length'];
-  if (session !== null) headers['mcp-session-id'] = session;
-  headers['cache-control'] = 'no-store';
-  if (headers['content-type']?.startsWith('text/event-stream')) headers['x-accel-buffering'] = 'no';
-  return headers;
+type SentHeaders = Readonly<Record<string, string>>;
+
+function responseHeaders(response: UpstreamResponse, session: string | null): SentHeaders {
+  const headers = withoutSession(response.headers);
+  return session === null ? headers : { ...headers, 'mcp-session-id': session };
 }
+
+const withoutSession = rememberedFor((given: UpstreamResponse['headers']): SentHeaders => {
+  const { 'mcp-session-id': _session, 'content-length': _length, ...rest } = given;
+  const kept: Record<string, string> = { ...rest, 'cache-control': 'no-store' };
+  if (kept['content-type']?.startsWith('text/event-stream')) kept['x-accel-buffering'] = 'no';
+  return Object.freeze(kept);
+});
 
 interface Relay {
   readonly status: number;
-  readonly headers: Record<string, string>;
+  readonly headers: SentHeaders;
   /** null when the answers are no lists. */
   readonly filtering: Relaying | null;
   readonly handles: AnswerSealer;

@@ -18,9 +18,13 @@ export interface Exchange {
    * Answers whole; resolves when the socket's buffer has room again, or at once when the peer is gone. Throws Fault
    * `timed_out` or `unavailable` when the peer took too little of it, or left meanwhile.
    */
-  respond(status: number, headers: Record<string, string>, body?: Uint8Array | string): Promise<void>;
+  respond(
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    body?: Uint8Array | string,
+  ): Promise<void>;
   /** Sends the head at once and answers piece by piece. */
-  stream(status: number, headers: Record<string, string>): ResponseStream;
+  stream(status: number, headers: Readonly<Record<string, string>>): ResponseStream;
   /** Whether the head of the answer is out. */
   readonly answered: boolean;
   /**

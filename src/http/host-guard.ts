@@ -1,4 +1,5 @@
 import { Fault } from '../kernel/fault.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import type { Headers } from '../wire/headers.ts';
 
 /** Holds Host and Origin of a request to their lists, against DNS rebinding and cross-site requests. */
@@ -19,27 +20,27 @@ export function createHostGuard(
 ): HostGuard {
   const names = new Set([...loopbackNames, ...hosts.map((host) => bareName(host.toLowerCase()))]);
   const pages = new Set(origins.map((origin) => origin.toLowerCase()));
-  return {
-    check(headers) {
-      const host = headers.get('host');
-      // RFC 9110 §7.2: the host is compared without case; the port is the listener's own affair.
-      if (host === null || !hostForm.test(host) || !names.has(bareName(host.toLowerCase()))) {
-        throw new Fault(
-          'host_refused',
-          `This listener does not answer to the Host ${JSON.stringify((host ?? '').slice(0, 100))}. Add the name to the listener's hosts.`,
-        );
-      }
-      const origin = headers.get('origin');
-      if (origin === null) return;
-      const page = origin.toLowerCase();
-      if (page !== `${scheme}://${host.toLowerCase()}` && !pages.has(page)) {
-        throw new Fault(
-          'origin_refused',
-          `Pages of the Origin ${JSON.stringify(origin.slice(0, 100))} may not call this listener. Add it to the listener's origins.`,
-        );
-      }
-    },
-  };
+  const admitted = rememberedFor((headers: Headers): Headers => {
+    const host = headers.get('host');
+    // RFC 9110 §7.2: the host is compared without case; the port is the listener's own affair.
+    if (host === null || !hostForm.test(host) || !names.has(bareName(host.toLowerCase()))) {
+      throw new Fault(
+        'host_refused',
+        `This listener does not answer to the Host ${JSON.stringify((host ?? '').slice(0, 100))}. Add the name to the listener's hosts.`,
+      );
+    }
+    const origin = headers.get('origin');
+    if (origin === null) return headers;
+    const page = origin.toLowerCase();
+    if (page !== `${scheme}://${host.toLowerCase()}` && !pages.has(page)) {
+      throw new Fault(
+        'origin_refused',
+        `Pages of the Origin ${JSON.stringify(origin.slice(0, 100))} may not call this listener. Add it to the listener's origins.`,
+      );
+    }
+    return headers;
+  });
+  return { check: (headers) => void admitted(headers) };
 }
 
 /** Whether a listener on this host is reachable from this machine only. */

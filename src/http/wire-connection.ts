@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type BodyLength, requestBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
 import { hasBareFeed, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
-import { noHeaders } from '../wire/headers.ts';
+import { noHeaders, saysClose } from '../wire/headers.ts';
 import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { type Addressed, parseRequestHead, readAddress } from '../wire/request-head.ts';
@@ -16,6 +16,8 @@ export interface WireRequest {
   readonly method: string;
   readonly head: Addressed;
   readonly length: BodyLength;
+  /** Whether the peer ends the connection behind it. */
+  readonly closes: boolean;
   /** What its head has against it; it is answered and the connection ends. */
   readonly wrong: NotHttp | null;
 }
@@ -248,10 +250,17 @@ function readRequest(text: string): WireRequest {
   const { method, target, fields } = parseRequestHead(text);
   try {
     const head = readAddress(target, fields);
-    return { method, head, length: requestBodyLength(head.headers), wrong: null };
+    return {
+      method,
+      head,
+      length: requestBodyLength(head.headers),
+      closes: saysClose(head.headers),
+      wrong: null,
+    };
   } catch (error) {
     if (!(error instanceof NotHttp)) throw error;
-    return { method, head: { path: '', query: '', headers: noHeaders }, length: 0, wrong: error };
+    const head = { path: '', query: '', headers: noHeaders };
+    return { method, head, length: 0, closes: true, wrong: error };
   }
 }
 

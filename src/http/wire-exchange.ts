@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { BodyReader } from '../wire/body-reader.ts';
-import { fieldLine } from '../wire/field-lines.ts';
-import { type Headers, saysClose } from '../wire/headers.ts';
+import { fieldLines } from '../wire/field-lines.ts';
+import type { Headers } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from './engine.ts';
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
@@ -86,7 +86,11 @@ export class WireExchange implements ServedExchange {
     return pieces.length === 1 && only ? only : Buffer.concat(pieces);
   }
 
-  respond(status: number, given: Record<string, string>, body?: Uint8Array | string): Promise<void> {
+  respond(
+    status: number,
+    given: Readonly<Record<string, string>>,
+    body?: Uint8Array | string,
+  ): Promise<void> {
     const octets = typeof body === 'string' ? Buffer.from(body) : body;
     const size = octets?.length ?? 0;
     const last = this.isLast();
@@ -99,7 +103,7 @@ export class WireExchange implements ServedExchange {
     return Promise.resolve();
   }
 
-  stream(status: number, given: Record<string, string>): ResponseStream {
+  stream(status: number, given: Readonly<Record<string, string>>): ResponseStream {
     const last = this.isLast();
     this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
     this.wroteAt = this.wire.door.clock.monotonic();
@@ -203,16 +207,19 @@ export class WireExchange implements ServedExchange {
       request.wrong !== null ||
       wire.live.refusal !== null ||
       !this.reader.ended ||
-      saysClose(this.headers)
+      this.request.closes
     );
   }
 
-  private head(status: number, given: Record<string, string>, framing: string, last: boolean): string {
+  private head(
+    status: number,
+    given: Readonly<Record<string, string>>,
+    framing: string,
+    last: boolean,
+  ): string {
     if (this.answered) throw new Fault('internal', 'An exchange was answered twice.');
     const { door } = this.wire;
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
-    for (const [name, value] of Object.entries(door.extraHeaders)) head += fieldLine(name, value);
-    for (const [name, value] of Object.entries(given)) head += fieldLine(name, value);
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fieldLines(door.extraHeaders)}${fieldLines(given)}`;
     this.answered = true;
     // RFC 9110 §6.6.1: whoever has a clock says when it answered.
     return `${head}date: ${door.date()}\r\n${last ? closing : staying}${framing}\r\n`;

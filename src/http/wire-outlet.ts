@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type BodyLength, responseBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
-import { fieldLine, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
+import { fieldLines, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
 import { gatherHeaders, type Headers, saysClose } from '../wire/headers.ts';
 import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
@@ -75,12 +75,11 @@ export class WireOutlet {
   }
 
   private write({ method, target, headers, body }: OutgoingRequest): void {
-    let head = `${writeRequestLine(method, target)}host: ${this.host}\r\n`;
-    for (const [name, value] of Object.entries(headers)) {
+    for (const name of Object.keys(headers)) {
       if (ownFields.has(name.toLowerCase()))
         throw new TypeError(`the header ${name} is the connection's own`);
-      head += fieldLine(name, value);
     }
+    let head = `${writeRequestLine(method, target)}host: ${this.host}\r\n${fieldLines(headers)}`;
     if (body !== null) head += `content-length: ${body.length}\r\n`;
     head += '\r\n';
     if (body === null) {

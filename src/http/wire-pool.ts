@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Deadlines } from './deadlines.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { OutgoingPool, OutgoingPoolOptions } from './outgoing.ts';
 import { WireOutlet } from './wire-outlet.ts';
@@ -11,6 +12,7 @@ const sweepMilliseconds = 1_000;
 /** Our own HTTP/1.1 client: connections made when none is free, used again while their server keeps them. */
 export function createWirePool(options: OutgoingPoolOptions): OutgoingPool {
   const { origin, clock } = options;
+  const time = { clock, deadlines: new Deadlines(clock) };
   const open = new Set<WireOutlet>();
   const connecting = new Set<Socket>();
   /** The latest used is last, and used first. */
@@ -82,7 +84,7 @@ export function createWirePool(options: OutgoingPoolOptions): OutgoingPool {
 
   return {
     send(request, signal) {
-      const sending = new WireSending(request, signal);
+      const sending = new WireSending(request, signal, time);
       if (sending.isOver) return sending;
       if (closed) {
         sending.fail(new ExchangeFailure('unreachable', 'its connections are closed'));

@@ -1,11 +1,13 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Headers } from '../wire/headers.ts';
 import { AnswerBody } from './answer-body.ts';
+import type { Deadlines, Overdue } from './deadlines.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { Answer, OutgoingRequest, Sending } from './outgoing.ts';
-import type { Headers } from '../wire/headers.ts';
 import type { WireOutlet } from './wire-outlet.ts';
 
 /** One request on its way and what has come of its answer. */
-export class WireSending implements Sending {
+export class WireSending implements Sending, Overdue {
   readonly request: OutgoingRequest;
   readonly answer: Promise<Answer>;
   private readonly resolve: (answer: Answer) => void;
@@ -14,11 +16,16 @@ export class WireSending implements Sending {
   private readonly onAbort: () => void;
   private outlet: WireOutlet | null = null;
   private body: AnswerBody | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly time: SendingTime;
+  /** How long the server may be silent from now on, and what it then failed to do. */
+  private patience = 0;
+  private missed = '';
+  deadline = Number.POSITIVE_INFINITY;
   private over = false;
 
-  constructor(request: OutgoingRequest, signal: AbortSignal) {
+  constructor(request: OutgoingRequest, signal: AbortSignal, time: SendingTime) {
     this.request = request;
+    this.time = time;
     this.signal = signal;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     this.answer = promise;
@@ -65,7 +72,7 @@ export class WireSending implements Sending {
 
   /** Something was heard. */
   heard(): void {
-    this.timer?.refresh();
+    if (this.patience > 0) this.deadline = this.time.clock.monotonic() + this.patience;
   }
 
   ended(): void {
@@ -81,18 +88,28 @@ export class WireSending implements Sending {
   private settle(): boolean {
     if (this.over) return false;
     this.over = true;
-    if (this.timer) clearTimeout(this.timer);
+    this.time.deadlines.forget(this);
     this.signal.removeEventListener('abort', this.onAbort);
     return true;
   }
 
-  private watch(milliseconds: number, what: string): void {
-    if (this.timer) clearTimeout(this.timer);
-    this.timer =
-      milliseconds === 0
-        ? null
-        : setTimeout(() => this.abort(new ExchangeFailure('timeout', what)), milliseconds);
+  private watch(milliseconds: number, missed: string): void {
+    this.patience = milliseconds;
+    this.missed = missed;
+    this.deadline =
+      milliseconds === 0 ? Number.POSITIVE_INFINITY : this.time.clock.monotonic() + milliseconds;
+    this.time.deadlines.watch(this);
   }
+
+  expire(): void {
+    this.abort(new ExchangeFailure('timeout', this.missed));
+  }
+}
+
+/** The time that the sendings of one pool share. */
+export interface SendingTime {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import { decodeHeaderValue } from './header-value.ts';
 import type { HeaderLookup, Message } from './message.ts';
 import { MessageFault } from './message-fault.ts';
@@ -16,10 +17,12 @@ export function checkHeaders(headers: HeaderLookup, message: Message): void {
   agree(message, 'Mcp-Method', headers.get('mcp-method'), message.method, required);
   const name = mirroredName(message.method, message.params);
   agree(message, 'Mcp-Name', headers.get('mcp-name'), name, required && name !== null);
-  for (const [header, value] of headers.entries()) {
-    if (header.toLowerCase().startsWith('mcp-param-')) checkParam(message, header, value);
-  }
+  for (const [header, value] of parametersIn(headers)) checkParam(message, header, value);
 }
+
+const parametersIn = rememberedFor((headers: HeaderLookup): readonly (readonly [string, string])[] =>
+  [...headers.entries()].filter(([name]) => name.toLowerCase().startsWith('mcp-param-')),
+);
 
 function agree(
   message: Message,

@@ -1,6 +1,7 @@
 import { utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import { defaultJsonLimits, type JsonLimits, parseJsonText } from '../kernel/parse-json.ts';
 import { checkHeaders } from './check-headers.ts';
 import { readEnvelope } from './envelope.ts';
@@ -56,7 +57,8 @@ export function readInbound(input: {
   };
 }
 
-function checkMedia(headers: HeaderLookup): void {
+/** Throws Fault `media_type` or `not_acceptable`. */
+const checkMedia = rememberedFor((headers: HeaderLookup): HeaderLookup => {
   const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     throw new Fault('media_type', 'The Content-Type of an MCP message is application/json.');
@@ -70,7 +72,8 @@ function checkMedia(headers: HeaderLookup): void {
       'The Accept header of an MCP POST lists application/json and text/event-stream.',
     );
   }
-}
+  return headers;
+});
 
 function readBatch(values: readonly Json[], stated: string | null): Inbound {
   const revision = stated ?? assumedRevision;

@@ -5,6 +5,8 @@ import type { Answer, OutgoingRequest } from '../http/outgoing.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
+import type { Headers } from '../wire/headers.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
 import { createCallerTracker } from './caller-tracker.ts';
@@ -28,6 +30,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const { limits, secrets, log } = options;
   const url = new URL(definition.url);
   const target = url.pathname + url.search;
+  const hasCredentials = Object.keys(definition.headers).length > 0;
   const pool = createHttpPool(definition, options);
   const callers = createCallerTracker();
   const up: UpstreamHealth = { state: 'up', detail: 'answering' };
@@ -36,7 +39,9 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const outgoing = async (request: UpstreamRequest): Promise<OutgoingRequest> => ({
     method: request.method,
     target,
-    headers: Object.assign(ownHeaders(request.headers), await credentials(definition, secrets)),
+    headers: hasCredentials
+      ? { ...ownHeaders(request.headers), ...(await credentials(definition, secrets)) }
+      : ownHeaders(request.headers),
     body: request.inbound?.bytes ?? null,
     answerMilliseconds: limits.answerMilliseconds,
     // What waits for news may be silent for long.
@@ -152,13 +157,19 @@ export const faultCodes: Readonly<Record<Failure['kind'], FaultCode>> = {
 const ownNames = new Set(['accept', 'content-type', 'last-event-id']);
 
 /** What MCP itself needs; nothing else of the caller's goes further, credentials least of all. */
-function ownHeaders(headers: UpstreamRequest['headers']): Record<string, string> {
+function ownHeaders(headers: UpstreamRequest['headers']): UpstreamRequest['headers'] {
+  return Object.isFrozen(headers) ? ownOfFrozen(headers) : ownOf(headers);
+}
+
+function ownOf(headers: UpstreamRequest['headers']): UpstreamRequest['headers'] {
   const kept: Record<string, string> = {};
   for (const name of Object.keys(headers)) {
     if (name.startsWith('mcp-') || ownNames.has(name)) kept[name] = headers[name] ?? '';
   }
-  return kept;
+  return Object.freeze(kept);
 }
+
+const ownOfFrozen = rememberedFor(ownOf);
 
 /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
 export async function credentials(
@@ -207,24 +218,32 @@ async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<Ups
     const detail = `The MCP server opened a session with an id of ${session} characters; at most ${longestSession} can come back in the headers of requests.`;
     throw new Fault('upstream_too_large', detail);
   }
-  const passed: Record<string, string> = {};
-  for (const [name, value] of headers.entries()) {
-    if (passedHeaders.has(name) || name.startsWith('mcp-')) passed[name] = value;
-  }
-  switch (mediaType(headers.get('content-type'))) {
+  const { passed, media } = readHeaders(headers);
+  switch (media) {
     case 'application/json':
       return { status, headers: passed, body: await answer.whole(limits.messageBytes) };
     case 'text/event-stream':
       return { status, headers: passed, body: boundEvents(answer.pieces(), limits.messageBytes) };
     default:
-      delete passed['content-type'];
       return { status, headers: passed, body: await withoutContent(answer) };
   }
 }
 
-function mediaType(contentType: string | null): string {
-  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
+type Media = 'application/json' | 'text/event-stream' | null;
+
+/** What of an answer's headers is passed on, and which of the two kinds of MCP it is. */
+const readHeaders = rememberedFor(
+  (headers: Headers): { readonly passed: UpstreamResponse['headers']; readonly media: Media } => {
+    const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+    const media = type === 'application/json' || type === 'text/event-stream' ? type : null;
+    const passed: Record<string, string> = {};
+    for (const [name, value] of headers.entries()) {
+      if (name === 'content-type' && media === null) continue;
+      if (passedHeaders.has(name) || name.startsWith('mcp-')) passed[name] = value;
+    }
+    return { passed: Object.freeze(passed), media };
+  },
+);
 
 const largestIgnoredOctets = 64 * 1024;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { fieldLine, hasBareFeed, readFieldLines, refuseControls } from './field-lines.ts';
+import { fieldLine, fieldLines, hasBareFeed, readFieldLines, refuseControls } from './field-lines.ts';
 import { NotHttp } from './not-http.ts';
 
 const tokenCharacters = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -76,4 +76,15 @@ test('T6 a line feed without its carriage return is seen from any octet on', () 
   assert.equal(has('\n'), true);
   assert.equal(has('a\r\nb\n', 2), true);
   assert.equal(has('a\r\nb', 2), false);
+});
+
+test('T6 the fields of a message are written in order, those of a frozen one the same each time', () => {
+  const changing = { a: '1', b: '2' };
+  const fixed = Object.freeze({ ...changing });
+  for (let at = 0; at < 2; at++) assert.equal(fieldLines(fixed), 'a: 1\r\nb: 2\r\n');
+  assert.equal(fieldLines(changing), 'a: 1\r\nb: 2\r\n');
+  changing.b = '3';
+  assert.equal(fieldLines(changing), 'a: 1\r\nb: 3\r\n');
+  const wrong = Object.freeze({ a: 'x\r\ny: z' });
+  for (let at = 0; at < 2; at++) assert.throws(() => fieldLines(wrong), TypeError);
 });
