@@ -16,11 +16,11 @@ test('T6 what was worked out for an object is not worked out for it again, and a
 
 test('T6 a failure is not kept', () => {
   let calls = 0;
-  const fails = rememberedFor((_: object): string => {
+  const fails = rememberedFor((key: { readonly name: string }): string => {
     calls += 1;
-    throw new Error('refused');
+    throw new Error(`refused ${key.name}`);
   });
-  const key = {};
+  const key = { name: 'one' };
   for (let at = 0; at < 2; at++) assert.throws(() => fails(key), /refused/);
   assert.equal(calls, 2);
 });

@@ -1,7 +1,11 @@
+import { Deadlines } from '../../src/http/deadlines.ts';
 import { WireOutlet } from '../../src/http/wire-outlet.ts';
 import { WireSending } from '../../src/http/wire-sending.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { fieldText, type MessageRead } from './message-read.ts';
 import { StubSocket } from './stub-socket.ts';
+
+const time = { clock: systemClock, deadlines: new Deadlines(systemClock) };
 
 interface Message extends MessageRead {
   body: string;
@@ -39,7 +43,7 @@ export class WireResponses {
       answerMilliseconds: 0,
       idleMilliseconds: 0,
     };
-    const sending = new WireSending(request, new AbortController().signal);
+    const sending = new WireSending(request, new AbortController().signal, time);
     this.open += 1;
     void this.follow(sending);
     this.outlet.carry(sending);

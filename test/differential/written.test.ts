@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createConnection } from '../../src/http/connection.ts';
+import { Deadlines } from '../../src/http/deadlines.ts';
 import { defaultPatience, type Door, type ServedExchange } from '../../src/http/engine.ts';
 import { WireConnection } from '../../src/http/wire-connection.ts';
 import { WireOutlet } from '../../src/http/wire-outlet.ts';
@@ -10,6 +11,8 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { NodeReading } from './node-reading.ts';
 import { StubSocket } from './stub-socket.ts';
 import { WireRequests } from './wire-requests.ts';
+
+const time = { clock: systemClock, deadlines: new Deadlines(systemClock) };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -30,7 +33,7 @@ function sendingOf(request: {
   body: Uint8Array | null;
 }): WireSending {
   const patient = { answerMilliseconds: 0, idleMilliseconds: 0 };
-  return new WireSending({ ...request, ...patient }, new AbortController().signal);
+  return new WireSending({ ...request, ...patient }, new AbortController().signal, time);
 }
 
 describe('T6 what we write', () => {
