@@ -9,8 +9,9 @@ import { checkLeaf, checkValidity } from '../x509/leaf-profile.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
 import { buildRequest } from '../x509/request.ts';
 import { parseSpiffeId } from '../x509/spiffe-id.ts';
-import { belongsTo } from './credentials.ts';
+import { belongsTo, type Credentials } from './credentials.ts';
 import { explainFailure, explainStatus } from './explain-failure.ts';
+import { requireAuthority } from './require-peer.ts';
 
 /** A certificate from the authority, checked. PEM. */
 export interface Delivered {
@@ -31,7 +32,7 @@ export interface Order {
   readonly key: string;
   /** What the authority's own certificate and the new one must chain to. */
   readonly roots: string;
-  readonly present: { readonly certificate: string; readonly key: string } | null;
+  readonly present: Pick<Credentials, 'certificate' | 'key' | 'leaf'> | null;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
 }
@@ -52,7 +53,11 @@ export function newKey(): string {
  */
 export async function order(order: Order): Promise<Delivered> {
   await using client = createClient({
-    tls: { ...order.present, authorities: order.roots },
+    tls: {
+      ...order.present,
+      authorities: order.roots,
+      inspect: requireAuthority(order.present?.leaf ?? null),
+    },
     addressGuard: 'any',
     limits,
   });

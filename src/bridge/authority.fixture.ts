@@ -15,6 +15,7 @@ import {
   spkiOf,
 } from '../x509/build-certificate.ts';
 import { type Certificate, readCertificate } from '../x509/certificate.ts';
+import { leafProfiles } from '../x509/leaf-profile.ts';
 import { writeName } from '../x509/name.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
 import { readRequest } from '../x509/request.ts';
@@ -39,10 +40,14 @@ export interface FixtureAuthority extends AsyncDisposable {
   spoil: (chain: string) => string;
   /** Called before a renewal is answered. */
   beforeRenewal: () => Promise<void>;
-  material(): TlsMaterial;
+  /** The certificate of a listener: a gateway's unless told. */
+  material(as?: ListenerKind): TlsMaterial;
   /** A key and certificate of an agent. PEM. */
   agent(name: string): { readonly certificate: string; readonly key: string };
 }
+
+/** Who a listener of these specifications is: `files` stands for any MCP server with a certificate. */
+export type ListenerKind = 'gateway' | 'authority' | 'files';
 
 const hour = 3_600_000;
 const trustDomain = 'example.internal';
@@ -89,7 +94,7 @@ export async function startAuthority(): Promise<FixtureAuthority> {
     name: 'authority',
     host: '127.0.0.1',
     port: 0,
-    tls: { material: signer.material(), clientCertificate: 'optional', minimumVersion: 'TLSv1.3' },
+    tls: { material: signer.material('authority'), clientCertificate: 'optional', minimumVersion: 'TLSv1.3' },
     hosts: [],
     origins: [],
     handle: (exchange) => handle(exchange).catch((error: Fault) => answerProblem(exchange, error)),
@@ -124,7 +129,7 @@ function createSigner(): {
   readonly intermediate: string;
   readonly fingerprint: string;
   leaf(leaf: Leaf): Certificate;
-  material(): TlsMaterial;
+  material(as?: ListenerKind): TlsMaterial;
 } {
   const rootKey = freshKey().privateKey;
   const key = freshKey().privateKey;
@@ -154,12 +159,13 @@ function createSigner(): {
     intermediate: pem(intermediate.der),
     fingerprint: `sha256:${toHex(sha256(root.der))}`,
     leaf,
-    material() {
+    material(as = 'gateway') {
       const own = freshKey();
-      const uris = [`spiffe://${trustDomain}/gateway/main`];
-      const usage = ['clientAuth', 'serverAuth'] as const;
+      const kind = as === 'gateway' ? 'gateway' : 'server';
+      const uris = [`spiffe://${trustDomain}/${kind}/${as}`];
+      const usage = leafProfiles[kind].extendedKeyUsage;
       const spki = spkiOf(own.privateKey);
-      const served = leaf({ name: 'main', spki, life: hour, uris, usage, ipAddresses: ['127.0.0.1'] });
+      const served = leaf({ name: as, spki, life: hour, uris, usage, ipAddresses: ['127.0.0.1'] });
       return {
         certificate: pem(served.der) + pem(intermediate.der),
         key: own.key,

@@ -6,7 +6,7 @@ import type { Exchange, Listener } from '../http/exchange.ts';
 import { listen } from '../http/listen.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { startAuthority, type FixtureAuthority } from './authority.fixture.ts';
+import { startAuthority, type FixtureAuthority, type ListenerKind } from './authority.fixture.ts';
 import { type BridgeOptions, type RunningBridge, startBridge } from './bridge.ts';
 
 /** One request that reached the gateway. */
@@ -25,7 +25,7 @@ export interface Stage extends AsyncDisposable {
   /** Answers everything the gateway is asked. */
   answer: (seen: Seen) => Promise<void>;
   gateway: Listener;
-  openGateway(port?: number): Promise<Listener>;
+  openGateway(port?: number, as?: ListenerKind): Promise<Listener>;
   options(more?: Partial<BridgeOptions>): BridgeOptions;
   /** A stdio client with a bridge that has enrolled. */
   connect(more?: Partial<BridgeOptions>): Promise<FixtureClient>;
@@ -96,12 +96,12 @@ export async function setStage(answer: Stage['answer'] = answerLegacy): Promise<
   };
   return stage;
 
-  function openGateway(port = 0): Promise<Listener> {
+  function openGateway(port = 0, as: ListenerKind = 'gateway'): Promise<Listener> {
     return listen({
       name: 'agents',
       host: '127.0.0.1',
       port,
-      tls: { material: authority.material(), clientCertificate: 'required', minimumVersion: 'TLSv1.3' },
+      tls: { material: authority.material(as), clientCertificate: 'required', minimumVersion: 'TLSv1.3' },
       hosts: [],
       origins: [],
       async handle(exchange) {

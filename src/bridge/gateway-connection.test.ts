@@ -67,6 +67,23 @@ test('T1 a gateway of another authority is not trusted and hears nothing', async
   assert.equal(stage.seen.length, 0);
 });
 
+test('T1 law 1 a server with a certificate of the authority is not taken for the gateway, and hears nothing', async () => {
+  await using stage = await setStage();
+  const { port } = stage.gateway;
+  const first = await stage.connect();
+  await first.end();
+  for (const as of ['files', 'authority'] as const) {
+    await stage.gateway.close();
+    stage.gateway = await stage.openGateway(port, as);
+    const client = await stage.connect({ joinToken: null });
+    client.send({ id: 1, method: 'tools/list' });
+    const refused = await client.answerTo(1);
+    assert.equal(code(refused), 'gateway_untrusted');
+    assert.match(told(refused), /not of kind gateway/);
+    assert.equal(stage.seen.length, 0);
+  }
+});
+
 test('T1 a certificate that the gateway does not accept is told as such, an ended one by its end', async () => {
   await using stage = await setStage();
   await using other = await startAuthority();

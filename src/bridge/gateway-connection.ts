@@ -7,6 +7,7 @@ import type { Credentials } from './credentials.ts';
 import { explainFailure } from './explain-failure.ts';
 import type { Identity } from './identity.ts';
 import type { BridgeLimits } from './limits.ts';
+import { requireGateway } from './require-peer.ts';
 
 /** One request to the gateway's endpoint. */
 export interface GatewayRequest {
@@ -122,9 +123,11 @@ class Attempt extends Error {
   }
 }
 
-function openClient({ certificate, key, roots }: Credentials, limits: BridgeLimits): Client {
+function openClient({ certificate, key, roots, leaf }: Credentials, limits: BridgeLimits): Client {
+  // Below the roots of the system there are no gateways of ours to tell from other servers.
+  const trust = roots === null ? {} : { authorities: roots, inspect: requireGateway(leaf) };
   return createClient({
-    tls: { certificate, key, ...(roots === null ? {} : { authorities: roots }) },
+    tls: { certificate, key, ...trust },
     addressGuard: 'any',
     limits: {
       connectMilliseconds: limits.connectMilliseconds,

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, readdir, rename, stat, writeFile } from 'node:f
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
+import { Fault } from '../kernel/fault.ts';
 import { startAuthority } from './authority.fixture.ts';
 import { answerLegacy, setStage, shiftedClock, type Stage } from './bridge.fixture.ts';
 import { type BridgeOptions, type RunningBridge, startBridge } from './bridge.ts';
@@ -69,6 +70,21 @@ test('U2 an authority that is not of the given root gets no token', async () => 
     fault('gateway_untrusted'),
   );
   assert.ok(other.tokens.has('once'));
+});
+
+test('U2 a server or a gateway with a certificate of the authority gets no token', async () => {
+  for (const as of ['files', 'gateway'] as const) {
+    await using stage = await setStage();
+    const { port } = stage.gateway;
+    await stage.gateway.close();
+    stage.gateway = await stage.openGateway(port, as);
+    const authority = stage.gateway.url;
+    const root = join(stage.folder, 'root.pem');
+    await writeFile(root, stage.authority.root);
+    const known = { authority, authorityFile: root, joinToken: 'token' };
+    await assert.rejects(start(stage, known), fault('gateway_untrusted'));
+    assert.equal(stage.seen.length, 0);
+  }
 });
 
 test('U2 a token that is refused, or is for another agent, is told with the reason', async () => {
@@ -157,10 +173,24 @@ test('a stored certificate past its end is refused without a token and replaced 
   await client.end();
   const clock = shiftedClock();
   clock.shift(2 * hour);
+  stage.authority.refuse = new Fault('certificate_expired', 'It ended too long ago.');
   await assert.rejects(start(stage, { clock }), fault('certificate_expired'));
+  await assert.rejects(start(stage, { clock, authority: null }), fault('certificate_expired'));
   stage.authority.life = 20 * hour;
   stage.authority.tokens.set('again', 'ci-bot');
   const bridge = await start(stage, { clock, joinToken: 'again' });
+  await bridge[Symbol.asyncDispose]();
+  assert.equal(stage.authority.issued.length, 2);
+});
+
+test('I6 a stored certificate past its end is renewed at the start while the authority has a grace for it', async () => {
+  await using stage = await setStage();
+  const client = await stage.connect();
+  await client.end();
+  const clock = shiftedClock();
+  clock.shift(2 * hour);
+  stage.authority.life = 20 * hour;
+  const bridge = await start(stage, { clock });
   await bridge[Symbol.asyncDispose]();
   assert.equal(stage.authority.issued.length, 2);
 });

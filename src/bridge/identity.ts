@@ -6,6 +6,7 @@ import { enrol, type Enrolment } from './enrol.ts';
 import { readRoots } from './first-roots.ts';
 import { createKeyStore, fileVersion, type KeyStore } from './key-store.ts';
 import type { BridgeLimits } from './limits.ts';
+import { renewStored } from './renew-stored.ts';
 import { type PlaceQuestion, statePlace } from './state-place.ts';
 
 /** Who the bridge is, as the files say now. */
@@ -61,14 +62,43 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 async function firstStored(store: KeyStore, options: IdentityOptions): Promise<Credentials> {
   const stored = await store.load();
   if (stored && options.clock.now() <= stored.leaf.notAfter) return stored;
-  if (stored && options.joinToken === null) throw expired(stored, store.folder);
+  if (stored && options.joinToken === null) return await renewEnded(stored, store, options);
   return await enrol(store, options);
 }
 
-function expired({ leaf }: Credentials, place: string): Fault {
+/** The authority may have a grace for certificates that have ended. */
+async function renewEnded(
+  stored: Credentials,
+  store: KeyStore,
+  options: IdentityOptions,
+): Promise<Credentials> {
+  const { authority, authorityFile, clock } = options;
+  if (authority === null) throw expired(stored, store.folder);
+  const current = await withRoots(stored, options);
+  const renewal = { store, authority, fixedRoots: authorityFile !== null, clock };
+  try {
+    await renewStored(renewal, current, AbortSignal.timeout(renewalMilliseconds));
+    const renewed = await store.load();
+    if (renewed && clock.now() <= renewed.leaf.notAfter) return renewed;
+  } catch (cause) {
+    throw expired(stored, store.folder, cause);
+  }
+  throw expired(stored, store.folder);
+}
+
+/** How long a start waits for a renewal, another bridge's included. */
+const renewalMilliseconds = 30_000;
+
+function expired({ leaf }: Credentials, place: string, cause?: unknown): Fault {
+  const why = cause === undefined ? '' : ` and was not renewed: ${errorText(cause)}`;
+  const advice = 'Ask for a new join token and start once with --join-token-file.';
+  const ended = new Date(leaf.notAfter).toISOString();
   return new Fault(
     'certificate_expired',
-    `The certificate in ${place} ended at ${new Date(leaf.notAfter).toISOString()}. Ask for a new join token and start once with --join-token-file.`,
+    `The certificate in ${place} ended at ${ended}${why || '.'} ${advice}`,
+    {
+      cause,
+    },
   );
 }
 

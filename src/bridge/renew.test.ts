@@ -46,7 +46,7 @@ test('I4 in its window the certificate is renewed with a new key, and a call in 
   assert.deepEqual((await readdir(store.folder)).sort(), ['certificate.pem', 'key.pem', 'root.pem']);
 });
 
-test('I4 a renewal that fails is tried again, and the end of the certificate is said once', async () => {
+test('I4 a renewal that fails is tried again, and that the certificate has ended for good is said once', async () => {
   await using stage = await setStage();
   const clock = shiftedClock();
   let tries = 0;
@@ -60,13 +60,32 @@ test('I4 a renewal that fails is tried again, and the end of the certificate is 
   clock.shift(renewalMoment(first) - clock.now() + 1);
   await until(() => tries >= 3);
   assert.ok(stage.log.some((line) => line.includes('The authority is being restored.')));
+  stage.authority.refuse = new Fault('certificate_expired', 'It ended too long ago.');
   clock.shift(hour);
-  await until(() => stage.log.some((line) => line.includes('could not be renewed')));
+  const ended = (): number => stage.log.filter((line) => line.includes('Ask for a new join token')).length;
+  await until(() => ended() > 0);
   const after = tries;
   const { reads } = clock;
   await until(() => clock.reads > reads + 10);
-  assert.equal(stage.log.filter((line) => line.includes('could not be renewed')).length, 1);
+  assert.equal(ended(), 1);
   assert.ok(tries - after <= 1);
+});
+
+test('I6 a certificate that has ended is renewed while the bridge runs, as long as the authority has a grace for it', async () => {
+  await using stage = await setStage();
+  const clock = shiftedClock();
+  stage.authority.refuse = new Fault('unavailable', 'The authority is being restored.');
+  const client = await stage.connect({ clock, limits: { ...quick, longestBackOffMilliseconds: 1 } });
+  clock.shift(2 * hour);
+  await until(() => stage.log.some((line) => line.includes('The authority is being restored.')));
+  stage.authority.life = 20 * hour;
+  stage.authority.refuse = null;
+  const store = createKeyStore(join(stage.folder, 'state'), clock);
+  const [first] = stage.authority.issued;
+  while ((await store.load())?.leaf.serial === first?.serial) await pause(5, new AbortController().signal);
+  client.send({ id: 1, method: 'tools/list' });
+  await client.answerTo(1);
+  assert.equal(stage.authority.issued.length, 2);
 });
 
 test('I4 of two bridges that renew at once one gets a certificate', async () => {

@@ -1,5 +1,6 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { Agent } from 'undici';
 import { utf8 } from '../kernel/bytes.ts';
 import type { Json } from '../kernel/canonical-json.ts';
@@ -7,7 +8,7 @@ import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { parseJson } from '../kernel/parse-json.ts';
 import { type AddressPolicy, isPublicAddress } from './address-guard.ts';
-import { type Failure, failureOf } from './failure.ts';
+import { ExchangeFailure, type Failure, failureOf } from './failure.ts';
 import type { Answer } from './outgoing.ts';
 import { sendThrough } from './undici-send.ts';
 
@@ -20,6 +21,8 @@ export interface ClientOptions {
     readonly authorities?: string;
     /** The name that the peer's certificate must carry, when it is not the host of the URL. */
     readonly serverName?: string;
+    /** Looks at the peer's certificate (DER) once its chain and name are verified, before anything is sent; throws to refuse it. */
+    readonly inspect?: (certificate: Uint8Array) => void;
   };
   readonly addressGuard: AddressPolicy;
   readonly limits?: Partial<ClientLimits>;
@@ -146,8 +149,24 @@ function createAgent(options: ClientOptions, limits: ClientLimits): Agent {
       ...(tls.key === undefined ? {} : { key: tls.key }),
       ...(tls.authorities === undefined ? {} : { ca: tls.authorities }),
       ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      ...(tls.inspect === undefined ? {} : { checkServerIdentity: inspecting(tls.inspect) }),
     },
   });
+}
+
+/** The check of the name, and then of what else the caller wants of the certificate. */
+function inspecting(inspect: (certificate: Uint8Array) => void): typeof checkServerIdentity {
+  return (host, peer) => {
+    const misnamed = checkServerIdentity(host, peer);
+    if (misnamed) return misnamed;
+    try {
+      inspect(peer.raw);
+      return undefined;
+    } catch (cause) {
+      const why = cause instanceof Fault ? cause.message : 'its certificate cannot be read';
+      return new ExchangeFailure('untrusted', why.replace(/\.$/, ''), cause);
+    }
+  };
 }
 
 function readUrl(text: string, policy: AddressPolicy): URL {

@@ -65,6 +65,9 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
   },
 };
 
+/** The name of the authority's own certificate, of kind `server`; it is given to nobody else. */
+export const authorityName = 'authority';
+
 /** Names of agents, servers, gateways and administrators. */
 export const namePattern = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 

@@ -7,6 +7,7 @@ import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { type Operation, operation } from './operation.ts';
+import { refuseReserved } from './reserved-name.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -98,7 +99,7 @@ export const operations: readonly Operation[] = [
       ipAddresses,
       minutes: z.number().int().positive().optional(),
     }),
-    async (authority, input, actor) => plain(await authority.issueFor(input, actor.name)),
+    async (authority, input, actor) => plain(await authority.issueFor(refuseReserved(input), actor.name)),
   ),
   operation(
     'certificate.list',
@@ -137,7 +138,8 @@ export const operations: readonly Operation[] = [
       dnsNames,
       ipAddresses,
     }),
-    async (authority, input, actor) => plain(await authority.createJoinToken(input, actor.name)),
+    async (authority, input, actor) =>
+      plain(await authority.createJoinToken(refuseReserved(input), actor.name)),
   ),
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];

@@ -1,3 +1,4 @@
+import { requireAuthority } from '../../bridge/require-peer.ts';
 import { createClient } from '../../http/fetch.ts';
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import { type FaultCode, faultCodes } from '../../kernel/fault-codes.ts';
@@ -29,7 +30,7 @@ export async function askRemote(
 /** One POST of JSON to the authority over mutual TLS; its answer, or the fault that it answered. */
 export async function callAuthority(url: URL, identity: AdminIdentity | Trust, input: Json): Promise<Json> {
   await using client = createClient({
-    tls: identity,
+    tls: { ...identity, inspect: requireAuthority(null) },
     addressGuard: 'any',
     limits: { bodyBytes: answerLimit },
   });

@@ -2,6 +2,7 @@ import { type ConnectionRefusals, createConnectionRefusals } from '../../audit/c
 import type { Exchange, Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { authorityName } from '../../x509/leaf-profile.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { admitsUnverified, answerAuthority } from '../listeners/authority-routes.ts';
@@ -93,9 +94,9 @@ function ownServerIdentity(
 ): Promise<OwnIdentity> {
   const names = listenerNames(config, ['authority', 'people']);
   return holdOwnIdentity({
-    name: 'authority',
+    name: authorityName,
     ...names,
-    issue: (csr) => authority.issueFor({ name: 'authority', kind: 'server', csr, ...names }, 'authority'),
+    issue: (csr) => authority.issueFor({ name: authorityName, kind: 'server', csr, ...names }, 'authority'),
     clock,
     log,
   });

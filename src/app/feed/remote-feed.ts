@@ -1,3 +1,4 @@
+import { requireAuthority } from '../../bridge/require-peer.ts';
 import { createClient } from '../../http/fetch.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { randomFraction } from '../../kernel/random.ts';
@@ -53,7 +54,7 @@ async function readFeed(
   signal: AbortSignal,
 ): Promise<string> {
   await using client = createClient({
-    tls: identity,
+    tls: { ...identity, inspect: requireAuthority(null) },
     addressGuard: 'any',
     limits: { idleMilliseconds: silenceMilliseconds },
   });
