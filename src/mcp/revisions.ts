@@ -35,6 +35,9 @@ const removed: ReadonlySet<string> = new Set([
   'logging/setLevel',
   'resources/subscribe',
   'resources/unsubscribe',
+  // Tasks became an extension (SEP-2663), without these two.
+  'tasks/result',
+  'tasks/list',
 ]);
 
 /** Whether a revision has lost a method; one that nobody knows is for policy to decide. */

@@ -39,6 +39,15 @@ test('T3 another outcome, a check or scenario that is missing or new, and one of
   for (const [before, after] of table) assert.equal(isRed(compared(before, after)), true);
 });
 
+test('T3 a check that Countersign passes by its own answer may fail directly, and must not fail through it', () => {
+  const own = (before: Check['status'], after: Check['status']): boolean => {
+    const [direct, through] = [results({ b: { one: before } }), results({ b: { one: after } })];
+    return isRed(compare('x', { direct, through, required: [], ours: ['one'] }));
+  };
+  assert.equal(own('FAILURE', 'SUCCESS'), false);
+  assert.equal(own('SUCCESS', 'FAILURE'), true);
+});
+
 test('T3 a required scenario that fails on both sides, or on both did not run, is red as well', () => {
   assert.equal(isRed(compared({ a: { one: 'FAILURE' } }, { a: { one: 'FAILURE' } })), true);
   assert.equal(isRed(compared({ b: { one: 'SUCCESS' } }, { b: { one: 'SUCCESS' } })), true);
