@@ -42,7 +42,7 @@ export interface RawAgent extends AsyncDisposable {
 }
 
 const both = 'application/json, text/event-stream';
-const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
+const capabilities = { elicitation: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
 /** `known`: an agent that is registered, with another certificate. */
 export async function rawAgent(
