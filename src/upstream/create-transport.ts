@@ -4,6 +4,7 @@ import { assertNever } from '../kernel/assert-never.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
 import { createSecretResolver } from '../secrets/resolve.ts';
+import type { ChildWarden } from './child-warden.ts';
 import { createHttpUpstream } from './http-upstream.ts';
 import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -25,11 +26,13 @@ export interface TransportOptions {
   readonly limits?: Partial<UpstreamLimits>;
   /** Who speaks HTTP to servers; `wire` unless given. */
   readonly engine?: HttpEngine;
+  /** Ends children of stdio servers should this process be killed; without it they end by themselves, if at all. */
+  readonly warden?: ChildWarden;
 }
 
 /** The way to a server in what it speaks itself. Nothing is opened or started before the first request. */
 export function createTransport(definition: ServerDefinition, options: TransportOptions): Upstream {
-  const { clock, identity, environment = process.env, redactor = createRedactor() } = options;
+  const { clock, identity, environment = process.env, redactor = createRedactor(), warden = null } = options;
   const shared = {
     clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
@@ -46,7 +49,7 @@ export function createTransport(definition: ServerDefinition, options: Transport
     case 'sse':
       return guarded(createSseUpstream(definition, connecting), true);
     case 'stdio':
-      return guarded(createStdioUpstream(definition, { ...shared, environment }), false);
+      return guarded(createStdioUpstream(definition, { ...shared, environment, warden }), false);
     default:
       return assertNever(definition);
   }

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import { createLineCutter } from '../mcp/line-cutter.ts';
+import type { ChildWarden } from './child-warden.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { messagesIn } from './messages-in.ts';
 
@@ -28,6 +29,8 @@ export interface StdioChildOptions {
   /** Everything the child sees of the environment, besides HOME. */
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: UpstreamLimits;
+  /** Ends the child should this process be killed; null when nobody does. */
+  readonly warden: ChildWarden | null;
   readonly onMessage: (message: JsonObject) => void;
   /** Called once when the process is gone, with why. */
   readonly onGone: (fault: Fault) => void;
@@ -42,7 +45,11 @@ const longestLogLine = 2_000;
  */
 export async function startChild(options: StdioChildOptions): Promise<StdioChild> {
   const home = await mkdtemp(join(tmpdir(), 'countersign-child-'));
-  const removeHome = (): Promise<void> => rm(home, { recursive: true, force: true }).catch(() => undefined);
+  let release = (): void => undefined;
+  const removeHome = async (): Promise<void> => {
+    await rm(home, { recursive: true, force: true }).catch(() => undefined);
+    release();
+  };
   const [program = '', ...words] = options.command;
   const child = spawn(program, words, {
     cwd: options.directory ?? home,
@@ -52,6 +59,8 @@ export async function startChild(options: StdioChildOptions): Promise<StdioChild
     shell: false,
     windowsHide: true,
   });
+  // At once: between the start of a child and its note there is no moment to be killed in but this one.
+  if (child.pid !== undefined && options.warden) release = options.warden.guard(child.pid, home);
   // A broken pipe shows as the end of the child; it must not be an uncaught error.
   child.stdin.on('error', () => undefined);
   try {

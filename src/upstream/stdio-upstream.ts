@@ -4,6 +4,7 @@ import { randomId } from '../kernel/random.ts';
 import type { Inbound } from '../mcp/message.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { createBackOff } from './back-off.ts';
+import type { ChildWarden } from './child-warden.ts';
 import type { Channel, ChannelListeners } from './channel.ts';
 import type { UpstreamLimits } from './limits.ts';
 import type { StdioServerDefinition } from './server-definition.ts';
@@ -18,6 +19,7 @@ export interface StdioUpstreamOptions {
   readonly secrets: SecretResolver;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: (line: string) => void;
+  readonly warden: ChildWarden | null;
 }
 
 export interface ChannelUpstreamOptions {
@@ -66,6 +68,7 @@ export function createStdioUpstream(
         environment: await childEnvironment(definition, options),
         limits,
         log,
+        warden: options.warden,
         ...listeners,
       }),
   });

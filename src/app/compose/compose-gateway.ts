@@ -19,7 +19,9 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
 import { createRedactor } from '../../secrets/redact.ts';
+import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
+import { defaultUpstreamLimits } from '../../upstream/limits.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
 import type { Config } from '../config/config.ts';
 import { readVersion } from '../cli/commands/version.ts';
@@ -78,6 +80,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const tell = options.tellSeen ?? (() => Promise.resolve());
   const sightings = opened.use(createSightings({ log: audit, clock, tell, complain: log }));
   const redactor = createRedactor();
+  const { graceMilliseconds } = defaultUpstreamLimits;
+  const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
   const upstreams = opened.use(
     createUpstreamSet(
       (definition) =>
@@ -87,6 +91,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
           identity: () => identity.current(),
           log,
           redactor,
+          warden,
         }),
       log,
     ),
