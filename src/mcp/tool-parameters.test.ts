@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../kernel/canonical-json.ts';
 import { createToolParameters } from './tool-parameters.ts';
 
 const tool = {
@@ -16,7 +17,7 @@ const tool = {
 };
 
 const lookup = (given: Record<string, string>): Parameters<ReturnType<typeof learnt>['disagreement']>[2] => ({
-  get: (name) => given[name] ?? null,
+  get: (name) => Object.entries(given).find(([each]) => each.toLowerCase() === name)?.[1] ?? null,
   entries: () => Object.entries(given),
 });
 
@@ -45,14 +46,28 @@ test('T6 a header says what its own argument says, and not what another one happ
     ['mcp-param-note', 'us'],
     ['mcp-param-region', '=?base64?%%?='],
   ] as const) {
-    assert.equal(parameters.disagreement('query', args, lookup({ [header]: value })), header, value);
+    const kept = Object.entries(agreeing).filter(([name]) => name.toLowerCase() !== header.toLowerCase());
+    const given = { ...Object.fromEntries(kept), [header]: value };
+    assert.equal(parameters.disagreement('query', args, lookup(given)), header, value);
   }
   const base64 = `=?base64?${Buffer.from('eu').toString('base64')}?=`;
-  assert.equal(parameters.disagreement('query', args, lookup({ 'mcp-param-region': base64 })), null);
+  const encoded = { ...agreeing, 'mcp-param-region': base64 };
+  assert.equal(parameters.disagreement('query', args, lookup(encoded)), null);
   assert.equal(
     parameters.disagreement('query', {}, lookup({ 'mcp-param-region': 'eu' })),
     'mcp-param-region',
   );
+});
+
+test('T6 a header whose argument is there is there as well', () => {
+  const parameters = learnt();
+  const missing = (args: JsonObject): string | null => parameters.disagreement('query', args, lookup({}));
+  assert.equal(missing({ region: 'eu' }), 'mcp-param-region');
+  assert.equal(missing({ deep: false }), 'mcp-param-deep');
+  assert.equal(missing({ page: { size: 0 } }), 'mcp-param-page-size');
+  for (const args of [{}, { region: null, note: 'us' }, { page: { size: 1.5 } }, { region: { a: 1 } }]) {
+    assert.equal(missing(args), null);
+  }
 });
 
 test('T6 a tool that no list told of is judged by nobody here, and a newer list takes the place of an older', () => {

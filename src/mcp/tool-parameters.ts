@@ -12,8 +12,8 @@ export interface ToolParameters {
   knows(tool: string): boolean;
   headers(tool: string, args: JsonObject): Record<string, string>;
   /**
-   * The first `Mcp-Param-*` header that does not say what its argument says, or null; null as well for a tool that is
-   * not known.
+   * The first `Mcp-Param-*` header that is missing or does not say what its argument says, or null; null as well for a
+   * tool that is not known.
    */
   disagreement(tool: string, args: JsonObject, headers: HeaderLookup): string | null;
 }
@@ -55,7 +55,12 @@ export function createToolParameters(): ToolParameters {
         const agrees = mirrors.some(({ path }) => said !== null && saysSo(argumentAt(args, path), said));
         if (!agrees) return name;
       }
-      return null;
+      // Whoever reads a header that is not there takes something else for what the argument says.
+      const missing = known.find(
+        ({ header, path }) =>
+          headers.get(`${prefix}${header}`) === null && isMirrored(argumentAt(args, path)),
+      );
+      return missing ? `${prefix}${missing.header}` : null;
     },
     headers(tool, args) {
       const headers: Record<string, string> = {};
@@ -74,6 +79,11 @@ function argumentAt(args: JsonObject, path: readonly string[]): Json | undefined
     (held, name) => (isJsonObject(held) && Object.hasOwn(held, name) ? held[name] : undefined),
     args,
   );
+}
+
+/** Null is no value, and what is neither text, whole number nor boolean has no header. */
+function isMirrored(value: Json | undefined): boolean {
+  return typeof value === 'string' || isShort(value);
 }
 
 function saysSo(value: Json | undefined, said: string): boolean {

@@ -13,7 +13,14 @@ const query = {
   },
 };
 
-test('law 6 T6 a header that routes a call says what its own argument says, once any agent has listed the tools', async () => {
+for (const everywhere of [false, true]) {
+  const where = everywhere ? 'all servers' : 'one server';
+  test(`law 6 T6 a header that routes a call at ${where} is there and says what its own argument says, once any agent has listed the tools`, async () => {
+    await routed(everywhere);
+  });
+}
+
+async function routed(everywhere: boolean): Promise<void> {
   const regions: unknown[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -52,9 +59,11 @@ test('law 6 T6 a header that routes a call says what its own argument says, once
     'io.modelcontextprotocol/clientCapabilities': {},
   };
   const usual = { 'mcp-protocol-version': '2026-07-28' };
+  const url = everywhere ? `${town.gateway.agents.url}/mcp` : town.endpoint('data');
+  const name = everywhere ? 'data__query' : 'query';
   const list = (as: object): Promise<RawAnswer> =>
     post(
-      town.endpoint('data'),
+      url,
       { ...shown, ...as },
       false,
       { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta } },
@@ -62,22 +71,26 @@ test('law 6 T6 a header that routes a call says what its own argument says, once
     );
   const call = (args: object, headers: Record<string, string>): Promise<RawAnswer> =>
     post(
-      town.endpoint('data'),
+      url,
       shown,
       false,
-      { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'query', arguments: args, _meta } },
-      { ...usual, 'mcp-method': 'tools/call', 'mcp-name': 'query', ...headers },
+      { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name, arguments: args, _meta } },
+      { ...usual, 'mcp-method': 'tools/call', 'mcp-name': name, ...headers },
     );
 
   // Another agent, which may not even call it, has listed the tools; what it was shown does not matter.
   assert.equal((await list(looker)).body.includes('query'), false);
-  const routed = { region: 'eu', note: 'us' };
-  const mismatched = await call(routed, { 'mcp-param-region': 'us' });
+  const args = { region: 'eu', note: 'us' };
+  const mismatched = await call(args, { 'mcp-param-region': 'us' });
   assert.equal(mismatched.status, 400);
   assert.match(mismatched.body, /"code":-32020/);
-  assert.equal((await call(routed, { 'mcp-param-note': 'us' })).status, 400, 'it mirrors nothing');
+  const both = { 'mcp-param-region': 'eu', 'mcp-param-note': 'us' };
+  assert.equal((await call(args, both)).status, 400, 'it mirrors nothing');
+  const missing = await call(args, {});
+  assert.equal(missing.status, 400, 'whoever routes by it would take a default');
+  assert.match(missing.body, /"code":-32020/);
   assert.deepEqual(regions, []);
-  const right = await call(routed, { 'mcp-param-region': 'eu' });
+  const right = await call(args, { 'mcp-param-region': 'eu' });
   assert.equal(right.status, 200, right.body);
   assert.deepEqual(regions, ['eu']);
-});
+}

@@ -53,7 +53,7 @@ export async function converse(
       server,
       message,
       revision,
-      headers: parameterHeaders(asking.exchange),
+      headers: message['method'] === 'tools/call' ? parameterHeaders(asking.exchange) : {},
       ...ended,
     });
   }
@@ -67,11 +67,11 @@ export async function converse(
   }
 }
 
-/** `Mcp-Param-*` mirror arguments, which are the server's own already. */
+/** `Mcp-Param-*` mirror the arguments of a call, which are the server's own already; a list on the way to it has none. */
 function parameterHeaders(exchange: Exchange): Record<string, string> {
   const mirrored: Record<string, string> = {};
   for (const [name, value] of exchange.headers.entries()) {
-    if (name.startsWith('mcp-param-')) mirrored[name] = value;
+    if (name.toLowerCase().startsWith('mcp-param-')) mirrored[name.toLowerCase()] = value;
   }
   return mirrored;
 }
