@@ -32,6 +32,27 @@ async function stage(): Promise<Stage> {
 const methods = (messages: readonly Params[]): readonly unknown[] => messages.map(({ method }) => method);
 const paramsOf = (message: Params | undefined): Params => (message?.['params'] ?? {}) as Params;
 
+test('T7 a stream of all servers on which nothing comes ends properly in either era, whatever keeps it alive meanwhile', async () => {
+  await using first = await openScriptedServer(script);
+  await using town = await openTown({ silentStreamMilliseconds: 1_000 });
+  await town.addHttpServer('first', first.url);
+  await town.permit(all);
+  await using agent = await rawAgent(town, 'ci-bot');
+  const session = await agent.initialize();
+  await agent.legacy(session, 'tools/list');
+  const begun = performance.now();
+  const [subscription, news] = await Promise.all([
+    agent.stream({ listen: { notifications: { toolsListChanged: true } } }),
+    agent.stream({ session }),
+  ]);
+  await Promise.all([subscription.ended, news.ended]);
+  const waited = performance.now() - begun;
+  assert.ok(waited >= 950 && waited < 5_000, `${waited} ms`);
+  const { result = {} } = subscription.messages.at(-1) ?? {};
+  assert.equal((result as Params)['resultType'], 'complete');
+  await until(() => first.streams === 0);
+});
+
 test('T5 one subscription is one stream of all servers: acknowledged first, each told only of its own resources', async () => {
   await using place = await stage();
   const { first, second, agent } = place;

@@ -19,6 +19,8 @@ type Params = Readonly<Record<string, unknown>>;
 export interface RawStream {
   readonly status: number;
   readonly messages: readonly Params[];
+  /** Resolves when the server has ended it properly; rejects when it broke. */
+  readonly ended: Promise<void>;
   close(): void;
 }
 
@@ -89,8 +91,9 @@ export async function rawAgent(
             })
           : await fetch(url, { method: 'GET', headers: sessionHeaders(of.session), signal });
       const messages: Params[] = [];
-      void follow(response, messages).catch(() => undefined);
-      return { status: response.status, messages, close: () => closing.abort() };
+      const ended = follow(response, messages);
+      ended.catch(() => undefined);
+      return { status: response.status, messages, ended, close: () => closing.abort() };
     },
     fetch: (init) => fetch(url, init),
     [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),

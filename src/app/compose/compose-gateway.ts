@@ -125,6 +125,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
         listMilliseconds: config.gateway.listMilliseconds,
         sessionsPerAgent: config.gateway.sessionsPerAgent,
         idleMilliseconds: config.gateway.sessionIdleMilliseconds,
+        silentMilliseconds: config.gateway.silentStreamMilliseconds,
       },
       version: readVersion(),
     },

@@ -25,6 +25,8 @@ export interface FederationLimits {
   readonly sessionsPerAgent: number;
   /** How long a session that nobody uses is kept. */
   readonly idleMilliseconds: number;
+  /** After how long without an event a stream of all servers is ended. */
+  readonly silentMilliseconds: number;
 }
 
 /** The endpoint of all servers: what it remembers between exchanges. */

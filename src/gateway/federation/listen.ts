@@ -13,7 +13,8 @@ import type { Watchers } from './watchers.ts';
 /**
  * `subscriptions/listen` at all servers at once (MCP 2026-07-28, Subscriptions). Changes of lists are always honoured:
  * the gateway has some of its own to tell, when servers or policies come and go. Resources and tasks are honoured as
- * far as their servers do so within the deadline. Resolves when the agent left. Throws Fault `handle_unknown`.
+ * far as their servers do so within the deadline. Resolves when the agent left, or when
+ * there was nothing to tell for too long. Throws Fault `handle_unknown`.
  */
 export async function listenToAll(
   asking: Asking,
@@ -28,7 +29,10 @@ export async function listenToAll(
     servers,
   );
   await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
-  const stream = createMergedStream(sink, exchange.closed, ports.federation.log);
+  const stream = createMergedStream(sink, exchange.closed, {
+    silentMilliseconds: ports.federation.limits.silentMilliseconds,
+    log: ports.federation.log,
+  });
   const follow = (now: Asking): void => {
     for (const server of serversFor(now, 'subscriptions/listen')) {
       if (!listening.wants(server)) continue;
@@ -54,6 +58,10 @@ export async function listenToAll(
     await stream.send(listening.acknowledgement());
     listening.begin();
     await stream.over;
+    if (exchange.closed.aborted) return;
+    // MCP 2026-07-28, Subscriptions: the response says that the end is meant.
+    await sink.event(listening.completion());
+    await sink.end();
   } finally {
     watching[Symbol.dispose]();
   }

@@ -18,7 +18,10 @@ test('T5 a server that breaks ends its own part of the stream and no other’s',
   const sink = gathered();
   const closing = new AbortController();
   const lines: string[] = [];
-  const stream = createMergedStream(sink, closing.signal, (line) => lines.push(line));
+  const stream = createMergedStream(sink, closing.signal, {
+    silentMilliseconds: 60_000,
+    log: (line) => lines.push(line),
+  });
   stream.attach('bad', () => Promise.reject(new Error('broken')));
   stream.attach('good', async (signal) => {
     await stream.send({ data: 'good' });
@@ -33,9 +36,24 @@ test('T5 a server that breaks ends its own part of the stream and no other’s',
   assert.deepEqual(sink.events, ['good']);
 });
 
+test('T7 comments keep a silent stream alive for a while and not for ever, and every event begins that while anew', async () => {
+  const sink = gathered();
+  const { signal } = new AbortController();
+  const begun = performance.now();
+  const stream = createMergedStream(sink, signal, { silentMilliseconds: 200, log: () => undefined });
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  await stream.send({ data: 'news' });
+  await stream.over;
+  assert.ok(performance.now() - begun >= 310);
+  assert.ok(sink.events.filter((data) => data === '').length >= 3, 'comments');
+});
+
 test('T5 a server is followed once, until it is not kept', async () => {
   const closing = new AbortController();
-  const stream = createMergedStream(gathered(), closing.signal, () => undefined);
+  const stream = createMergedStream(gathered(), closing.signal, {
+    silentMilliseconds: 60_000,
+    log: () => undefined,
+  });
   const ended: string[] = [];
   const follow = (name: string) => async (signal: AbortSignal) => {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));

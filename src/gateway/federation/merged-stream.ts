@@ -18,28 +18,40 @@ export interface MergedStream {
 /** How often a comment shows that a silent stream is alive, in milliseconds. */
 const keepAliveMilliseconds = 25_000;
 
+/**
+ * `silentMilliseconds`: after how long without an event the stream is ended; the comments that show that it is alive are
+ * none, or it would be kept for a client that has forgotten it.
+ */
 export function createMergedStream(
   sink: Sink,
   closed: AbortSignal,
-  log: (line: string) => void,
+  { silentMilliseconds, log }: { readonly silentMilliseconds: number; readonly log: (line: string) => void },
 ): MergedStream {
   const followed = new Map<string, AbortController>();
   const { promise: over, resolve } = Promise.withResolvers<void>();
   let ended = false;
   const end = (): void => {
     ended = true;
-    clearInterval(timer);
+    clearInterval(keepAlive);
+    clearTimeout(silence);
     for (const following of followed.values()) following.abort(gone());
     followed.clear();
     resolve();
   };
   const send = async (event: Partial<SseEvent>): Promise<void> => {
-    if (!ended) await sink.event(event);
+    if (ended) return;
+    silence.refresh();
+    await sink.event(event);
   };
-  const timer = setInterval(() => {
-    send({ comment: '' }).catch(end);
-  }, keepAliveMilliseconds);
-  timer.unref();
+  const keepAlive = setInterval(
+    () => {
+      sink.event({ comment: '' }).catch(end);
+    },
+    Math.min(keepAliveMilliseconds, silentMilliseconds / 4),
+  );
+  const silence = setTimeout(end, silentMilliseconds);
+  keepAlive.unref();
+  silence.unref();
   if (closed.aborted) end();
   else closed.addEventListener('abort', end, { once: true });
   return {

@@ -20,7 +20,10 @@ export async function followNews(
   if (session.listener) throw new Fault('conflict', 'This session has a stream open already.');
   const { exchange, ports } = asking;
   const sink = exchangeSink(exchange);
-  const stream = createMergedStream(sink, exchange.closed, ports.federation.log);
+  const stream = createMergedStream(sink, exchange.closed, {
+    silentMilliseconds: ports.federation.limits.silentMilliseconds,
+    log: ports.federation.log,
+  });
   const follow = (place: Place): void => {
     if (place.sealed === null) return;
     stream.attach(place.server, (signal) =>

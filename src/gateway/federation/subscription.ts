@@ -86,6 +86,13 @@ export class Subscription {
     return this.told(acknowledged, { notifications: Object.fromEntries([...lists, ...things]) });
   }
 
+  /** The response to the request that the subscription is. */
+  completion(): { readonly event: string; readonly data: string } {
+    const { id } = this.message;
+    const result = { resultType: 'complete', _meta: { [subscriptionId]: id } };
+    return { event: 'message', data: JSON.stringify({ jsonrpc: '2.0', id, result }) };
+  }
+
   /** The acknowledgement is the first message; everything else waits for it. */
   begin(): void {
     this.#begun.resolve();
