@@ -164,6 +164,7 @@ class SseChannel implements Channel {
   }
 
   async #post(message: JsonObject, octets: Uint8Array): Promise<void> {
+    let answered = false;
     try {
       if (this.#fault || this.#target === null) return;
       const { pool, credentials, limits, name } = this.#options;
@@ -180,22 +181,27 @@ class SseChannel implements Channel {
         idleMilliseconds: limits.idleMilliseconds,
       };
       const { status, whole } = await (await pool()).send(request, this.#over.signal).answer;
+      answered = true;
       if (status >= 300) throw refusal(name, status, 'a message');
       // It is taken. What else is said is nobody's matter; read, so that the connection can be used again.
       whole(largestReceipt).catch(() => undefined);
     } catch (error) {
-      this.#untaken(message, this.#options.faultOf(error));
+      this.#untaken(message, this.#options.faultOf(error), answered);
     } finally {
       this.#unsentOctets -= octets.length;
     }
   }
 
-  /** The server has not taken a message: its session is lost, or this one call is. */
-  #untaken(message: JsonObject, fault: Fault): void {
+  /**
+   * The server has not taken a message, or did not say so. A request fails alone. A notification or an answer that got
+   * no answer may be lost, and its sender was told that it went out, so the session ends; one that was refused is not missed.
+   */
+  #untaken(message: JsonObject, fault: Fault, answered: boolean): void {
     if (this.#fault) return;
     this.#options.log(fault.message);
     if (fault.code === 'session_unknown') this.#condemn(fault);
     else if (isRequest(message)) this.#options.onRefused(message['id'] ?? null, fault);
+    else if (!answered) this.#condemn(fault);
   }
 
   #condemn(fault: Fault): void {

@@ -288,6 +288,28 @@ function specify(engine: HttpEngine): void {
     await until(() => server.streams.length === 0);
   });
 
+  test('T3 a notification that gets no answer ends the session, one that is refused does not', async () => {
+    await using server = await openOldServer({
+      take: (message, stream, response) => {
+        if (message['method'] === 'notifications/refused') response.writeHead(400).end();
+        else if (message['method'] === 'notifications/lost') response.destroy();
+        else if (message['method'] === 'prompts/list') say(stream, { id: message['id'] ?? null, result: {} });
+      },
+    });
+    await using upstream = open(server.url);
+    const headers = await begin(upstream);
+    const tell = async (method: string): Promise<number> =>
+      (await upstream.send(post('legacy', { jsonrpc: '2.0', method }, { headers }))).status;
+    assert.equal(await tell('notifications/refused'), 202);
+    assert.equal((await upstream.send(post('legacy', call('prompts/list'), { headers }))).status, 200);
+    const calling = assert.rejects(upstream.send(post('legacy', call('tools/call'), { headers })), {
+      code: 'upstream_failed',
+    });
+    assert.equal(await tell('notifications/lost'), 202);
+    await calling;
+    await until(() => server.streams.length === 0);
+  });
+
   const bad: readonly (readonly [string, Behaviour['open'], string])[] = [
     [
       'is no event stream',

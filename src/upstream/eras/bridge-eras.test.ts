@@ -55,14 +55,21 @@ const legacy: Serve = (message) => {
   return told({ id, result: { tools: [] } });
 };
 
-function bridged(inner: Upstream, limits: Partial<UpstreamLimits> = {}, clock = steppedClock(0)): Upstream {
+function bridged(
+  inner: Upstream,
+  {
+    log = () => undefined,
+    ...limits
+  }: Partial<UpstreamLimits> & { readonly log?: (line: string) => void } = {},
+  clock = steppedClock(0),
+): Upstream {
   return bridgeEras(inner, {
     era: 'auto',
     silenceIsLegacy: false,
     clock,
     limits: { ...defaultUpstreamLimits, ...limits },
     seal: createSeal(new Uint8Array(32)),
-    log: () => undefined,
+    log,
   });
 }
 
@@ -157,4 +164,16 @@ test('T4 a session that the server forgot is opened again, and the request is se
   await using upstream = bridged(inner);
   assert.ok((await jsonOf(await upstream.send(modernAs('a'))))['result']);
   assert.equal(seen.filter((one) => one === 'initialize').length, 2);
+});
+
+test('T3 a server that refuses to open a session as one of HTTP+SSE does is told of, with what to do', async () => {
+  const { inner } = serverOf(() => ({ status: 405, headers: {}, body: new Uint8Array() }));
+  const lines: string[] = [];
+  await using upstream = bridged(inner, { log: (line) => lines.push(line) });
+  const opened = await upstream.send(
+    post('legacy', { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }),
+  );
+  assert.equal(opened.status, 405);
+  assert.match(lines.join(), /--transport sse/);
+  await assert.rejects(upstream.send(modernAs('a')), { code: 'upstream_failed', message: /--transport sse/ });
 });

@@ -8,6 +8,7 @@ import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream.ts
 import { createLegacyOverModern } from './legacy-over-modern.ts';
 import { createModernOverLegacy } from './modern-over-legacy.ts';
 import { readMessages } from './read-messages.ts';
+import { looksLikeSse, sseHint } from './sse-hint.ts';
 import { createServerSpeech } from './server-speech.ts';
 
 export interface EraOptions {
@@ -36,7 +37,11 @@ export function bridgeEras(inner: Upstream, options: EraOptions): Upstream {
       // A session that opens is proof; a refusal may come from a server that has none.
       if (!(await isRefusal(response))) speech.legacy = true;
       else if (await speech.modern()) speech.legacy = false;
-      if (speech.legacy !== false) return response;
+      if (speech.legacy === true) return response;
+      if (speech.legacy === null) {
+        if (looksLikeSse(response.status)) options.log(`Server ${inner.name} ${sseHint(response.status)}`);
+        return response;
+      }
     }
     return await legacy.initialize(request, message);
   };

@@ -5,6 +5,7 @@ import { eraOf, revisions } from '../../mcp/revisions.ts';
 import type { UpstreamRequest } from '../upstream.ts';
 import { readMessages } from './read-messages.ts';
 import type { ServerSessionOptions } from './server-session.ts';
+import { looksLikeSse, sseHint } from './sse-hint.ts';
 import { offeredRevision } from './translate.ts';
 
 interface OpenedSession {
@@ -38,9 +39,11 @@ export async function openSession(options: ServerSessionOptions): Promise<Opened
       !revisions.includes(revision) ||
       eraOf(revision) === 'modern'
     ) {
+      const { status } = response;
+      const hint = looksLikeSse(status) ? `MCP server ${inner.name} ${sseHint(status)}` : null;
       throw new Fault(
         'upstream_failed',
-        `MCP server ${inner.name} did not open a session (HTTP ${response.status}).`,
+        hint ?? `MCP server ${inner.name} did not open a session (HTTP ${status}).`,
       );
     }
     const id = response.headers['mcp-session-id'];
