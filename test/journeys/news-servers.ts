@@ -15,13 +15,20 @@ export const note = 'note://hello';
 /** Servers whose tool `touch` updates their resource and whose tool `grow` adds a tool, of both eras and over every transport. */
 export const newsServers = ['old-http', 'old-sse', 'old-stdio', 'new-http'] as const;
 
-/** Opens all of them and registers them in a town. */
-export async function openNewsServers(town: Town): Promise<AsyncDisposable> {
+type NewsServer = (typeof newsServers)[number];
+
+/** Opens them and registers them in a town. */
+export async function openNewsServers(
+  town: Town,
+  names: readonly NewsServer[] = newsServers,
+): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
-  await town.addHttpServer('old-http', opened.use(await legacyHttp()).url);
-  await town.addSseServer('old-sse', opened.use(await legacySse()).url);
-  await town.addStdioServer('old-stdio', [process.execPath, join(import.meta.dirname, 'stdio-news-v1.ts')]);
-  await town.addHttpServer('new-http', opened.use(await modernHttp()).url);
+  for (const name of names) {
+    if (name === 'old-http') await town.addHttpServer(name, opened.use(await legacyHttp()).url);
+    else if (name === 'old-sse') await town.addSseServer(name, opened.use(await legacySse()).url);
+    else if (name === 'new-http') await town.addHttpServer(name, opened.use(await modernHttp()).url);
+    else await town.addStdioServer(name, [process.execPath, join(import.meta.dirname, 'stdio-news-v1.ts')]);
+  }
   return opened.move();
 }
 

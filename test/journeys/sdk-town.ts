@@ -17,7 +17,8 @@ export interface SdkTown extends AsyncDisposable {
 
 /** Everything is permitted but a tool that is called `secret`. */
 const policy = `
-permit (principal, action in [Action::"read", Action::"prompts/get", Action::"resources/read"], resource);
+permit (principal, action in Action::"read", resource);
+permit (principal, action in [Action::"prompts/get", Action::"resources/read", Action::"resources/subscribe"], resource);
 permit (principal, action == Action::"tools/call", resource) unless { resource.name == "secret" };
 `;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { newsServers, openNewsServers } from '../journeys/news-servers.ts';
 import { sdkServers } from '../journeys/sdk-servers.ts';
 import { openSdkTown, type SdkTown } from '../journeys/sdk-town.ts';
 import { type Job, pythonServers, runClient, type Seen, skip } from './python.ts';
@@ -20,47 +21,87 @@ const clients: readonly Client[] = [
 
 /** Servers of Python that its clients meet as well: each is of the other major version for some of them. */
 const servers = [
-  ...sdkServers,
+  // The child that speaks both eras says to each client what the other two say.
+  ...sdkServers.filter(({ name }) => name !== 'v2-stdio'),
   ...pythonServers.filter(({ name }) => name === 'p1-http' || name === 'p2-http'),
 ];
 /** Each start of a bridge takes a second, and what it does is the same for every server: one of each era. */
 const overStdio = new Set(['v1-http', 'v2-http']);
+/** At the endpoint of all servers the names are what differs: one server of each era. */
+const atAll = new Set(['v1-stdio', 'v2-http']);
+/** And for news. */
+const news = newsServers.filter((name) => name === 'old-sse' || name === 'new-http');
+/** What a client that finds out does after that is what one does that was told. */
+const found = new Set(['v1-http', 'v2-http', 'p2-http']);
+const meets = (client: Client, server: string): boolean => client.mode !== 'auto' || found.has(server);
+const faces = ['http', 'stdio'] as const;
 
 /** The clients of the Python SDKs with servers of TypeScript and Python behind bridge and gateway. */
-describe('T3 T4 U2 the clients of the Python SDK 1.x and 2.x', () => {
+describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x', () => {
   const opened = new AsyncDisposableStack();
   let sdk: SdkTown;
   const seen = new Map<string, Seen>();
 
+  /** What a client is to do, each under the title of the test that looks at what came of it. */
+  const jobsOf = async (meeting: Client): Promise<readonly Job[]> => {
+    const { name: client, mode } = meeting;
+    const jobs: Job[] = [];
+    const how = mode === undefined ? {} : { mode };
+    const all = await sdk.bridgeTo(`${sdk.town.gateway.agents.url}/mcp`);
+    for (const { name } of servers) {
+      if (!meets(meeting, name)) continue;
+      const endpoint = sdk.town.endpoint(name);
+      jobs.push({ id: `${client} ${name} http`, ...how, url: await sdk.bridgeTo(endpoint) });
+      if (overStdio.has(name))
+        jobs.push({ id: `${client} ${name} stdio`, ...how, ...sdk.commandTo(endpoint) });
+      if (atAll.has(name)) jobs.push({ id: `${client} ${name} all`, ...how, url: all, within: name });
+    }
+    for (const name of news) {
+      if (!meets(meeting, name)) continue;
+      const url = await sdk.bridgeTo(sdk.town.endpoint(name));
+      jobs.push({ id: `${client} ${name} news`, ...how, url, news: true });
+    }
+    return jobs;
+  };
+
   before(async () => {
     if (skip) return;
     sdk = opened.use(await openSdkTown());
-    for (const server of servers) opened.use(await server.open(sdk.town));
+    const opening = servers.map((server) => server.open(sdk.town));
+    for (const server of await Promise.all(opening)) opened.use(server);
+    opened.use(await openNewsServers(sdk.town, news));
     for (const major of [1, 2] as const) {
-      const jobs: Job[] = [];
-      for (const { name, mode } of clients.filter((client) => client.major === major)) {
-        for (const server of servers) {
-          const endpoint = sdk.town.endpoint(server.name);
-          const how = mode === undefined ? {} : { mode };
-          jobs.push({ id: `${name} ${server.name} http`, ...how, url: await sdk.bridgeTo(endpoint) });
-          if (!overStdio.has(server.name)) continue;
-          jobs.push({ id: `${name} ${server.name} stdio`, ...how, ...sdk.commandTo(endpoint) });
-        }
-      }
+      const mine = clients.filter((client) => client.major === major);
+      const jobs = (await Promise.all(mine.map(jobsOf))).flat();
       for (const [id, what] of await runClient(major, jobs)) seen.set(id, what);
     }
   });
   after(() => opened.disposeAsync());
 
-  for (const { name, era } of clients) {
+  for (const client of clients) {
+    const { name, era } = client;
     for (const server of servers) {
-      const faces = overStdio.has(server.name) ? ['http', 'stdio'] : ['http'];
+      if (!meets(client, server.name)) continue;
+      const how = server.eras.includes(era) ? '' : 'across the eras ';
+      const version = server.name.slice(0, 2);
       for (const face of faces) {
-        const how = server.eras.includes(era) ? '' : 'across the eras ';
+        if (face === 'stdio' && !overStdio.has(server.name)) continue;
         test(`${name} with ${server.name} ${how}through the ${face} bridge`, { skip }, () => {
-          check(seen.get(`${name} ${server.name} ${face}`), server.name.slice(0, 2), era);
+          check(seen.get(`${name} ${server.name} ${face}`), version, era);
         });
       }
+      if (!atAll.has(server.name)) continue;
+      test(`${name} with ${server.name} ${how}at the endpoint of all servers`, { skip }, () => {
+        check(seen.get(`${name} ${server.name} all`), version, era);
+      });
+    }
+    for (const server of news) {
+      if (!meets(client, server)) continue;
+      test(`${name} hears of the resource and the tools of ${server}`, { skip }, () => {
+        const heard = seen.get(`${name} ${server} news`);
+        assert.equal(heard?.['error'], undefined);
+        assert.deepEqual(heard, { updated: true, changed: true, grown: true });
+      });
     }
   }
 });

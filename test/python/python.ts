@@ -76,6 +76,10 @@ export interface Job {
   readonly url?: string;
   readonly command?: string;
   readonly args?: readonly string[];
+  /** The endpoint is that of all servers, and the things of this one are meant. */
+  readonly within?: string;
+  /** To hear of changes, with a server of `news-servers.ts`, rather than to use everything. */
+  readonly news?: true;
 }
 
 /** What the client saw; `error` is the trace of what it failed with. */
