@@ -45,6 +45,7 @@ export class WireConnection {
   /** Nothing more is read as HTTP. */
   private over = false;
   private onDrain: (() => void) | null = null;
+  private gathering = false;
 
   constructor(socket: Socket, live: LiveConnection, door: Door) {
     this.socket = socket;
@@ -93,6 +94,17 @@ export class WireConnection {
 
   write(octets: Uint8Array | string): boolean {
     return this.socket.write(octets, 'latin1');
+  }
+
+  /** What is written until the work at hand is done goes out together: one TLS record and one system call. */
+  gather(): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    this.socket.cork();
+    process.nextTick(() => {
+      this.gathering = false;
+      this.socket.uncork();
+    });
   }
 
   /** Resolves when what was written has left the buffer, or the connection is lost. */

@@ -105,6 +105,7 @@ export class WireExchange implements ServedExchange {
 
   stream(status: number, given: Readonly<Record<string, string>>): ResponseStream {
     const last = this.isLast();
+    this.wire.gather();
     this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
     this.wroteAt = this.wire.door.clock.monotonic();
     return {
@@ -119,6 +120,7 @@ export class WireExchange implements ServedExchange {
       },
       end: async () => {
         if (this.gone || this.complete) return;
+        this.wire.gather();
         this.wire.write(this.method === 'HEAD' ? '' : '0\r\n\r\n');
         this.conclude(last);
       },
@@ -271,13 +273,10 @@ export class WireExchange implements ServedExchange {
   }
 
   private writeChunk(body: Uint8Array): boolean {
-    const { socket } = this.wire;
-    socket.cork();
+    this.wire.gather();
     this.wire.write(`${body.length.toString(16)}\r\n`);
     this.wire.write(body);
-    const room = this.wire.write('\r\n');
-    socket.uncork();
-    return room;
+    return this.wire.write('\r\n');
   }
 
   private conclude(last: boolean): void {
