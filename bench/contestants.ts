@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { up } from '../tour/stage.ts';
 import { freePort } from './children.ts';
@@ -15,19 +15,19 @@ export interface Contestant {
   readonly pids: () => readonly number[];
 }
 
-/** Our gateway with every check on, but for the rate of an agent, which a benchmark exceeds. `words` are flags of `countersign up`. */
-export async function startCountersign(
-  rig: Rig,
-  name: string,
-  words: readonly string[],
-): Promise<Contestant> {
+/** Our gateway with every check on, but for the rate of an agent, which a benchmark exceeds. */
+export async function startCountersign(rig: Rig, audit: 'durable' | 'queued'): Promise<Contestant> {
   process.env['COUNTERSIGN_GATEWAY_CALLS_PER_SECOND_PER_AGENT'] = '1000000';
   process.env['COUNTERSIGN_GATEWAY_CONNECTIONS_PER_AGENT'] = '10000';
-  const { child, listening } = await up([...rig.unlock, '--ports', 'any', ...words]);
+  process.env['COUNTERSIGN_GATEWAY_AUDIT'] = audit;
+  // Each has an authority of its own: one folder has one writer.
+  const folder = join(rig.folder, audit);
+  cpSync(rig.data, folder, { recursive: true });
+  const { child, listening } = await up(['--folder', folder, ...rig.passphrase, '--ports', 'any']);
   rig.adopt(child);
   const pid = child.pid ?? 0;
   return {
-    name,
+    name: `countersign, ${audit} log`,
     port: Number(new URL(listening.agents).port),
     path: (answer) => `/mcp/${serverName(answer)}`,
     pids: () => [pid, ...childrenOf(pid)],

@@ -97,7 +97,16 @@ async function prepare(): Promise<number> {
   const served = await new Promise<number>((resolve) =>
     upstream.stdout.once('data', (text: Buffer) => resolve(Number(text.toString()))),
   );
-  await ask(['server', 'add', 'echo', '--url', `http://127.0.0.1:${served}/mcp`, ...unlock]);
+  await ask([
+    'server',
+    'add',
+    'echo',
+    '--url',
+    `http://127.0.0.1:${served}/mcp`,
+    '--era',
+    'modern',
+    ...unlock,
+  ]);
   const { child, listening } = await up([...unlock, '--ports', 'any']);
   children.push(child);
   return Number(new URL(listening.agents).port);

@@ -73,6 +73,14 @@ export async function measure(rig: Rig, contestant: Contestant, task: Task): Pro
   };
 }
 
+/** How long each contestant is loaded before anything is measured, in milliseconds: Node.js compiles what runs often. */
+export const warmUpMilliseconds = 10_000;
+
+export async function warmUp(rig: Rig, contestants: readonly Contestant[]): Promise<void> {
+  for (const contestant of contestants)
+    await measure(rig, contestant, { answer: '300b', connections: 32, milliseconds: warmUpMilliseconds });
+}
+
 /** Every contestant in turn, round after round; the first round warms up and is not counted. */
 export async function compare(
   rig: Rig,

@@ -10,9 +10,9 @@ import type { Identity } from './load.ts';
 /** What all contestants share: an authority, certificates, and the MCP server they stand in front of. */
 export interface Rig extends AsyncDisposable {
   readonly folder: string;
-  /** The data folder of the authority and the words that unlock it. */
+  /** The data folder of the authority, for each gateway to have its own copy, and the words that unlock it. */
   readonly data: string;
-  readonly unlock: readonly string[];
+  readonly passphrase: readonly string[];
   /** Agents' certificates: one agent may have only so many calls open. */
   readonly identities: readonly Identity[];
   readonly roots: string;
@@ -30,7 +30,8 @@ const agents = ['bench-a', 'bench-b', 'bench-c', 'bench-d'];
 export async function openRig(): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'));
   const data = join(folder, 'authority');
-  const unlock = ['--folder', data, '--passphrase-file', join(folder, 'passphrase')];
+  const passphrase = ['--passphrase-file', join(folder, 'passphrase')];
+  const unlock = ['--folder', data, ...passphrase];
   const children: ChildProcess[] = [];
   const begin = async (file: string, words: readonly string[]): Promise<Started> => {
     const started = await startOwn(file, words);
@@ -77,7 +78,7 @@ export async function openRig(): Promise<Rig> {
   return {
     folder,
     data,
-    unlock,
+    passphrase,
     identities: agents.map((agent) => ({
       certificate: join(folder, agent, 'certificate.pem'),
       key: join(folder, agent, 'key.pem'),

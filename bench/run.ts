@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Contestant, startBareNode, startCountersign, startHaproxy, startNginx } from './contestants.ts';
 import { measureIdle } from './idle-connections.ts';
-import { compare, median, pairedRatio, type Round, type Task } from './measure.ts';
+import {
+  compare,
+  median,
+  pairedRatio,
+  type Round,
+  type Task,
+  warmUp,
+  warmUpMilliseconds,
+} from './measure.ts';
 import { openRig, type Rig } from './rig.ts';
 
 /**
@@ -30,6 +38,7 @@ const lines: string[] = [];
   await using rig = await openRig();
   const contestants = await startAll(rig);
   say('# What the gateway costs', '', ...machine(), '');
+  await warmUp(rig, contestants);
   for (const [title, task] of Object.entries(tasks())) {
     const results = await compare(rig, contestants, task, rounds);
     say(`## ${title}`, '', ...table(results), '');
@@ -43,7 +52,8 @@ async function startAll(rig: Rig): Promise<readonly Contestant[]> {
     await startNginx(rig, 1),
     await startHaproxy(rig),
     await startBareNode(rig),
-    await startCountersign(rig, 'countersign, durable log', []),
+    await startCountersign(rig, 'durable'),
+    await startCountersign(rig, 'queued'),
   ];
   return all.filter((contestant) => contestant !== null);
 }
@@ -68,8 +78,9 @@ function machine(): readonly string[] {
   return [
     `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, Linux ${release()}, Node ${process.versions.node}, ` +
       `OpenSSL ${process.versions.openssl}${nginx}${haproxy}; load client and MCP server on the same machine.`,
-    `${rounds} rounds of ${milliseconds} ms in turn after one to warm up. Medians; ratios are medians of the ratios of each`,
-    'round to nginx as a plain mTLS proxy in the same round. CPU is user and system time of the contestant a request.',
+    `${rounds} rounds of ${milliseconds} ms in turn, after ${warmUpMilliseconds / 1_000} s of load for each contestant to warm up. Medians; ratios are`,
+    'medians of the ratios of each round to nginx as a plain mTLS proxy in the same round. CPU is user and system time of',
+    'the contestant a request.',
   ];
 }
 

@@ -45,7 +45,7 @@ export class GroupCommitLog implements AuditLog {
   private readonly signer: CheckpointSigner;
   private readonly queueLimit: number;
   private readonly checkpointEvery: number;
-  private queue: Queued[] = [];
+  private waiting: Queued[] = [];
   private running: Promise<void> | null = null;
   private signing: Promise<string> = Promise.resolve('');
   private signedSize = 0;
@@ -78,14 +78,18 @@ export class GroupCommitLog implements AuditLog {
   async append(event: AuditEvent): Promise<{ readonly index: number }> {
     const text = eventText(event);
     const reason = this.refusal();
-    if (reason !== null) {
-      if (this.problem) this.problem.refused += 1;
-      throw unwritable(reason);
-    }
+    if (reason !== null) throw this.refused(reason);
     const waiting = Promise.withResolvers<{ readonly index: number }>();
-    this.queue.push({ event: text, time: this.clock.now(), waiting });
+    this.waiting.push({ event: text, time: this.clock.now(), waiting });
     this.running ??= this.drain();
     return await waiting.promise;
+  }
+
+  queue(event: AuditEvent): void {
+    const text = eventText(event);
+    const reason = this.problem?.reason ?? this.refusal();
+    if (reason !== null) throw this.refused(reason);
+    this.take(text);
   }
 
   note(event: AuditEvent): void {
@@ -96,8 +100,20 @@ export class GroupCommitLog implements AuditLog {
       this.problem.refused += 1;
       return;
     }
-    this.queue.push({ event: text, time: this.clock.now(), waiting: null });
-    if (!this.running) this.planNotes();
+    this.take(text);
+  }
+
+  /** Takes an entry that nobody waits for. */
+  private take(event: string): void {
+    this.waiting.push({ event, time: this.clock.now(), waiting: null });
+    if (this.running) return;
+    if (this.waiting.length >= batchLimit) this.running = this.drain();
+    else this.planNotes();
+  }
+
+  private refused(reason: string): Fault {
+    if (this.problem) this.problem.refused += 1;
+    return unwritable(reason);
   }
 
   health(): { readonly writable: boolean; readonly reason: string | null } {
@@ -115,10 +131,10 @@ export class GroupCommitLog implements AuditLog {
 
   /** Waits until the entries taken so far are written, also those that nothing waits for, or refused. */
   private async settle(): Promise<void> {
-    const last = this.queue.pop();
+    const last = this.waiting.pop();
     if (!last) return;
     const waiting = last.waiting ?? Promise.withResolvers<{ readonly index: number }>();
-    this.queue.push({ ...last, waiting });
+    this.waiting.push({ ...last, waiting });
     this.running ??= this.drain();
     await waiting.promise.catch(() => undefined);
   }
@@ -129,7 +145,7 @@ export class GroupCommitLog implements AuditLog {
     if (this.checkpointTimer) clearTimeout(this.checkpointTimer);
     if (this.retryTimer) clearTimeout(this.retryTimer);
     if (this.noteTimer) clearTimeout(this.noteTimer);
-    if (this.queue.length > 0) this.running ??= this.drain();
+    if (this.waiting.length > 0) this.running ??= this.drain();
     await this.running;
     // Entries without a checkpoint stay linked and are signed over at the next opening.
     await this.checkpoint().catch(() => undefined);
@@ -138,7 +154,7 @@ export class GroupCommitLog implements AuditLog {
   /** Why an entry cannot be taken now, or null. */
   private refusal(): string | null {
     if (this.closed) return 'it is closed';
-    if (this.queue.length >= this.queueLimit) return `${this.queueLimit} entries wait for the disk`;
+    if (this.waiting.length >= this.queueLimit) return `${this.queueLimit} entries wait for the disk`;
     if (!this.problem || this.clock.monotonic() - this.problem.at >= holdMilliseconds) return null;
     return this.problem.reason;
   }
@@ -146,7 +162,7 @@ export class GroupCommitLog implements AuditLog {
   private async drain(): Promise<void> {
     do {
       await this.gather();
-      const batch = this.queue.splice(0, batchLimit);
+      const batch = this.waiting.splice(0, batchLimit);
       const told = this.problem;
       const resumed = told ? [this.resumedEntry(told)] : [];
       const counted = told?.refused ?? 0;
@@ -155,18 +171,21 @@ export class GroupCommitLog implements AuditLog {
         // What was refused while the disk was writing is told with the next entries.
         const since = this.problem ? this.problem.refused - counted : 0;
         if (this.problem && since > 0)
-          this.queue.push(this.resumedEntry({ ...this.problem, refused: since }));
+          this.waiting.push(this.resumedEntry({ ...this.problem, refused: since }));
         this.problem = null;
         for (const [at, { waiting }] of batch.entries()) {
           waiting?.resolve({ index: first + resumed.length + at });
         }
         this.planCheckpoint();
       } catch (error) {
-        this.fail(error, [...batch, ...this.queue.splice(0)]);
+        this.fail(error, [...batch, ...this.waiting.splice(0)]);
       }
-    } while (this.queue.some(({ waiting }) => waiting !== null) || (this.closed && this.queue.length > 0));
+    } while (
+      this.waiting.some(({ waiting }) => waiting !== null) ||
+      (this.closed && this.waiting.length > 0)
+    );
     this.running = null;
-    if (this.queue.length > 0) this.planNotes();
+    if (this.waiting.length > 0) this.planNotes();
   }
 
   /**
@@ -175,8 +194,8 @@ export class GroupCommitLog implements AuditLog {
    */
   private async gather(): Promise<void> {
     const began = this.clock.monotonic();
-    for (let had = -1; had < this.queue.length && this.queue.length < batchLimit; ) {
-      had = this.queue.length;
+    for (let had = -1; had < this.waiting.length && this.waiting.length < batchLimit; ) {
+      had = this.waiting.length;
       await new Promise((resolve) => setImmediate(resolve));
       if (this.closed || this.clock.monotonic() - began >= gatherMilliseconds) return;
     }
@@ -205,7 +224,7 @@ export class GroupCommitLog implements AuditLog {
   private planNotes(): void {
     this.noteTimer ??= setTimeout(() => {
       this.noteTimer = null;
-      if (this.queue.length > 0) this.running ??= this.drain();
+      if (this.waiting.length > 0) this.running ??= this.drain();
     }, noteMilliseconds).unref();
   }
 

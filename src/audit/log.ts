@@ -13,7 +13,7 @@ import { logFiles } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { newestNote, readCheckpointOf } from './stored-checkpoints.ts';
 
-export type { AuditLog } from './audit-log.ts';
+export type { AuditLog, CallLog } from './audit-log.ts';
 export type { CheckpointSigner } from './checkpoint.ts';
 export type { AuditEvent } from './events.ts';
 
@@ -60,6 +60,7 @@ export async function openAuditLog(options: {
     origin,
     append: (event) => log.append(event),
     note: (event) => log.note(event),
+    queue: (event) => log.queue(event),
     health: () => log.health(),
     checkpoint: () => log.checkpoint(),
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -1,4 +1,4 @@
-import type { AuditLog } from '../audit/log.ts';
+import type { CallLog } from '../audit/log.ts';
 import type { IdentityView } from '../identity/identity-view.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { JsonLimits } from '../kernel/parse-json.ts';
@@ -23,7 +23,7 @@ export interface RequestLimits {
 /** Everything the data path needs, made once by the wiring. The getters give the newest value on every request. */
 export interface GatewayPorts {
   readonly clock: Clock;
-  readonly audit: AuditLog;
+  readonly audit: CallLog;
   readonly view: IdentityView;
   readonly policies: () => PolicySet;
   readonly upstream: (server: string) => Upstream | null;

@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
-import { type AuditLog, openAuditLog } from '../../audit/log.ts';
+import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
+import { queuedLog } from '../../audit/queued-log.ts';
 import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
@@ -78,7 +79,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     }),
   );
   const tell = options.tellSeen ?? (() => Promise.resolve());
-  const sightings = opened.use(createSightings({ log: audit, clock, tell, complain: log }));
+  const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
   const redactor = createRedactor();
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
@@ -182,6 +183,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     liveCalls: live.count,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+function callLog({ gateway }: Config, audit: AuditLog): CallLog {
+  return gateway.audit === 'queued' ? queuedLog(audit) : audit;
 }
 
 /** What the configuration says of every agent, then what the policy folder says. */

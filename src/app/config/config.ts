@@ -29,6 +29,7 @@ export interface Config {
     readonly renewalGraceMinutes: number;
   };
   readonly gateway: {
+    readonly audit: 'durable' | 'queued';
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
     readonly callsPerSecondPerAgent: number;
@@ -84,6 +85,12 @@ export const configSchema = z
       .prefault({}),
     gateway: z
       .strictObject({
+        audit: z.enum(['durable', 'queued']).default('durable').meta({
+          description:
+            'When a permitted call is forwarded: once its record is on the disk (durable), or once it is taken to be written within 50 ms (queued).',
+          reason:
+            'No call without a record, whatever crashes. Queued costs less, and a crash may lose the records of the last moment.',
+        }),
         stalenessMilliseconds: whole(1_000, 3_600_000, 5_000, {
           description:
             'How long the gateway decides without having heard from the authority, in milliseconds.',

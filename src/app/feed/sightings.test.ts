@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuditEvent } from '../../audit/events.ts';
-import type { AuditLog } from '../../audit/audit-log.ts';
+import type { CallLog } from '../../audit/audit-log.ts';
 import { steppedClock } from '../../kernel/clock.ts';
 import { createSightings, type Seen } from './sightings.ts';
 
-function logOf(events: AuditEvent[]): AuditLog {
+function logOf(events: AuditEvent[]): CallLog {
   return {
-    origin: 'test',
     append: async (event) => ({ index: events.push(event) - 1 }),
     note: (event) => void events.push(event),
-    health: () => ({ writable: true, reason: null }),
-    checkpoint: async () => '',
-    [Symbol.asyncDispose]: async () => undefined,
   };
 }
 

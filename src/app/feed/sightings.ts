@@ -1,4 +1,4 @@
-import type { AuditLog } from '../../audit/audit-log.ts';
+import type { CallLog } from '../../audit/audit-log.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 
@@ -8,7 +8,7 @@ export type Seen = Readonly<Record<string, number>>;
 /** Notes whom a gateway admits and tells the registry now and then. */
 export interface Sightings extends AsyncDisposable {
   /** The log itself, with every agent noted whose call it records as permitted. */
-  readonly log: AuditLog;
+  readonly log: CallLog;
 }
 
 const everyMilliseconds = 5_000;
@@ -18,7 +18,7 @@ const everyMilliseconds = 5_000;
  * be told is told with the next.
  */
 export function createSightings(options: {
-  readonly log: AuditLog;
+  readonly log: CallLog;
   readonly clock: Clock;
   readonly tell: (seen: Seen) => Promise<void>;
   /** Told once of a failure that lasts. */
@@ -51,7 +51,7 @@ export function createSightings(options: {
   timer.unref();
   return {
     log: {
-      ...log,
+      note: (event) => log.note(event),
       append(event) {
         const { agent } = event;
         if (event.type === 'call.permitted' && typeof agent === 'string') seen.set(agent, clock.now());
