@@ -7,6 +7,7 @@ import { callerOf, knownCaller } from './caller-of.ts';
 import { createFederation } from './federation/federation.ts';
 import { handle, refuse } from './handle.ts';
 import type { GatewayPorts } from './ports.ts';
+import { reportInternal } from './report-internal.ts';
 
 /** The data path behind the `agents` listener. */
 export interface Gateway {
@@ -35,7 +36,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
       try {
         await (server === undefined ? federation.handle(exchange) : handle(exchange, server, ports));
       } catch (error) {
-        await answerFault(exchange, null, toFault(error));
+        const fault = toFault(error);
+        reportInternal(fault, ports.log);
+        await answerFault(exchange, null, fault);
       }
     },
     review(connections) {

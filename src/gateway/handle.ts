@@ -22,6 +22,7 @@ import {
   refusedEvent,
 } from './record.ts';
 import { relay } from './relay.ts';
+import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
 import { createAnswerSealer } from './seal-answer.ts';
 
@@ -109,6 +110,7 @@ export async function refuse(
   ports: GatewayPorts,
 ): Promise<void> {
   const record = circumstancesOf(exchange, server, seen.caller, seen.inbound);
+  reportInternal(fault, ports.log);
   if (isOverLimit(fault)) restAfterRefusal(exchange.connection, ports.clock);
   try {
     await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
@@ -179,6 +181,7 @@ async function carryOut(
     ports.audit.note(answeredEvent(record, { ...sent, milliseconds: ended() }));
   } catch (error) {
     const fault = cutFor ?? endedBy(exchange) ?? toFault(error);
+    reportInternal(fault, ports.log);
     ports.audit.note(failedEvent(record, fault, ended()));
     if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
   } finally {

@@ -34,6 +34,8 @@ export interface GatewayPorts {
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   readonly toolHeaders: ToolHeaders;
+  /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
+  readonly log: (line: string) => void;
   /** What the endpoint of all servers needs besides. */
   readonly federation: FederationPorts;
   /** Waits until a serial is known to the view, at most the given milliseconds; a certificate is used at once. */

@@ -119,9 +119,9 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     },
     live,
     toolHeaders: createToolHeaders(),
+    log,
     federation: {
       servers: () => view.servers().keys(),
-      log,
       limits: {
         listMilliseconds: config.gateway.listMilliseconds,
         sessionsPerAgent: config.gateway.sessionsPerAgent,

@@ -5,6 +5,7 @@ import { errorResponse } from '../../mcp/error-response.ts';
 import type { Inbound, Message } from '../../mcp/message.ts';
 import { utf8 } from '../../kernel/bytes.ts';
 import { circumstancesOf, refusedEvent } from '../record.ts';
+import { reportInternal } from '../report-internal.ts';
 import type { Asking } from './asking.ts';
 import { askOne } from './ask-one.ts';
 import type { FederationState } from './federation.ts';
@@ -92,6 +93,7 @@ async function refuseMessage(
   { sink, inbound }: Answering,
   given: Fault,
 ): Promise<void> {
+  reportInternal(given, ports.log);
   const real = given instanceof NameFault ? given.real : null;
   const record = circumstancesOf(
     exchange,

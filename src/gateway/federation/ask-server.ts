@@ -58,7 +58,7 @@ async function carryOut(exchange: InnerExchange, server: string, ports: GatewayP
   try {
     await handle(exchange, server, ports);
   } catch (error) {
-    ports.federation.log(`Asking ${server} for all servers failed: ${errorText(error)}`);
+    ports.log(`Asking ${server} for all servers failed: ${errorText(error)}`);
   }
   // Who left gets no answer on the road, and whoever waits here must not wait for ever.
   if (!exchange.answered) await exchange.respond(504, {});

@@ -11,8 +11,6 @@ import type { GatewayPorts } from '../ports.ts';
 export interface FederationPorts {
   /** The names of the registered servers as of now. */
   readonly servers: () => Iterable<string>;
-  /** Told of servers and names that are left out, and why. */
-  readonly log: (line: string) => void;
   readonly limits: FederationLimits;
   /** What this gateway calls itself to clients. */
   readonly version: string;
@@ -64,7 +62,7 @@ export function createFederation(ports: GatewayPorts): Federation {
     together = separated.together;
     names.keep(new Set(together));
     for (const [server, why] of separated.apart) {
-      federation.log(`Server ${server} is not offered with all servers, only at /mcp/${server}: ${why}.`);
+      ports.log(`Server ${server} is not offered with all servers, only at /mcp/${server}: ${why}.`);
     }
     return together;
   };

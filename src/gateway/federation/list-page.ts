@@ -54,7 +54,7 @@ export async function pageOf(asking: Asking, wanted: PageWanted): Promise<Page> 
     // Who does not know the method has nothing to list.
     if (failed instanceof AnswerFault && failed.rpc === -32601) return none;
     const detail = `${row.member} of ${server} are missing: ${failed.message}`;
-    asking.ports.federation.log(`${row.method} of all servers: ${detail}`);
+    asking.ports.log(`${row.method} of all servers: ${detail}`);
     if (failed.code !== 'denied') asking.session?.listener?.missed(server);
     return { ...none, ttl: 0, leftOut: { server, code: failed.code, detail }, failed };
   }
@@ -102,7 +102,7 @@ function takePage(asking: Asking, wanted: PageWanted, result: JsonObject): Page 
   const items = (isJsonArray(listed) ? listed : []).filter(isJsonObject);
   const next = typeof result['nextCursor'] === 'string' ? result['nextCursor'] : null;
   const { shown, refused } = row.named ? named(asking, wanted, items, next) : { shown: items, refused: [] };
-  if (refused.length > 0) asking.ports.federation.log(refusedText(wanted, refused));
+  if (refused.length > 0) asking.ports.log(refusedText(wanted, refused));
   return {
     server,
     next,

@@ -31,7 +31,7 @@ export async function listenToAll(
   await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
   const stream = createMergedStream(sink, exchange.closed, {
     silentMilliseconds: ports.federation.limits.silentMilliseconds,
-    log: ports.federation.log,
+    log: ports.log,
   });
   const follow = (now: Asking): void => {
     for (const server of serversFor(now, 'subscriptions/listen')) {

@@ -22,7 +22,7 @@ export async function followNews(
   const sink = exchangeSink(exchange);
   const stream = createMergedStream(sink, exchange.closed, {
     silentMilliseconds: ports.federation.limits.silentMilliseconds,
-    log: ports.federation.log,
+    log: ports.log,
   });
   const follow = (place: Place): void => {
     if (place.sealed === null) return;
