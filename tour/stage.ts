@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** The command line as a person would type it: the program that ships, in a process of its own. */
-const program = join(import.meta.dirname, '../src/app/main.ts');
+const program = join(import.meta.dirname, '../src/app/launch.ts');
 
 /** What a command printed. */
 export interface Ran {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chooseRuntime, oldestRuntime } from './choose-runtime.ts';
+import { roomierOptions } from './roomy-heap.ts';
 
 /**
  * The command `countersign`, under whatever Node.js is there: one that is old enough to lack what the program needs hands
@@ -11,6 +12,7 @@ import { chooseRuntime, oldestRuntime } from './choose-runtime.ts';
  */
 const runtime = chooseRuntime(process.versions.node, bundledRuntime);
 if (runtime === 'this') {
+  makeRoom();
   await import('./main.ts');
 } else if (runtime === null) {
   process.stderr.write(
@@ -20,6 +22,18 @@ if (runtime === 'this') {
   process.exitCode = 5;
 } else {
   handOver(runtime);
+}
+
+/** Becomes the same program with options that only a start can set; where the system cannot do that, goes on without. */
+function makeRoom(): void {
+  const { execArgv, argv, env, execPath } = process;
+  const options = roomierOptions({
+    words: argv.slice(2),
+    options: execArgv,
+    environmentOptions: env['NODE_OPTIONS'],
+  });
+  if (options === null || typeof process.execve !== 'function' || process.platform === 'win32') return;
+  process.execve(execPath, [execPath, ...options, ...argv.slice(1)], env);
 }
 
 /** The Node.js of the package `node`, which is a development dependency of ours. */
