@@ -1,11 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { composeInbound } from '../../mcp/compose-inbound.ts';
 import type { UpstreamLimits } from '../limits.ts';
-import type { Upstream, UpstreamResponse } from '../upstream.ts';
+import type { Upstream } from '../upstream.ts';
 import { openSession } from './open-session.ts';
-import { readMessages, type StreamPosition } from './read-messages.ts';
+import { createSessionWire, type SessionWire } from './session-wire.ts';
 
 /** One request under way in a session, and where what comes of it goes. */
 export interface SessionCall {
@@ -33,11 +31,9 @@ export class ServerSession {
   readonly #options: ServerSessionOptions;
   readonly #calls = new Map<number, SessionCall>();
   readonly #listeners = new Set<(notification: JsonObject) => void>();
-  readonly #over = new AbortController();
+  readonly #wire: SessionWire;
   /** Questions that belong to no call: roots may be asked for right after the handshake. */
   #orphans: JsonObject[] = [];
-  #headers: Readonly<Record<string, string>>;
-  #revision: string;
   #lastId = 0;
   /** What the server answered to `initialize`. */
   readonly initialized: JsonObject;
@@ -45,19 +41,20 @@ export class ServerSession {
 
   constructor(options: ServerSessionOptions, opened: Awaited<ReturnType<typeof openSession>>) {
     this.#options = options;
-    this.#headers = opened.headers;
-    this.#revision = opened.revision;
+    const { inner, caller, limits } = options;
+    const onLost = (fault: Fault): void => this.#fail(fault);
+    this.#wire = createSessionWire(opened, { inner, caller, limits, onLost });
     this.initialized = opened.result;
   }
 
   static async open(options: ServerSessionOptions): Promise<ServerSession> {
     const session = new ServerSession(options, await openSession(options));
-    await session.#listen();
+    await session.#wire.follow((message) => session.#receive(message, null, null));
     return session;
   }
 
   get gone(): boolean {
-    return this.#over.signal.aborted;
+    return this.#wire.over.aborted;
   }
 
   get busy(): boolean {
@@ -75,9 +72,13 @@ export class ServerSession {
   call(method: string, params: (id: number) => JsonObject, call: SessionCall): number {
     const id = ++this.#lastId;
     this.#calls.set(id, call);
-    this.#carry(id, { jsonrpc: '2.0', id, method, params: params(id) }, call).catch((error: unknown) => {
-      if (this.#calls.delete(id)) call.fail(toFault(error));
-    });
+    const request = { jsonrpc: '2.0', id, method, params: params(id) };
+    const isOpen = (): boolean => this.#calls.has(id);
+    this.#wire
+      .converse(request, isOpen, (message) => this.#receive(message, call, id))
+      .catch((error: unknown) => {
+        if (this.#calls.delete(id)) call.fail(toFault(error));
+      });
     return id;
   }
 
@@ -107,15 +108,20 @@ export class ServerSession {
   /** MCP 2025-11-25, Cancellation. */
   cancel(id: number, reason: string): void {
     if (!this.#calls.delete(id)) return;
-    void this.#tell({ method: 'notifications/cancelled', params: { requestId: id, reason } });
+    const cancelled = {
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: id, reason },
+    };
+    // A server that is gone needs no word.
+    void this.#wire.tell(cancelled).catch(() => undefined);
   }
 
   async reply(
     question: Json,
     outcome: { readonly result: JsonObject } | { readonly error: JsonObject },
   ): Promise<void> {
-    const response = await this.#post({ jsonrpc: '2.0', id: question, ...outcome });
-    for await (const _ of readMessages(response));
+    await this.#wire.tell({ jsonrpc: '2.0', id: question, ...outcome });
   }
 
   hear(listener: (notification: JsonObject) => void): Disposable {
@@ -126,111 +132,7 @@ export class ServerSession {
   async end(): Promise<void> {
     if (this.gone) return;
     this.#fail(new Fault('unavailable', 'The session with the MCP server was ended.'));
-    if (this.#headers['mcp-session-id'] === undefined) return;
-    const { inner, caller, limits } = this.#options;
-    const signal = AbortSignal.timeout(limits.graceMilliseconds);
-    try {
-      const response = await inner.send({
-        method: 'DELETE',
-        headers: this.#headers,
-        inbound: null,
-        caller,
-        signal,
-      });
-      for await (const _ of readMessages(response));
-    } catch {
-      // The server ends by itself a session that nobody uses.
-    }
-  }
-
-  async #carry(id: number, value: JsonObject, call: SessionCall): Promise<void> {
-    const position: StreamPosition = { lastEventId: null, retryMilliseconds: null };
-    let response = await this.#post(value);
-    for (;;) {
-      for await (const message of readMessages(response, position)) this.#receive(message, call, id);
-      if (!this.#calls.has(id)) return;
-      // MCP 2025-11-25: the server may end the stream and have it taken up again.
-      if (position.lastEventId === null) {
-        throw new Fault(
-          'upstream_failed',
-          `The MCP server ended its answer early (HTTP ${response.status}).`,
-        );
-      }
-      await delay(pauseOf(position), undefined, { signal: this.#over.signal });
-      response = await this.#get(position.lastEventId);
-      if (response.status !== 200)
-        throw new Fault('upstream_failed', 'The MCP server lost the stream of the call.');
-    }
-  }
-
-  /** Opens the stream of what belongs to no request, and keeps it open. A server may have none (405). */
-  async #listen(): Promise<void> {
-    const position: StreamPosition = { lastEventId: null, retryMilliseconds: null };
-    const opened = Promise.withResolvers<void>();
-    const follow = async (): Promise<void> => {
-      while (!this.gone) {
-        const response = await this.#get(position.lastEventId);
-        opened.resolve();
-        if (response.status !== 200 || response.body instanceof Uint8Array) return;
-        for await (const message of readMessages(response, position)) this.#receive(message, null, null);
-        await delay(pauseOf(position), undefined, { signal: this.#over.signal });
-      }
-    };
-    follow()
-      .catch(() => undefined)
-      .finally(opened.resolve);
-    const patience = new AbortController();
-    await Promise.race([
-      opened.promise,
-      delay(streamPatience, undefined, { signal: patience.signal }).catch(() => undefined),
-    ]);
-    patience.abort();
-  }
-
-  async #get(lastEventId: string | null): Promise<UpstreamResponse> {
-    const { inner, caller } = this.#options;
-    const headers = {
-      accept: 'text/event-stream',
-      ...this.#headers,
-      ...(lastEventId === null ? {} : { 'last-event-id': lastEventId }),
-    };
-    return await inner.send({ method: 'GET', headers, inbound: null, caller, signal: this.#over.signal });
-  }
-
-  async #post(value: JsonObject): Promise<UpstreamResponse> {
-    if (this.gone) throw sessionLost();
-    const { inner, caller } = this.#options;
-    const inbound = composeInbound(value, this.#revision);
-    const headers = {
-      accept: 'application/json, text/event-stream',
-      'content-type': 'application/json',
-      ...this.#headers,
-    };
-    try {
-      const response = await inner.send({
-        method: 'POST',
-        headers,
-        inbound,
-        caller,
-        signal: this.#over.signal,
-      });
-      if (response.status === 404 && this.#headers['mcp-session-id'] !== undefined) throw sessionLost();
-      return response;
-    } catch (error) {
-      const fault = toFault(error);
-      if (fault.code === 'session_unknown') this.#fail(fault);
-      throw fault;
-    }
-  }
-
-  /** For what nobody waits for. */
-  async #tell(message: JsonObject): Promise<void> {
-    try {
-      const response = await this.#post({ jsonrpc: '2.0', ...message });
-      for await (const _ of readMessages(response));
-    } catch {
-      // A server that is gone needs no word.
-    }
+    await this.#wire.end();
   }
 
   #receive(message: JsonObject, origin: SessionCall | null, id: number | null): void {
@@ -284,7 +186,7 @@ export class ServerSession {
 
   #fail(fault: Fault): void {
     if (this.gone) return;
-    this.#over.abort();
+    this.#wire.cut();
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     for (const call of calls) call.fail(fault);
@@ -297,14 +199,3 @@ export class ServerSession {
 export const sessionEnded = 'countersign/sessionEnded';
 
 const mostOrphans = 8;
-/** How long a call waits for the server to open the stream of what belongs to no request, in milliseconds. */
-const streamPatience = 1_000;
-
-/** Servers say how long to wait before a stream is taken up; neither at once nor for ever. */
-function pauseOf({ retryMilliseconds }: StreamPosition): number {
-  return Math.min(Math.max(retryMilliseconds ?? 1_000, 100), 30_000);
-}
-
-function sessionLost(): Fault {
-  return new Fault('session_unknown', 'The MCP server no longer knows its session.');
-}
