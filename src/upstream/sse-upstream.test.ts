@@ -8,8 +8,9 @@ import type { HttpEngine } from '../http/http-engine.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { createTransport, type TransportOptions } from './create-transport.ts';
+import { createUpstream } from './create-upstream.ts';
 import { eventReader, jsonOf, post } from './inbound.fixture.ts';
-import type { SseServerDefinition } from './server-definition.ts';
+import { readServerDefinition, type SseServerDefinition } from './server-definition.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
 /** A server of the transport, by hand. */
@@ -265,6 +266,32 @@ function specify(engine: HttpEngine): void {
     });
     await wait(10);
     assert.notEqual((await begin(upstream))['mcp-session-id'], headers['mcp-session-id']);
+  });
+
+  test('T3 T4 a modern client does not notice that the stream of its session was lost between two calls', async () => {
+    await using server = await openOldServer({
+      take: (message, stream) => {
+        if (message['id'] !== undefined) say(stream, { id: message['id'], result: { tools: [] } });
+      },
+    });
+    const identity = (): { certificate: string; key: string } => ({ certificate: '', key: '' });
+    const definition = readServerDefinition({ name: 'old', transport: 'sse', url: server.url });
+    await using upstream = createUpstream(definition, {
+      clock: systemClock,
+      engine,
+      identity,
+      log: () => undefined,
+      limits: { backoffMilliseconds: 1 },
+    });
+    const list = async (): Promise<unknown> =>
+      (await jsonOf(await upstream.send(post('modern', call('tools/list')))))['result'];
+    const listed = await list();
+    assert.deepEqual((listed as { tools: unknown }).tools, []);
+    server.streams[0]?.destroy();
+    await until(() => upstream.health().state === 'down');
+    await wait(10);
+    assert.deepEqual(await list(), listed);
+    assert.equal(server.posted.filter(({ body }) => body['method'] === 'initialize').length, 2);
   });
 
   test('T3 a message that is not taken fails its own call; a server that lost the session ends it', async () => {
