@@ -1,10 +1,10 @@
 import { failureOf } from '../http/failure.ts';
 import { Fault } from '../kernel/fault.ts';
+import { createChannelUpstream } from './channel-upstream.ts';
 import { createHttpPool } from './http-pool.ts';
 import { credentials, faultCodes, type HttpUpstreamOptions } from './http-upstream.ts';
 import type { SseServerDefinition } from './server-definition.ts';
 import { openSseChannel } from './sse-channel.ts';
-import { createChannelUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
 
 /**

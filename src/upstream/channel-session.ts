@@ -8,46 +8,46 @@ import { createNewsStream, type NewsStream } from './news-stream.ts';
 import { createStdioCall, empty, type StdioCall } from './stdio-call.ts';
 import type { UpstreamResponse } from './upstream.ts';
 
-export interface StdioSessionOptions {
-  /** `modern` (2026-07-28): leaving a stream cancels its request, and the child may not ask anything back. */
+export interface ChannelSessionOptions {
+  /** `modern` (2026-07-28): leaving a stream cancels its request, and the server may not ask anything back. */
   readonly era: Inbound['era'];
   readonly limits: UpstreamLimits;
-  /** Starts the child, or opens what stands for one; what it says comes in through the listeners. */
+  /** Opens the channel to the server; what it says comes in through the listeners. */
   readonly start: (listeners: ChannelListeners) => Promise<Channel>;
   /** Nobody has waited for anything for too long. */
   readonly onUnused: () => void;
-  /** The child is gone, for whatever reason. */
+  /** The channel is gone, for whatever reason. */
   readonly onGone: (fault: Fault) => void;
 }
 
-/** Starts a child and the conversation with it. Throws what starting throws. */
-export async function openStdioSession(options: StdioSessionOptions): Promise<StdioSession> {
-  const session = new StdioSession(options);
+/** Opens a channel and the conversation over it. Throws what opening throws. */
+export async function openChannelSession(options: ChannelSessionOptions): Promise<ChannelSession> {
+  const session = new ChannelSession(options);
   await session.start();
   return session;
 }
 
-/** Questions of a child that wait for an answer. */
+/** Questions of a server that wait for an answer. */
 const mostAsked = 1_000;
 
-/** One caller's conversation with one child, in the terms of Streamable HTTP. */
-export class StdioSession {
-  readonly #options: StdioSessionOptions;
+/** One caller's conversation with a server over one channel, in the terms of Streamable HTTP. */
+export class ChannelSession {
+  readonly #options: ChannelSessionOptions;
   readonly #ids = createIdMap<StdioCall>();
   readonly #asked = new Set<Json>();
   readonly #news: NewsStream;
-  #child: Channel | null = null;
+  #channel: Channel | null = null;
   #gone: Fault | null = null;
   #answered = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(options: StdioSessionOptions) {
+  constructor(options: ChannelSessionOptions) {
     this.#options = options;
     this.#news = createNewsStream(options.limits, () => this.#watch());
   }
 
   async start(): Promise<void> {
-    this.#child = await this.#options.start({
+    this.#channel = await this.#options.start({
       onMessage: (message) => this.#receive(message),
       onRefused: (id, fault) => this.#refuse(id, fault),
       onGone: (fault) => this.#bury(fault),
@@ -60,7 +60,7 @@ export class StdioSession {
     return this.#ids.size > 0 || this.#news.open;
   }
 
-  /** Whether the child answered any request well. */
+  /** Whether the server answered any request well. */
   get answered(): boolean {
     return this.#answered;
   }
@@ -90,7 +90,7 @@ export class StdioSession {
 
   async end(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
-    await this.#child?.end();
+    await this.#channel?.end();
   }
 
   #openCall(inbound: Inbound, signal: AbortSignal): StdioCall {
@@ -130,7 +130,7 @@ export class StdioSession {
     if (kind === 'request' && call) {
       this.#send(this.#ids.claim(value, call).message);
     } else if (kind === 'response') {
-      // Only what the child asked is answered, and once.
+      // Only what the server asked is answered, and once.
       if (this.#asked.delete(value['id'] ?? null)) this.#send(value);
     } else if (method === 'notifications/cancelled') {
       this.#forwardCancellation(value);
@@ -170,7 +170,7 @@ export class StdioSession {
     }
   }
 
-  /** A request did not get through to the child; the others of its call are not waited for either. */
+  /** A request did not get through to the server; the others of its call are not waited for either. */
   #refuse(id: Json, fault: Fault): void {
     const call = this.#ids.settle({ id })?.request.call;
     if (!call) return;
@@ -201,10 +201,10 @@ export class StdioSession {
 
   #send(message: JsonObject): void {
     if (this.#gone) throw this.#gone;
-    this.#child?.send(message);
+    this.#channel?.send(message);
   }
 
-  /** For what nobody waits for: a child that is going away does not need it. */
+  /** For what nobody waits for: a server that is going away does not need it. */
   #trySend(message: JsonObject): void {
     try {
       this.#send(message);

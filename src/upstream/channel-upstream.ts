@@ -1,0 +1,183 @@
+import type { Clock } from '../kernel/clock.ts';
+import { Fault, toFault } from '../kernel/fault.ts';
+import { randomId } from '../kernel/random.ts';
+import type { Inbound } from '../mcp/message.ts';
+import { createBackOff } from './back-off.ts';
+import type { Channel, ChannelListeners } from './channel.ts';
+import { type ChannelSession, openChannelSession } from './channel-session.ts';
+import type { UpstreamLimits } from './limits.ts';
+import { empty } from './stdio-call.ts';
+import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts';
+
+export interface ChannelUpstreamOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly limits: UpstreamLimits;
+  /** Opens a channel to the server: starts a child, or connects. */
+  readonly start: (listeners: ChannelListeners) => Promise<Channel>;
+  /** The channels that may be open at once, and what people call one. */
+  readonly most: { readonly channels: number; readonly called: readonly [one: string, many: string] };
+  readonly log: (line: string) => void;
+}
+
+/** A place at the server: a channel that is starting, alive or ending. */
+interface Place {
+  /** The MCP session id, or null for the channel that a caller's modern requests share. */
+  readonly id: string | null;
+  readonly caller: string;
+  readonly session: Promise<ChannelSession>;
+  /** Set once it has started. */
+  open: ChannelSession | null;
+  /** Set when it is to end, so that its end is not a failure. */
+  ending: Promise<void> | null;
+  /** When it was last asked for, on the monotonic clock. */
+  usedAt: number;
+}
+
+/** A server that is spoken to over channels behind the face of Streamable HTTP: one for each session, or each modern caller. */
+export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream {
+  const { name, clock, limits, most, start, log } = options;
+  const places = new Set<Place>();
+  const backOff = createBackOff(name, clock, limits);
+  let failure: Fault | null = null;
+  let disposed = false;
+
+  const end = (place: Place): Promise<void> => {
+    place.ending ??= place.session.then(
+      (session) => session.end(),
+      () => undefined,
+    );
+    return place.ending;
+  };
+  const failed = (place: Place, fault: Fault): void => {
+    if (!places.delete(place) || place.ending) return;
+    failure = fault;
+    log(`Server ${name}: ${fault.message}`);
+    backOff.failed(place.caller, fault, place.open?.answered ?? false);
+  };
+  const settle = async (place: Place): Promise<void> => {
+    try {
+      place.open = await place.session;
+    } catch (error) {
+      failed(place, toFault(error));
+    }
+  };
+  const open = (caller: string, era: Inbound['era'], id: string | null): Place => {
+    if (disposed) throw new Fault('upstream_unreachable', `MCP server ${name} was removed.`);
+    backOff.check(caller);
+    makeRoom(places, caller, { most, ...limits }, end);
+    const session = openChannelSession({
+      era,
+      limits,
+      start,
+      onUnused: () => void end(place),
+      onGone: (fault) => failed(place, fault),
+    });
+    const place: Place = { id, caller, session, open: null, ending: null, usedAt: clock.monotonic() };
+    places.add(place);
+    void settle(place);
+    return place;
+  };
+  const find = (id: string | undefined, caller: string): Place => {
+    for (const place of places) {
+      if (place.id === null || place.id !== id || place.caller !== caller || place.ending) continue;
+      place.usedAt = clock.monotonic();
+      return place;
+    }
+    throw new Fault('session_unknown', 'This session does not exist at the MCP server. Start a new one.');
+  };
+  const shared = (caller: string): Place => {
+    for (const place of places) {
+      if (place.id === null && place.caller === caller && !place.ending) return place;
+    }
+    return open(caller, 'modern', null);
+  };
+
+  const initialize = async (inbound: Inbound, request: UpstreamRequest): Promise<UpstreamResponse> => {
+    const id = randomId();
+    const place = open(request.caller, 'legacy', id);
+    try {
+      const response = await (await place.session).post(inbound, request.signal);
+      const refused = response.headers['content-type'] === 'application/json' && !place.open?.answered;
+      if (!refused) return { ...response, headers: { ...response.headers, 'mcp-session-id': id } };
+      void end(place);
+      return response;
+    } catch (error) {
+      // Nobody was told the session's id, so nobody could ever end it.
+      void end(place);
+      throw error;
+    }
+  };
+
+  return {
+    name,
+    async send(request) {
+      const { inbound, method, caller, signal } = request;
+      const id = request.headers['mcp-session-id'];
+      if (!inbound) {
+        const place = find(id, caller);
+        if (method === 'GET') return (await place.session).listen(signal);
+        await end(place);
+        return empty(204);
+      }
+      if (inbound.era === 'modern') {
+        const place = shared(caller);
+        place.usedAt = clock.monotonic();
+        return (await place.session).post(inbound, signal);
+      }
+      if (id !== undefined) return (await find(id, caller).session).post(inbound, signal);
+      if (inbound.messages.length === 1 && inbound.messages[0]?.method === 'initialize') {
+        return initialize(inbound, request);
+      }
+      throw new Fault(
+        'header_mismatch',
+        'The Mcp-Session-Id header is missing; only initialize goes without it.',
+      );
+    },
+    health() {
+      const alive = [...places].filter((place) => place.open && !place.ending).length;
+      if (alive > 0) return { state: 'up', detail: `${alive} ${most.called[alive === 1 ? 0 : 1]}` };
+      return failure
+        ? { state: 'down', detail: failure.message }
+        : { state: 'idle', detail: `no ${most.called[0]} is needed` };
+    },
+    async endCaller(caller) {
+      backOff.forget(caller);
+      await Promise.all([...places].filter((place) => place.caller === caller).map(end));
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      await Promise.all([...places].map(end));
+    },
+  };
+}
+
+/**
+ * Holds the caps. A caller at its own cap loses the session it has not used for longest, if it waits for nothing
+ * there: abandoned sessions must not lock their owner out. Throws Fault `limit_reached`.
+ */
+function makeRoom(
+  places: ReadonlySet<Place>,
+  caller: string,
+  limits: Pick<ChannelUpstreamOptions, 'most'> & Pick<UpstreamLimits, 'sessionsPerCaller'>,
+  end: (place: Place) => Promise<void>,
+): void {
+  const mine = [...places].filter((place) => place.caller === caller && !place.ending);
+  if (mine.length >= limits.sessionsPerCaller) {
+    const [oldest] = mine
+      .filter((place) => place.open && !place.open.busy)
+      .sort((a, b) => a.usedAt - b.usedAt);
+    if (!oldest) {
+      throw new Fault(
+        'limit_reached',
+        `This agent has ${mine.length} sessions in use at this server, the most allowed.`,
+      );
+    }
+    void end(oldest);
+  }
+  const { channels, called } = limits.most;
+  // Those that are ending still hold memory and processes.
+  if (places.size >= channels) {
+    throw new Fault('limit_reached', `This server has ${places.size} ${called[1]}, the most allowed.`);
+  }
+}
