@@ -111,11 +111,11 @@ test('T4 what a legacy server has no counterpart for is refused and says so', as
   await using town = await townOf(['ci-bot']);
   await town.addHttpServer('old', old.url);
   await using fetch = mutualFetch(await town.issue('ci-bot'));
-  const response = await fetch(town.endpoint('old'), modernPost('tasks/list', {}));
+  const response = await fetch(town.endpoint('old'), modernPost('tasks/get', {}));
   assert.equal(response.status, 404);
   const told = (await response.json()) as Answer;
   assert.deepEqual([told.error?.code, told.error?.data?.code], [-32601, 'era_not_bridged']);
-  assert.ok(!old.seen.some(({ body }) => body.includes('"tasks/list"')));
+  assert.ok(!old.seen.some(({ body }) => body.includes('"tasks/get"')));
 });
 
 test('T4 the session of a legacy client at a modern server works for nobody else, and ends', async () => {
