@@ -15,6 +15,8 @@ export interface ChannelUpstreamOptions {
   readonly limits: UpstreamLimits;
   /** Opens a channel to the server: starts a child, or connects. */
   readonly start: (listeners: ChannelListeners) => Promise<Channel>;
+  /** Whether a channel that was in use may end without anything being wrong; else the next one waits. */
+  readonly mayEnd: boolean;
   /** The channels that may be open at once, and what people call one. */
   readonly most: { readonly channels: number; readonly called: readonly [one: string, many: string] };
   readonly log: (line: string) => void;
@@ -51,9 +53,11 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
   };
   const failed = (place: Place, fault: Fault): void => {
     if (!places.delete(place) || place.ending) return;
-    failure = fault;
     log(`Server ${name}: ${fault.message}`);
-    backOff.failed(place.caller, fault, place.open?.answered ?? false);
+    const wasWell = place.open?.answered ?? false;
+    if (wasWell && options.mayEnd && endings.has(fault.code)) return;
+    failure = fault;
+    backOff.failed(place.caller, fault, wasWell);
   };
   const settle = async (place: Place): Promise<void> => {
     try {
@@ -151,6 +155,9 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     },
   };
 }
+
+/** How a channel ends that did nothing wrong. */
+const endings: ReadonlySet<string> = new Set(['upstream_failed', 'session_unknown']);
 
 /**
  * Holds the caps. A caller at its own cap loses the session it has not used for longest, if it waits for nothing

@@ -29,6 +29,8 @@ export function createSseUpstream(definition: SseServerDefinition, options: Http
     clock,
     limits,
     log,
+    // Servers restart, and proxies end a stream on which nothing is said.
+    mayEnd: true,
     most: { channels: limits.streams, called: ['stream', 'streams'] },
     start: (listeners) =>
       openSseChannel({

@@ -28,6 +28,7 @@ export function createStdioUpstream(
     clock,
     limits,
     log,
+    mayEnd: false,
     most: { channels: limits.children, called: ['child', 'children'] },
     start: async (listeners) =>
       startChild({

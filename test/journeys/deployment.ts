@@ -9,6 +9,7 @@ import { composeDeployment, type Deployment } from '../../src/app/compose/compos
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
 import type { RunningGateway } from '../../src/app/compose/compose-gateway.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
+import type { JsonObject } from '../../src/kernel/canonical-json.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { readServerDefinition } from '../../src/upstream/server-definition.ts';
 import type { LeafKind } from '../../src/x509/leaf-profile.ts';
@@ -34,6 +35,8 @@ export interface Town extends AsyncDisposable {
   addStdioServer(name: string, command: readonly string[]): Promise<void>;
   addHttpServer(name: string, url: string): Promise<void>;
   addSseServer(name: string, url: string): Promise<void>;
+  /** Any other definition. */
+  addServer(definition: JsonObject): Promise<void>;
   /** The events of the gateway's log so far. */
   events(): Promise<readonly { readonly type: string; readonly [field: string]: unknown }[]>;
 }
@@ -147,6 +150,7 @@ export async function openTown(
     },
     addStdioServer: (name, command) => put({ name, transport: 'stdio', command: [...command] }),
     addHttpServer: (name, url) => put({ name, transport: 'http', url }),
+    addServer: put,
     addSseServer: (name, url) => put({ name, transport: 'sse', url }),
     async events() {
       await gateway.audit.checkpoint();
