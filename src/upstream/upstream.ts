@@ -42,4 +42,10 @@ export interface UpstreamHealth {
   /** `idle`: nothing is known to be wrong and nothing is open. */
   readonly state: 'up' | 'down' | 'idle';
   readonly detail: string;
+  /** Whether it is left alone because it fails; absent where nothing stands before it that would. */
+  readonly circuit?: {
+    readonly state: 'closed' | 'open' | 'half-open';
+    /** Agents for whom alone it is left alone. */
+    readonly agents: number;
+  };
 }

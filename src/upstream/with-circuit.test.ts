@@ -50,9 +50,14 @@ test('T7 a server that cannot be reached is left alone for everybody, says when 
   assert.equal(asked(), 3);
   assert.equal(upstream.health().state, 'down');
   assert.match(upstream.health().detail, /circuit open.*the reason/);
+  assert.equal(upstream.health().circuit?.state, 'open');
   clock.advance(1_000);
   assert.equal(await send('c', 200), '200');
-  assert.deepEqual(upstream.health(), { state: 'up', detail: 'answering' });
+  assert.deepEqual(upstream.health(), {
+    state: 'up',
+    detail: 'answering',
+    circuit: { state: 'closed', agents: 0 },
+  });
   assert.equal(lines.length, 2);
   assert.match(lines[0] ?? '', /left alone for 1 s: the reason/);
   assert.match(lines[1] ?? '', /answers again/);

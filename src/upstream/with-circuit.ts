@@ -98,8 +98,11 @@ export function withCircuit(upstream: Upstream, options: CircuitOptions): Upstre
       return response;
     },
     health() {
-      if (ofAll.state === 'closed') return upstream.health();
-      return { state: 'down', detail: `left alone for a moment (circuit ${ofAll.state}): ${cause}` };
+      const { state } = ofAll;
+      const agents = [...ofCallers.values()].filter((own) => own.state !== 'closed').length;
+      const circuit = { state, agents };
+      if (state === 'closed') return { ...upstream.health(), circuit };
+      return { state: 'down', detail: `left alone for a moment (circuit ${state}): ${cause}`, circuit };
     },
     async endCaller(caller) {
       ofCallers.delete(caller);

@@ -76,11 +76,11 @@ export const operations: readonly Operation[] = [
     const servers = await store.servers.list();
     return plain(servers.map((server) => withOffer(server, servers)));
   }),
-  operation('server.show', false, z.strictObject({ name }), async ({ store }, input) => {
+  operation('server.show', false, z.strictObject({ name }), async ({ store, serverStates }, input) => {
     const servers = await store.servers.list();
     const server = servers.find((one) => one.name === input.name);
     if (!server) throw unknown('MCP server', input.name, servers);
-    return plain(withOffer(server, servers));
+    return plain({ ...withOffer(server, servers), gateways: serverStates.of(input.name) });
   }),
   operation('server.remove', true, z.strictObject({ name }), async (authority, input) => {
     const known = await authority.store.servers.list();

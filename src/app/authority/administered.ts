@@ -12,6 +12,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { refuseLookAlike } from '../admin/server-offer.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
+import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -43,6 +44,7 @@ export function administered(parts: Parts): Acts {
     audit,
     issuer: ca.issuer,
     feed,
+    serverStates: createServerStates(clock),
     describe: () => ({
       ...trustBundleRoute(ca.issuer),
       rootNotAfter: root.notAfter,

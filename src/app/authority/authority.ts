@@ -9,6 +9,7 @@ import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { Feed } from '../feed/feed-message.ts';
+import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { Store } from '../store/store.ts';
 
@@ -47,6 +48,7 @@ export interface Authority extends AsyncDisposable {
   readonly audit: AuditLog;
   readonly issuer: Issuer;
   readonly feed: Feed;
+  readonly serverStates: ServerStates;
   /** The Ed25519 key that signs the checkpoints of this machine's logs. */
   readonly auditKey: KeyObject;
   /** Why the policies on disk are not the ones in force, or null. */

@@ -75,6 +75,7 @@ async function besideAuthority(authority: Authority, options: DeploymentOptions)
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),
       tellSeen: (seen) => authority.agentsSeen(seen),
+      tellServers: async (states) => authority.serverStates.heard('gateway', states),
       log,
       ...(options.disk && { disk: options.disk }),
     }),

@@ -19,7 +19,7 @@ import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
-import { createRedactor } from '../../secrets/redact.ts';
+import { createRedactor, type Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
 import { defaultUpstreamLimits } from '../../upstream/limits.ts';
@@ -28,6 +28,7 @@ import type { Config } from '../config/config.ts';
 import { readVersion } from '../cli/commands/version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
+import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
@@ -55,6 +56,8 @@ export interface GatewayOptions {
   readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
   /** Tells the registry when agents were last admitted. */
   readonly tellSeen?: (seen: Seen) => Promise<void>;
+  /** Tells the registry how the servers are. */
+  readonly tellServers?: (states: readonly ServerState[]) => Promise<void>;
   readonly log: (line: string) => void;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
@@ -172,6 +175,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     }),
     (stop) => stop(),
   );
+  if (options.tellServers) {
+    const states = (): readonly ServerState[] => upstreams.health().map((one) => stateOf(one, redactor));
+    opened.use(tellServerStates({ states, tell: options.tellServers, clock, complain: log }));
+  }
   opened.adopt(setInterval(review, reviewMilliseconds), clearInterval);
   opened.adopt(await options.follow(view.apply), (stop) => stop());
   const held = opened.move();
@@ -187,6 +194,20 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
 
 function callLog({ gateway }: Config, audit: AuditLog): CallLog {
   return gateway.audit === 'queued' ? queuedLog(audit) : audit;
+}
+
+/** What the registry is told of a server; the detail may quote the server, which may quote our credentials. */
+function stateOf(
+  { name, state, detail, circuit }: ReturnType<UpstreamSet['health']>[number],
+  redactor: Redactor,
+): ServerState {
+  return {
+    name,
+    state,
+    circuit: circuit?.state ?? 'closed',
+    agentsLeftAlone: circuit?.agents ?? 0,
+    detail: redactor.redact(detail).slice(0, 200),
+  };
 }
 
 /** What the configuration says of every agent, then what the policy folder says. */

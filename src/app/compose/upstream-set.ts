@@ -1,6 +1,6 @@
 import { errorText } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
-import type { Upstream } from '../../upstream/upstream.ts';
+import type { Upstream, UpstreamHealth } from '../../upstream/upstream.ts';
 
 /** The upstreams of the registered servers, kept in step with the registry without touching those that did not change. */
 export interface UpstreamSet extends AsyncDisposable {
@@ -10,7 +10,7 @@ export interface UpstreamSet extends AsyncDisposable {
   /** Ends the children and sessions of a caller everywhere. */
   endCaller(spiffeId: string): void;
   /** Every upstream with its state. */
-  health(): readonly { readonly name: string; readonly state: string; readonly detail: string }[];
+  health(): readonly (UpstreamHealth & { readonly name: string })[];
 }
 
 export function createUpstreamSet(

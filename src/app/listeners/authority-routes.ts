@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { TurnedAway } from '../../audit/connection-refusals.ts';
 import type { AuditEvent } from '../../audit/log.ts';
 import type { Exchange } from '../../http/exchange.ts';
@@ -8,12 +9,13 @@ import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
-import { checkValidity } from '../../x509/leaf-profile.ts';
+import { checkValidity, namePattern } from '../../x509/leaf-profile.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
 
@@ -87,6 +89,16 @@ const routes: readonly Route[] = [
     kinds: ['gateway'],
     async answer({ exchange, authority }) {
       await authority.agentsSeen(readSeen(await readObject(exchange)));
+      await answerJson(exchange, {});
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/servers$/,
+    kinds: ['gateway'],
+    async answer({ exchange, authority, holder }) {
+      const { name } = proven(holder).caller;
+      authority.serverStates.heard(name, readServerStates(await readObject(exchange)));
       await answerJson(exchange, {});
     },
   },
@@ -212,6 +224,22 @@ function readSeen({ agents }: JsonObject): Seen {
     throw new Fault('invalid_input', 'The body needs agents, an object of times by name.');
   }
   return Object.fromEntries(whole);
+}
+
+const serverStates = z.array(
+  z.strictObject({
+    name: z.string().regex(namePattern),
+    state: z.enum(['up', 'down', 'idle']),
+    circuit: z.enum(['closed', 'open', 'half-open']),
+    agentsLeftAlone: z.number().int().nonnegative(),
+    detail: z.string().max(200),
+  }),
+);
+
+function readServerStates({ servers }: JsonObject): readonly ServerState[] {
+  const parsed = serverStates.safeParse(servers);
+  if (parsed.success) return parsed.data;
+  throw new Fault('invalid_input', 'The body needs servers, a list of how each of them is.');
 }
 
 function member(input: JsonObject, name: string): string {

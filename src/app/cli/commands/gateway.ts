@@ -76,6 +76,10 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       tellSeen: async (seen) => {
         await callAuthority(new URL('/v1/seen', authority), shownBy(identity), { agents: seen });
       },
+      tellServers: async (states) => {
+        const servers = states.map((state) => ({ ...state }));
+        await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });
+      },
       log,
     }),
   );
