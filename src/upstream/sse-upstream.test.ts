@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { HttpEngine } from '../http/http-engine.ts';
+import { createFixtureAuthority } from '../http/tls.fixture.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { createTransport, type TransportOptions } from './create-transport.ts';
@@ -12,6 +17,9 @@ import { createUpstream } from './create-upstream.ts';
 import { eventReader, jsonOf, post } from './inbound.fixture.ts';
 import { readServerDefinition, type SseServerDefinition } from './server-definition.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
+
+const authority = createFixtureAuthority('Test Root');
+const gateway = authority.issue({ commonName: 'gateway', purpose: 'client' });
 
 /** A server of the transport, by hand. */
 interface OldServer extends AsyncDisposable {
@@ -26,6 +34,8 @@ interface OldServer extends AsyncDisposable {
 }
 
 interface Behaviour {
+  /** Over TLS, and for those alone who show a certificate of the authority. */
+  readonly mutual?: true;
   /** Instead of opening a stream with `endpoint`. */
   readonly open?: (request: IncomingMessage, response: ServerResponse) => void;
   /** What the first event names. */
@@ -61,14 +71,20 @@ async function openOldServer(behaviour: Behaviour = {}): Promise<OldServer> {
     else await behaviour.take?.(body, stream, response);
     if (!response.writableEnded) response.writeHead(202).end('Accepted');
   };
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method === 'POST') void take(request, response);
     else if (behaviour.open) behaviour.open(request, response);
     else listen(response);
-  }).listen(0, '127.0.0.1');
+  };
+  const shown = authority.issue({ commonName: 'server', purpose: 'server' });
+  const tls = { cert: shown.certificate, key: shown.key, ca: authority.certificate, requestCert: true };
+  const server = (behaviour.mutual ? createTlsServer(tls, serve) : createServer(serve)).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/sse`,
+    url: `${behaviour.mutual ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/sse`,
     posted,
     streams,
     async [Symbol.asyncDispose]() {
@@ -91,10 +107,9 @@ function openUpstream(
   const { options, ...rest } = more;
   const lines: string[] = [];
   const tls = { authority: null, presentCertificate: false, serverName: null };
-  const identity = (): { certificate: string; key: string } => ({ certificate: '', key: '' });
   const upstream = createTransport(
     { name: 'old', description: '', transport: 'sse', era: 'legacy', url, tls, headers: {}, ...rest },
-    { clock: systemClock, engine, identity, log: (line) => lines.push(line), ...options },
+    { clock: systemClock, engine, identity: () => gateway, log: (line) => lines.push(line), ...options },
   );
   return Object.assign(upstream, { lines });
 }
@@ -193,6 +208,36 @@ function specify(engine: HttpEngine): void {
     });
   });
 
+  test('T2 T3 stream and messages go over mutual TLS, to the server that the definition names and to no other', async () => {
+    await using server = await openOldServer({
+      mutual: true,
+      take: (message, stream) => say(stream, { id: message['id'] ?? null, result: {} }),
+    });
+    const place = await mkdtemp(join(tmpdir(), 'countersign-'));
+    try {
+      const path = join(place, 'authority.pem');
+      await writeFile(path, authority.certificate);
+      const tls = { authority: path, presentCertificate: true, serverName: 'localhost' };
+      await using upstream = open(server.url, { tls });
+      const headers = await begin(upstream);
+      assert.equal((await upstream.send(post('legacy', call('tools/list'), { headers }))).status, 200);
+      const before = server.posted.length;
+      for (const wrong of [
+        { ...tls, authority: null },
+        { ...tls, serverName: 'other' },
+        { ...tls, presentCertificate: false },
+      ]) {
+        await using other = open(server.url, { tls: wrong });
+        await assert.rejects(other.send(post('legacy', call('initialize'))), (error) =>
+          ['upstream_unreachable', 'upstream_failed'].includes((error as { code: string }).code),
+        );
+      }
+      assert.equal(server.posted.length, before);
+    } finally {
+      await rm(place, { recursive: true });
+    }
+  });
+
   test('T3 what follows a notification is posted when the notification was taken', async () => {
     let free = (): void => undefined;
     const held = new Promise<void>((resolve) => (free = resolve));
@@ -273,12 +318,11 @@ function specify(engine: HttpEngine): void {
         if (message['id'] !== undefined) say(stream, { id: message['id'], result: { tools: [] } });
       },
     });
-    const identity = (): { certificate: string; key: string } => ({ certificate: '', key: '' });
     const definition = readServerDefinition({ name: 'old', transport: 'sse', url: server.url });
     await using upstream = createUpstream(definition, {
       clock: systemClock,
       engine,
-      identity,
+      identity: () => gateway,
       log: () => undefined,
     });
     const list = async (): Promise<unknown> =>
