@@ -173,8 +173,10 @@ export class GroupCommitLog implements AuditLog {
         if (this.problem && since > 0)
           this.waiting.push(this.resumedEntry({ ...this.problem, refused: since }));
         this.problem = null;
-        for (const [at, { waiting }] of batch.entries()) {
-          waiting?.resolve({ index: first + resumed.length + at });
+        let index = first + resumed.length;
+        for (const { waiting } of batch) {
+          waiting?.resolve({ index });
+          index += 1;
         }
         this.planCheckpoint();
       } catch (error) {

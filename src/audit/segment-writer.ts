@@ -49,10 +49,11 @@ export class SegmentWriter implements Disposable {
     const frontier = this.frontier.copy();
     let text = '';
     let now = { time: Number.NaN, text: '' };
-    for (const [at, { event, time }] of batch.entries()) {
+    let index = first;
+    for (const { event, time } of batch) {
       // Entries that come together mostly came in the same millisecond.
       if (time !== now.time) now = { time, text: entryTime(time) };
-      const line = entryLine(first + at, now.text, link, event);
+      const line = entryLine(index++, now.text, link, event);
       const leaf = leafHash(line);
       link = linkOf(leaf);
       frontier.append(leaf);

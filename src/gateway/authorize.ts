@@ -1,5 +1,7 @@
 import type { Standing } from '../identity/standing.ts';
+import type { AgentRecord } from '../identity/agent-record.ts';
 import { Fault } from '../kernel/fault.ts';
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import type { Inbound, Target } from '../mcp/message.ts';
 import { asksOf } from '../mcp/targets.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
@@ -45,17 +47,17 @@ export function authorize(
   inbound: Inbound | null,
   circumstances: Circumstances,
 ): Permit {
-  const deciding = new Set<string>();
+  let deciding: readonly string[] = [];
   for (const question of questions(standing, inbound, circumstances)) {
     const decision = policies.decide(question);
     if (decision.outcome === 'deny') throw refusal(question, decision);
-    for (const policy of decision.policies) deciding.add(policy);
+    deciding = deciding.length === 0 ? decision.policies : [...new Set([...deciding, ...decision.policies])];
   }
   return new Permit(permitKey, {
     standing,
     server: circumstances.server,
     inbound,
-    policies: [...deciding],
+    policies: deciding,
     policyVersion: policies.version,
   });
 }
@@ -77,13 +79,15 @@ function questions(
   circumstances: Circumstances,
 ): readonly Question[] {
   if (!inbound) return [sessionQuestion(standing, circumstances)];
-  return inbound.messages.flatMap((message) =>
-    message.kind === 'request'
-      ? asksOf(message).map((ask) =>
-          question(standing, ask.action, ask.target, message.arguments, circumstances),
-        )
-      : [sessionQuestion(standing, circumstances)],
-  );
+  const asked: Question[] = [];
+  for (const message of inbound.messages) {
+    if (message.kind !== 'request') asked.push(sessionQuestion(standing, circumstances));
+    else {
+      for (const { action, target } of asksOf(message))
+        asked.push(question(standing, action, target, message.arguments, circumstances));
+    }
+  }
+  return asked;
 }
 
 /** Notifications, responses, GET and DELETE belong to a session: they need the right to open one. */
@@ -100,7 +104,7 @@ function question(
 ): Question {
   const { caller, agent } = standing;
   return {
-    agent: { name: caller.name, owner: agent?.owner ?? '', roles: agent?.roles ?? [] },
+    agent: agent ? subjectOf(agent) : { name: caller.name, owner: '', roles: [] },
     action,
     server: circumstances.server,
     target,
@@ -113,6 +117,11 @@ function question(
     },
   };
 }
+
+/** The registry replaces a record when anything about the agent changes. */
+const subjectOf = rememberedFor(({ name, owner, roles }: AgentRecord): Question['agent'] =>
+  Object.freeze({ name, owner, roles }),
+);
 
 function refusal(
   question: Question,

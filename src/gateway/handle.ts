@@ -24,7 +24,7 @@ import {
 import { relay } from './relay.ts';
 import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
-import { createAnswerSealer } from './seal-answer.ts';
+import { AnswerSealer } from './seal-answer.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
@@ -174,7 +174,7 @@ async function carryOut(
         ),
       learn: (result) => ports.toolHeaders.learn(permit.server, result),
       session: sessionFor(response, permit, ports.seal),
-      handles: createAnswerSealer(owner, subject, ports.handles),
+      handles: new AnswerSealer(owner, subject, ports.handles),
       spend: (octets) => place.spend(octets),
     });
     // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.

@@ -101,6 +101,7 @@ async function relayStream(
 ): Promise<Sent> {
   const hash = createHash('sha256');
   let bytes = 0;
+  const held = handles.stream();
   const stream = exchange.stream(status, headers);
   const send = async (chunk: Uint8Array): Promise<void> => {
     if (chunk.length === 0) return;
@@ -114,18 +115,18 @@ async function relayStream(
   try {
     for await (const chunk of answers) {
       if (!decoder || !filtering) {
-        await send(handles.stream.push(chunk));
+        await send(held.push(chunk));
         continue;
       }
       for (const event of decoder.push(chunk)) {
         if (event.data === null || event.data === '') {
-          await send(handles.stream.push(utf8(encodeSseEvent(event))));
+          await send(held.push(utf8(encodeSseEvent(event))));
           continue;
         }
         const answer = readAnswer(event.data);
         const filtered = filterAnswer(answer, filtering);
         const data = filtered === answer ? event.data : JSON.stringify(filtered);
-        await send(handles.stream.push(utf8(encodeSseEvent({ ...event, data }))));
+        await send(held.push(utf8(encodeSseEvent({ ...event, data }))));
       }
     }
     await stream.end();

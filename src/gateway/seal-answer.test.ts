@@ -5,13 +5,13 @@ import { randomBytes } from '../kernel/random.ts';
 import { utf8 } from '../kernel/bytes.ts';
 import type { Json } from '../kernel/canonical-json.ts';
 import { stateOwner, taskOwner } from './handles.ts';
-import { type AnswerSealer, createAnswerSealer } from './seal-answer.ts';
+import { AnswerSealer } from './seal-answer.ts';
 import { createStateSeal } from './state-seal.ts';
 
 const holder = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
 const subject = { method: 'tools/call', name: 'build' };
 const seal = createStateSeal(randomBytes(64));
-const sealer = (): AnswerSealer => createAnswerSealer(holder, subject, seal);
+const sealer = (): AnswerSealer => new AnswerSealer(holder, subject, seal);
 const text = (octets: Uint8Array): string => Buffer.from(octets).toString('utf8');
 const task = (id: string): string => seal.seal([holder.server, id], taskOwner(holder));
 
@@ -27,7 +27,7 @@ test('an answer that gives out nothing is passed on as it is, not as a copy', ()
   for (const answer of ['{"id":1,"result":{"content":[]}}', '', 'not json']) {
     const octets = utf8(answer);
     assert.equal(sealer().whole(octets), octets);
-    assert.equal(sealer().stream.push(octets), octets);
+    assert.equal(sealer().stream().push(octets), octets);
   }
   const own = utf8('{"id":1,"result":{"structuredContent":{"taskId":"mine"},"nextCursor":"mine"}}');
   assert.equal(sealer().whole(own), own);
@@ -49,7 +49,7 @@ const message = fc.oneof(
 
 /** The pieces as passed on. */
 function passed(pieces: readonly Uint8Array[]): string {
-  const { stream } = sealer();
+  const stream = sealer().stream();
   const out = pieces.map((piece) => Buffer.from(stream.push(piece)));
   return Buffer.concat(out).toString('utf8');
 }
@@ -85,7 +85,7 @@ test('law 5 a message that is told in several lines of data is sealed as well', 
 });
 
 test('what may be passed on is passed on at once: only an event that names a handle waits for its end', () => {
-  const { stream } = sealer();
+  const stream = sealer().stream();
   const push = (piece: string): string => text(stream.push(utf8(piece)));
   assert.equal(push('data: {"result":{"content":"'), 'data: {"result":{"content":"');
   assert.equal(push('long'.repeat(1_000)), 'long'.repeat(1_000));
@@ -96,7 +96,7 @@ test('what may be passed on is passed on at once: only an event that names a han
 });
 
 test('law 5 a stream that breaks off in the middle of a handle gives it to nobody', () => {
-  const { stream } = sealer();
+  const stream = sealer().stream();
   assert.equal(stream.push(utf8('data: {"result":{"taskId":"t"')).length, 0);
   assert.equal(stream.push(utf8('}}\n')).length, 0);
 });

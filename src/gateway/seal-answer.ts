@@ -5,21 +5,50 @@ import { createEventHold, type EventHold } from './event-hold.ts';
 import type { StateSeal } from './state-seal.ts';
 
 /** Makes what a server gives out in one answer good for the agent that asked, and for nobody else (law 5). */
-export interface AnswerSealer {
-  /** A whole answer, itself where it gives out nothing. */
-  whole(answer: Uint8Array): Uint8Array;
-  /** The pieces of an event stream as they may be passed on. */
-  readonly stream: EventHold;
-}
+export class AnswerSealer {
+  private readonly holder: Holder;
+  private readonly subject: Subject;
+  private readonly seal: StateSeal;
+  private readonly hasCursors: boolean;
 
-/** `subject`: what was asked, for the states and cursors in the answer to it; without a method, that is not known. */
-export function createAnswerSealer(holder: Holder, subject: Subject, seal: StateSeal): AnswerSealer {
-  const hasCursors = subject.method === '' || subject.method.endsWith('/list');
-  const names = hasCursors ? [...always, ofCursors] : always;
-  const mentions = (octets: Uint8Array): boolean => mentionsAny(octets, names);
-  const locate = (text: string): readonly LocatedHandle[] =>
-    locateHandles(text).filter(({ kind }) => kind !== 'cursor' || hasCursors);
-  const sealed = (handle: LocatedHandle): string => {
+  /** `subject`: what was asked, for the states and cursors in the answer to it; without a method, that is not known. */
+  constructor(holder: Holder, subject: Subject, seal: StateSeal) {
+    this.holder = holder;
+    this.subject = subject;
+    this.seal = seal;
+    this.hasCursors = subject.method === '' || subject.method.endsWith('/list');
+  }
+
+  /** A whole answer, itself where it gives out nothing. */
+  whole(answer: Uint8Array): Uint8Array {
+    if (!this.mentions(answer)) return answer;
+    const text = latin1(answer);
+    const handles = this.locate(text);
+    return handles.length === 0 ? answer : replaceAll(text, handles, (handle) => this.sealed(handle));
+  }
+
+  /** For the pieces of an event stream, which come out as they may be passed on. */
+  stream(): EventHold {
+    return createEventHold(
+      (octets) => this.mentions(octets),
+      (events) => {
+        const text = latin1(events);
+        const located = locateInEvents(text, (data) => this.locate(data));
+        return replaceAll(text, located, (handle) => this.sealed(handle));
+      },
+    );
+  }
+
+  private mentions(octets: Uint8Array): boolean {
+    return mentionsAny(octets, this.hasCursors ? withCursors : always);
+  }
+
+  private locate(text: string): readonly LocatedHandle[] {
+    return locateHandles(text).filter(({ kind }) => kind !== 'cursor' || this.hasCursors);
+  }
+
+  private sealed(handle: LocatedHandle): string {
+    const { holder, subject, seal } = this;
     switch (handle.kind) {
       case 'task':
         return seal.seal([holder.server, handle.value], taskOwner(holder));
@@ -32,19 +61,7 @@ export function createAnswerSealer(holder: Holder, subject: Subject, seal: State
       default:
         return assertNever(handle.kind);
     }
-  };
-  return {
-    whole(answer) {
-      if (!mentions(answer)) return answer;
-      const text = latin1(answer);
-      const handles = locate(text);
-      return handles.length === 0 ? answer : replaceAll(text, handles, sealed);
-    },
-    stream: createEventHold(mentions, (events) => {
-      const text = latin1(events);
-      return replaceAll(text, locateInEvents(text, locate), sealed);
-    }),
-  };
+  }
 }
 
 /**
@@ -53,7 +70,7 @@ export function createAnswerSealer(holder: Holder, subject: Subject, seal: State
  * handles from us and from its own use: what comes back unsealed is refused.
  */
 const always = ['kId', 'State"'].map((part) => Buffer.from(part));
-const ofCursors = Buffer.from('Cursor"');
+const withCursors = [...always, Buffer.from('Cursor"')];
 
 function mentionsAny(octets: Uint8Array, names: readonly Buffer[]): boolean {
   const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);

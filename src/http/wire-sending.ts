@@ -1,13 +1,13 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Headers } from '../wire/headers.ts';
-import { AnswerBody } from './answer-body.ts';
+import { AnswerBody, type BodySource } from './answer-body.ts';
 import type { Deadlines, Overdue } from './deadlines.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { Answer, OutgoingRequest, Sending } from './outgoing.ts';
 import type { WireOutlet } from './wire-outlet.ts';
 
 /** One request on its way and what has come of its answer. */
-export class WireSending implements Sending, Overdue {
+export class WireSending implements Sending, Overdue, BodySource {
   readonly request: OutgoingRequest;
   readonly answer: Promise<Answer>;
   private readonly resolve: (answer: Answer) => void;
@@ -57,13 +57,20 @@ export class WireSending implements Sending, Overdue {
 
   answered(status: number, headers: Headers): void {
     this.watch(this.request.idleMilliseconds, 'it went silent in the middle of its answer');
-    const body = new AnswerBody({
-      pause: () => this.outlet?.pause(),
-      resume: () => this.outlet?.resume(),
-      leave: (reason) => this.abort(reason),
-    });
-    this.body = body;
-    this.resolve({ status, headers, whole: (limit) => body.whole(limit), pieces: () => body.pieces() });
+    this.body = new AnswerBody(this);
+    this.resolve(new WireAnswer(status, headers, this.body));
+  }
+
+  pause(): void {
+    this.outlet?.pause();
+  }
+
+  resume(): void {
+    this.outlet?.resume();
+  }
+
+  leave(reason: Error): void {
+    this.abort(reason);
   }
 
   piece(octets: Uint8Array): void {
@@ -103,6 +110,26 @@ export class WireSending implements Sending, Overdue {
 
   expire(): void {
     this.abort(new ExchangeFailure('timeout', this.missed));
+  }
+}
+
+class WireAnswer implements Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  private readonly body: AnswerBody;
+
+  constructor(status: number, headers: Headers, body: AnswerBody) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  whole(limit: number): Promise<Uint8Array> {
+    return this.body.whole(limit);
+  }
+
+  pieces(): AsyncIterable<Uint8Array> {
+    return this.body.pieces();
   }
 }
 

@@ -10,7 +10,15 @@ import type { Decision, Question } from './question.ts';
 import { unreadableDetail } from './refusal-text.ts';
 import { type Memory, rememberedSlices } from './remembered-slices.ts';
 import { actions } from './schema.ts';
-import { combined, decisionOf, denial, isPossible, type RuleBook, type Verdicts } from './verdicts.ts';
+import {
+  combined,
+  copied,
+  decisionOf,
+  denial,
+  isPossible,
+  type RuleBook,
+  type Verdicts,
+} from './verdicts.ts';
 
 /** Decides the questions about one action. */
 export interface Judge {
@@ -68,14 +76,14 @@ function evaluate(
   given: Outcome,
   time: Outcome,
 ): { readonly verdicts: Verdicts; readonly left: readonly CompiledRule[] } {
-  const verdicts = combined(settled);
+  const verdicts = copied(settled);
   return { verdicts, left: evaluateAll(waiting, frameWith(frame, given, time), verdicts) };
 }
 
-function frameWith(frame: Frame, given: Outcome, time: Outcome): Frame {
-  const context = new Map(frame.context);
-  if (context.has('arguments')) context.set('arguments', given);
-  return { ...frame, context: context.set('time', time) };
+function frameWith({ principal, action, resource, context }: Frame, given: Outcome, time: Outcome): Frame {
+  const filled = new Map(context);
+  if (context.has('arguments')) filled.set('arguments', given);
+  return { principal, action, resource, context: filled.set('time', time) };
 }
 
 function wholeNumber(time: number): number {

@@ -1,3 +1,4 @@
+import { rememberedFor } from '../kernel/remembered-for.ts';
 import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import type { CompiledRule } from './evaluate/compile-rule.ts';
 import { type CallerFrame, callerFrame, targetOf } from './evaluate/frame.ts';
@@ -92,16 +93,15 @@ function saidBy(
 /** Everything besides the target that a slice can depend on. The address counts only where a rule looks at it. */
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
-  return JSON.stringify([
-    action,
-    agent.name,
-    agent.owner,
-    agent.roles,
-    address,
-    context.profile,
-    context.binding,
-  ]);
+  const rest = JSON.stringify([action, address, context.profile, context.binding]);
+  return `${Object.isFrozen(agent) ? textOfFrozen(agent) : textOfAgent(agent)}${rest}`;
 }
+
+function textOfAgent({ name, owner, roles }: Question['agent']): string {
+  return JSON.stringify([name, owner, roles]);
+}
+
+const textOfFrozen = rememberedFor(textOfAgent);
 
 function keyOfTarget({ server, target }: Question): string {
   const subject = target.kind === 'resource' ? target.uri : target.kind === 'server' ? null : target.name;

@@ -25,8 +25,13 @@ export function noVerdicts(): Verdicts {
   return { permits: [], forbids: [], errors: [] };
 }
 
+/** The same verdicts in lists of their own. */
+export function copied({ permits, forbids, errors }: Verdicts): Verdicts {
+  return { permits: permits.slice(), forbids: forbids.slice(), errors: errors.slice() };
+}
+
 /** The verdicts of both, in lists of their own. */
-export function combined(one: Verdicts, other: Verdicts = noVerdicts()): Verdicts {
+export function combined(one: Verdicts, other: Verdicts): Verdicts {
   return {
     permits: [...one.permits, ...other.permits],
     forbids: [...one.forbids, ...other.forbids],

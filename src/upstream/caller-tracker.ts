@@ -2,8 +2,8 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts';
 
 /** Which exchanges and sessions belong to which caller, so that they can be ended when the caller loses its standing. */
 export interface CallerTracker {
-  /** Notes an exchange and how to end it; what is returned is called when it is over. */
-  enter(caller: string, end: (reason: Error) => void): () => void;
+  /** Notes an exchange that can be ended; what is returned is called when it is over. */
+  enter(caller: string, call: Endable): () => void;
   /** Notes a session that the answer opened or the request ended. */
   follow(request: UpstreamRequest, response: UpstreamResponse): void;
   /** Ends the caller's exchanges, forgets its sessions and returns them. */
@@ -11,15 +11,20 @@ export interface CallerTracker {
   endAll(): void;
 }
 
+/** An exchange under way. */
+export interface Endable {
+  end(reason: Error): void;
+}
+
 /** The latest sessions of a caller that are remembered; older ones expire at the server. */
 const mostSessions = 64;
 
 export function createCallerTracker(): CallerTracker {
-  const calls = new Map<string, Set<(reason: Error) => void>>();
+  const calls = new Map<string, Set<Endable>>();
   const sessions = new Map<string, Set<string>>();
 
   const abortAll = (caller: string): void => {
-    for (const end of calls.get(caller) ?? []) end(new Error('the caller was ended'));
+    for (const call of calls.get(caller) ?? []) call.end(new Error('the caller was ended'));
   };
   const forget = (caller: string, session: string): void => {
     const known = sessions.get(caller);
@@ -28,11 +33,11 @@ export function createCallerTracker(): CallerTracker {
   };
 
   return {
-    enter(caller, end) {
+    enter(caller, call) {
       const mine = calls.get(caller) ?? new Set();
-      calls.set(caller, mine.add(end));
+      calls.set(caller, mine.add(call));
       return () => {
-        mine.delete(end);
+        mine.delete(call);
         if (mine.size === 0 && calls.get(caller) === mine) calls.delete(caller);
       };
     },

@@ -12,7 +12,7 @@ import type { HttpServerDefinition } from './server-definition.ts';
 /** The connections to one server. */
 export interface HttpPool extends AsyncDisposable {
   /** A pool with our certificate as of now. Throws Fault `upstream_unreachable` when the authority file does not load. */
-  current(): Promise<OutgoingPool>;
+  current(): OutgoingPool | Promise<OutgoingPool>;
   /** The next use makes new connections; what is under way ends undisturbed. */
   renew(): void;
 }
@@ -32,8 +32,19 @@ export type Reached = Pick<HttpServerDefinition, 'name' | 'url' | 'tls'>;
 export function createHttpPool(definition: Reached, options: HttpPoolOptions): HttpPool {
   const shown = (): Identity | null => (definition.tls.presentCertificate ? options.identity() : null);
   const retiring = new Set<Promise<void>>();
-  let open: { readonly pool: Promise<OutgoingPool>; readonly identity: Identity | null } | null = null;
+  let open: OpenPool | null = null;
   let disposed = false;
+
+  const beginPool = (identity: Identity | null): OpenPool => {
+    const begun: OpenPool = { pool: openPool(definition, options, identity), ready: null, identity };
+    begun.pool.then(
+      (pool) => (begun.ready = pool),
+      () => {
+        if (open === begun) open = null;
+      },
+    );
+    return begun;
+  };
 
   const retire = (): void => {
     if (!open) return;
@@ -44,18 +55,12 @@ export function createHttpPool(definition: Reached, options: HttpPoolOptions): H
   };
 
   return {
-    async current() {
+    current() {
       if (disposed) throw new Fault('upstream_unreachable', `MCP server ${definition.name} was removed.`);
       const now = shown();
       if (open && !sameIdentity(open.identity, now)) retire();
-      open ??= { pool: openPool(definition, options, now), identity: now };
-      const mine = open;
-      try {
-        return await mine.pool;
-      } catch (error) {
-        if (open === mine) open = null;
-        throw error;
-      }
+      open ??= beginPool(now);
+      return open.ready ?? open.pool;
     },
     renew: retire,
     async [Symbol.asyncDispose]() {
@@ -67,6 +72,13 @@ export function createHttpPool(definition: Reached, options: HttpPoolOptions): H
       await Promise.allSettled(retiring);
     },
   };
+}
+
+interface OpenPool {
+  readonly pool: Promise<OutgoingPool>;
+  /** The pool once it is there. */
+  ready: OutgoingPool | null;
+  readonly identity: Identity | null;
 }
 
 function sameIdentity(a: Identity | null, b: Identity | null): boolean {

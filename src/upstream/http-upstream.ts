@@ -1,7 +1,7 @@
 import type { TlsMaterial } from '../http/exchange.ts';
 import { ExchangeFailure, type Failure, failureOf } from '../http/failure.ts';
 import type { HttpEngine } from '../http/http-engine.ts';
-import type { Answer, OutgoingRequest } from '../http/outgoing.ts';
+import type { Answer, OutgoingRequest, Sending } from '../http/outgoing.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -9,7 +9,7 @@ import { rememberedFor } from '../kernel/remembered-for.ts';
 import type { Headers } from '../wire/headers.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
-import { createCallerTracker } from './caller-tracker.ts';
+import { type CallerTracker, createCallerTracker } from './caller-tracker.ts';
 import { createHttpPool } from './http-pool.ts';
 import type { UpstreamLimits } from './limits.ts';
 import type { HttpServerDefinition } from './server-definition.ts';
@@ -36,12 +36,10 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const up: UpstreamHealth = { state: 'up', detail: 'answering' };
   let health: UpstreamHealth = { state: 'idle', detail: 'not used yet' };
 
-  const outgoing = async (request: UpstreamRequest): Promise<OutgoingRequest> => ({
+  const outgoing = (request: UpstreamRequest, headers: OutgoingRequest['headers']): OutgoingRequest => ({
     method: request.method,
     target,
-    headers: hasCredentials
-      ? { ...ownHeaders(request.headers), ...(await credentials(definition, secrets)) }
-      : ownHeaders(request.headers),
+    headers,
     body: request.inbound?.bytes ?? null,
     answerMilliseconds: limits.answerMilliseconds,
     // What waits for news may be silent for long.
@@ -49,11 +47,14 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   });
 
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
-    const call = track(request);
+    const call = new TrackedCall(request, callers);
     try {
-      const prepared = await outgoing(request);
-      const sending = (await pool.current()).send(prepared, request.signal);
-      call.begun(sending.abort.bind(sending));
+      const own = ownHeaders(request.headers);
+      const headers = hasCredentials ? { ...own, ...(await credentials(definition, secrets)) } : own;
+      const ready = pool.current();
+      const connections = ready instanceof Promise ? await ready : ready;
+      const sending = connections.send(outgoing(request, headers), request.signal);
+      call.begun(sending);
       const response = await readResponse(await sending.answer, limits);
       health = up;
       callers.follow(request, response);
@@ -65,29 +66,6 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
       call.end(fault);
       throw fault;
     }
-  };
-
-  /** Follows one exchange, which its caller's end ends wherever it has got to. */
-  const track = (request: UpstreamRequest): TrackedCall => {
-    let abort: ((reason: Error) => void) | null = null;
-    let ended: Error | null = null;
-    const end = (reason: Error): void => {
-      ended ??= reason;
-      leave();
-      abort?.(reason);
-    };
-    const leave = callers.enter(request.caller, end);
-    return {
-      end,
-      leave,
-      get callerLeft() {
-        return ended !== null || request.signal.aborted;
-      },
-      begun(how) {
-        abort = how;
-        if (ended) how(ended);
-      },
-    };
   };
 
   async function* watched(body: AsyncIterable<Uint8Array>, call: TrackedCall) {
@@ -134,13 +112,38 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   };
 }
 
-interface TrackedCall {
-  /** How to end it, once there is something to end. */
-  begun(abort: (reason: Error) => void): void;
-  end(reason: Error): void;
+/** Follows one exchange, which its caller's end ends wherever it has got to. */
+class TrackedCall {
+  private readonly signal: AbortSignal;
+  private readonly forget: () => void;
+  private sending: Sending | null = null;
+  private ended: Error | null = null;
+
+  constructor({ caller, signal }: UpstreamRequest, callers: CallerTracker) {
+    this.signal = signal;
+    this.forget = callers.enter(caller, this);
+  }
+
+  /** There is something to end now. */
+  begun(sending: Sending): void {
+    this.sending = sending;
+    if (this.ended) sending.abort(this.ended);
+  }
+
+  end(reason: Error): void {
+    this.ended ??= reason;
+    this.forget();
+    this.sending?.abort(reason);
+  }
+
   /** It is over. */
-  leave(): void;
-  readonly callerLeft: boolean;
+  leave(): void {
+    this.forget();
+  }
+
+  get callerLeft(): boolean {
+    return this.ended !== null || this.signal.aborted;
+  }
 }
 
 /** What the trouble with an exchange means for who asked. */
@@ -248,9 +251,10 @@ const readHeaders = rememberedFor(
 const largestIgnoredOctets = 64 * 1024;
 
 /** A refusal in HTML or nothing at all keeps its status only; a success or a failure that is not MCP is a fault. */
-async function withoutContent({ status, whole }: Answer): Promise<Uint8Array> {
+async function withoutContent(answer: Answer): Promise<Uint8Array> {
   // Read to its end, so that the connection can be used again; longer ones are cut.
-  const content = await whole(largestIgnoredOctets).catch((error: unknown) => {
+  const { status } = answer;
+  const content = await answer.whole(largestIgnoredOctets).catch((error: unknown) => {
     if (!(error instanceof ExchangeFailure) || error.kind !== 'oversized') throw error;
     return null;
   });

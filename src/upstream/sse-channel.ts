@@ -180,11 +180,11 @@ class SseChannel implements Channel {
         answerMilliseconds: limits.answerMilliseconds,
         idleMilliseconds: limits.idleMilliseconds,
       };
-      const { status, whole } = await (await pool()).send(request, this.#over.signal).answer;
+      const answer = await (await pool()).send(request, this.#over.signal).answer;
       answered = true;
-      if (status >= 300) throw refusal(name, status, 'a message');
+      if (answer.status >= 300) throw refusal(name, answer.status, 'a message');
       // It is taken. What else is said is nobody's matter; read, so that the connection can be used again.
-      whole(largestReceipt).catch(() => undefined);
+      answer.whole(largestReceipt).catch(() => undefined);
     } catch (error) {
       this.#untaken(message, this.#options.faultOf(error), answered);
     } finally {

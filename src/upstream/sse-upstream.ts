@@ -36,7 +36,7 @@ export function createSseUpstream(definition: SseServerDefinition, options: Http
       openSseChannel({
         name,
         url: new URL(definition.url),
-        pool: () => pool.current(),
+        pool: async () => await pool.current(),
         credentials: () => credentials(definition, secrets),
         faultOf,
         limits,
