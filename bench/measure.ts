@@ -12,6 +12,8 @@ export interface Task {
   readonly answer: string;
   readonly connections: number;
   readonly milliseconds: number;
+  /** Whether each request opens a session of the earlier era, which nobody comes back to. */
+  readonly opens?: boolean;
 }
 
 /** One contestant in one round. */
@@ -44,16 +46,32 @@ export const callHeaders = {
   'Mcp-Name': 'echo',
 };
 
+const opening = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'bench', version: '1' },
+  },
+});
+
+const openHeaders = {
+  'Content-Type': 'application/json',
+  Accept: 'application/json, text/event-stream',
+};
+
 /** Loads one contestant for a while. */
 export async function measure(rig: Rig, contestant: Contestant, task: Task): Promise<Round> {
   const order: Order = {
     port: contestant.port,
     tls: { authority: rig.roots, identities: rig.identities },
     path: contestant.path(task.answer),
-    headers: callHeaders,
+    headers: task.opens ? openHeaders : callHeaders,
     connections: task.connections,
     milliseconds: task.milliseconds,
-    body: call,
+    body: task.opens ? opening : call,
   };
   const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(order)], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -108,10 +126,10 @@ export function median(values: readonly number[]): number {
 }
 
 /** The median of the ratios of each round: neighbours in time share what else the machine did. */
-export function pairedRatio(
-  mine: readonly Round[],
-  base: readonly Round[],
-  of: (round: Round) => number,
+export function pairedRatio<Seen>(
+  mine: readonly Seen[],
+  base: readonly Seen[],
+  of: (round: Seen) => number,
 ): number {
   return median(mine.map((round, at) => of(round) / of(base[at] ?? round)));
 }

@@ -60,10 +60,10 @@ export async function openRig(): Promise<Rig> {
   }
   await issue('proxy', ['--kind', 'server', '--dns', 'localhost']);
   mkdirSync(join(data, 'policies'), { recursive: true });
-  writeFileSync(join(data, 'policies', 'bench.cedar'), Object.keys(answers).map(permitFor).join('\n'));
+  writeFileSync(join(data, 'policies', 'bench.cedar'), permits());
   const upstream = await begin('upstream.ts', []);
   const upstreamPort = Number(upstream.line);
-  for (const name of [...Object.keys(answers), '100m']) {
+  for (const name of [...Object.keys(answers), '100m', 'session']) {
     await ask([
       'server',
       'add',
@@ -71,7 +71,7 @@ export async function openRig(): Promise<Rig> {
       '--url',
       `http://127.0.0.1:${upstreamPort}/${name}`,
       '--era',
-      'modern',
+      name === 'session' ? 'legacy' : 'modern',
       ...unlock,
     ]);
   }
@@ -98,6 +98,12 @@ export async function openRig(): Promise<Rig> {
 /** The name under which the gateway knows the MCP server that gives an answer. */
 export function serverName(answer: string): string {
   return `s${answer}`;
+}
+
+function permits(): string {
+  const calls = [...Object.keys(answers), '100m'].map(permitFor);
+  const opens = `permit (principal in Role::"bench", action == Action::"initialize", resource == Server::"${serverName('session')}");`;
+  return [...calls, opens].join('\n');
 }
 
 function permitFor(answer: string): string {

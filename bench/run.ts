@@ -4,7 +4,6 @@ import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Contestant, startBareNode, startCountersign, startHaproxy, startNginx } from './contestants.ts';
-import { measureIdle } from './idle-connections.ts';
 import {
   compare,
   median,
@@ -15,6 +14,7 @@ import {
   warmUpMilliseconds,
 } from './measure.ts';
 import { openRig, type Rig } from './rig.ts';
+import { abandonedTable, handshakeTable, idleTable, largeTable } from './tables.ts';
 
 /**
  * The gateway with every check and a durable log, beside nginx, HAProxy and a bare Node proxy, all with mutual TLS, in
@@ -43,7 +43,7 @@ const lines: string[] = [];
     const results = await compare(rig, contestants, task, rounds);
     say(`## ${title}`, '', ...table(results), '');
   }
-  await sayIdle(rig, contestants);
+  await sayRest(rig, contestants);
 }
 if (values.write) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), `${lines.join('\n')}\n`);
 
@@ -119,20 +119,20 @@ function table(results: ReadonlyMap<string, readonly Round[]>): readonly string[
   ];
 }
 
-async function sayIdle(rig: Rig, contestants: readonly Contestant[]): Promise<void> {
-  const counts = values.quick ? [1_000] : [1_000, 5_000];
-  say(
-    '## Idle connections',
-    '',
-    '| contestant | connections | resident MiB | KiB each |',
-    '|---|--:|--:|--:|',
-  );
-  for (const contestant of contestants) {
-    for (const count of counts) {
-      const { each, total } = await measureIdle(rig, contestant, count);
-      say(`| ${contestant.name} | ${count} | ${(total / 1_024).toFixed(0)} | ${each.toFixed(0)} |`);
-    }
-  }
+async function sayRest(rig: Rig, contestants: readonly Contestant[]): Promise<void> {
+  const handshakes = { rounds: values.quick ? 1 : 3, milliseconds };
+  say('## Full mutual handshakes, 4 clients', '');
+  say(...(await handshakeTable(rig, contestants, { resume: false, ...handshakes })), '');
+  say('## Resumed handshakes, 4 clients', '');
+  say(...(await handshakeTable(rig, contestants, { resume: true, ...handshakes })), '');
+  say('## An event stream of 100 MB', '');
+  say(...(await largeTable(rig, contestants, values.quick ? 1 : 3)), '');
+  const ours = contestants.filter(({ name }) => name.startsWith('countersign'));
+  const sessions = values.quick ? 10_000 : 100_000;
+  say('## Sessions opened and never used again, 32 connections', '');
+  say(...(await abandonedTable(rig, ours, sessions)), '');
+  say('## Idle connections', '');
+  say(...(await idleTable(rig, contestants, values.quick ? [1_000] : [1_000, 5_000])));
 }
 
 function say(...more: readonly string[]): void {

@@ -3,7 +3,8 @@ import { answers } from './answers.ts';
 
 /**
  * The MCP server that all contestants stand in front of. It must cost next to nothing, so it reads no more of a request
- * than its target and its length and writes an answer made ahead: `/300b`, `/4k`, `/100k`, `/sse`, `/100m`.
+ * than its target and its length and writes an answer made ahead: `/300b`, `/4k`, `/100k`, `/sse`, `/100m`; at
+ * `/session` it opens one.
  */
 const prepared = new Map(Object.entries(answers).map(([name, make]) => [`/${name}`, make()]));
 const headEnd = Buffer.from('\r\n\r\n');
@@ -27,7 +28,22 @@ const server = createServer({ noDelay: true }, (socket) => {
 
 function answer(socket: Socket, target: string): void {
   if (target === '/100m') return void sendLarge(socket);
+  if (target === '/session') return void socket.write(newSession());
   socket.write(prepared.get(target) ?? 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+}
+
+let sessions = 0;
+
+/** The answer to `initialize`, with a session id of its own. */
+function newSession(): string {
+  const result = {
+    protocolVersion: '2025-11-25',
+    capabilities: { tools: {} },
+    serverInfo: { name: 'bench', version: '1' },
+  };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, result });
+  const fields = `content-type: application/json\r\nmcp-session-id: session-${++sessions}`;
+  return `HTTP/1.1 200 OK\r\n${fields}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
 /** 100 MB as an event stream of events of 64 KiB, as fast as the reader takes them. */
