@@ -56,9 +56,7 @@ function fetchAll(rig: Rig, contestant: Contestant): Promise<number> {
     );
     socket.on('data', (chunk: Buffer) => {
       if (octets === 0 && chunk.toString('latin1', 9, 12) !== '200')
-        return void socket.destroy(
-          new Error(`${contestant.name} answered ${chunk.toString('latin1', 9, 200)}`),
-        );
+        socket.destroy(new Error(`${contestant.name} answered ${chunk.toString('latin1', 9, 200)}`));
       octets += chunk.length;
       tail = Buffer.concat([tail, chunk]).subarray(-lastChunk.length);
       if (!tail.equals(lastChunk)) return;

@@ -53,10 +53,12 @@ async function sendLarge(socket: Socket): Promise<void> {
   );
   const chunk = Buffer.concat([Buffer.from(`${event.length.toString(16)}\r\n`), event, Buffer.from('\r\n')]);
   socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
+  let goOn = (): void => undefined;
+  socket.on('drain', () => goOn()).once('close', () => goOn());
   for (let sent = 0; sent < 100_000_000 && !socket.destroyed; sent += event.length) {
-    if (!socket.write(chunk))
-      await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve));
+    if (!socket.write(chunk)) await new Promise<void>((resolve) => (goOn = resolve));
   }
+  socket.removeAllListeners('drain');
   socket.write('0\r\n\r\n');
 }
 
