@@ -49,7 +49,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     const given = (seen.inbound = await readBody(exchange, ports));
     ports.toolHeaders.check(server, given, exchange.headers);
     const holder = { spiffeId: standing.caller.spiffeId, server };
-    const inbound = (seen.inbound = given && openHandles(given, holder, ports.handles));
+    const inbound = (seen.inbound = given && openHandles(given, holder, ports));
     await place.countBatch(inbound);
     // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
@@ -174,7 +174,7 @@ async function carryOut(
         ),
       learn: (result) => ports.toolHeaders.learn(permit.server, result),
       session: sessionFor(response, permit, ports.seal),
-      handles: new AnswerSealer(owner, subject, ports.handles),
+      handles: new AnswerSealer(owner, subject, ports),
       spend: (octets) => place.spend(octets),
     });
     // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.

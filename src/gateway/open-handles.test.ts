@@ -8,8 +8,10 @@ import { readInbound } from '../mcp/read-message.ts';
 import { cursorOwner, type Holder, stateOwner, taskOwner } from './handles.ts';
 import { openHandles } from './open-handles.ts';
 import { createStateSeal, type SealOwner } from './state-seal.ts';
+import { createTaskLedger } from './task-ledger.ts';
 
 const seal = createStateSeal(randomBytes(64));
+const ports = { handles: seal, tasks: createTaskLedger() };
 const mine: Holder = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
 const hers: Holder = { ...mine, spiffeId: 'spiffe://example.internal/agent/b' };
 const elsewhere: Holder = { ...mine, server: 'mail' };
@@ -31,13 +33,13 @@ const request = (method: string, params: JsonObject): Inbound =>
 const sealedTask = (id: string, holder = mine): string => seal.seal([holder.server, id], taskOwner(holder));
 const sealedState = (state: string, of: SealOwner): string => seal.seal([state], of);
 const opened = (inbound: Inbound): JsonObject => {
-  const after = openHandles(inbound, mine, seal);
+  const after = openHandles(inbound, mine, ports);
   const sent = JSON.parse(Buffer.from(after.bytes).toString()) as JsonObject;
   assert.deepEqual(sent, after.messages[0]?.value, 'what is sent is what is judged');
   return (sent['params'] ?? sent['result']) as JsonObject;
 };
 const refused = (inbound: Inbound): void => {
-  assert.throws(() => openHandles(inbound, mine, seal), { code: 'handle_unknown' });
+  assert.throws(() => openHandles(inbound, mine, ports), { code: 'handle_unknown' });
 };
 const relatedTo = (taskId: Json): JsonObject => ({
   _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
@@ -50,7 +52,7 @@ test('law 5 a body without handles is itself', () => {
     read({ jsonrpc: '2.0', method: 'notifications/tasks/status', params: { taskId: 'of the client' } }),
     read({ jsonrpc: '2.0', id: 1, result: { task: { taskId: 'of the client' } } }),
   ]) {
-    assert.equal(openHandles(inbound, mine, seal), inbound);
+    assert.equal(openHandles(inbound, mine, ports), inbound);
   }
 });
 
@@ -74,7 +76,7 @@ test('law 5 a related task is opened in requests, and mentioned freely in notifi
   for (const mention of mentions) {
     assert.deepEqual(opened(mention(sealedTask('t'))), relatedTo('t'));
     const strange = mention('of the client');
-    assert.equal(openHandles(strange, mine, seal), strange);
+    assert.equal(openHandles(strange, mine, ports), strange);
   }
 });
 
@@ -126,7 +128,7 @@ test('law 5 every message of a batch is opened, and one stolen handle refuses th
     params: { taskId },
   });
   const batch = read([get(1, sealedTask('a')), get(2, sealedTask('b'))], '2025-03-26');
-  const sent = JSON.parse(Buffer.from(openHandles(batch, mine, seal).bytes).toString()) as Json;
+  const sent = JSON.parse(Buffer.from(openHandles(batch, mine, ports).bytes).toString()) as Json;
   assert.deepEqual(sent, [get(1, 'a'), get(2, 'b')]);
   refused(read([get(1, sealedTask('a')), get(2, sealedTask('b', hers))], '2025-03-26'));
 });

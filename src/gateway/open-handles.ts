@@ -3,7 +3,9 @@ import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../kernel
 import { Fault } from '../kernel/fault.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import { cursorOwner, type Holder, stateOwner, subjectOf, taskOwner } from './handles.ts';
+import type { HandlePorts } from './seal-answer.ts';
 import type { StateSeal } from './state-seal.ts';
+import type { TaskLedger } from './task-ledger.ts';
 
 const relatedTask = 'io.modelcontextprotocol/related-task';
 
@@ -11,8 +13,12 @@ const relatedTask = 'io.modelcontextprotocol/related-task';
  * A body with the task ids, request states and cursors that its server gave out, where it has those that were given to
  * this agent (law 5); the same object where it has none. Throws Fault `handle_unknown` for any other.
  */
-export function openHandles(inbound: Inbound, holder: Holder, seal: StateSeal): Inbound {
-  const messages = inbound.messages.map((message) => openIn(message, { holder, seal }));
+export function openHandles(
+  inbound: Inbound,
+  holder: Holder,
+  { handles: seal, tasks }: HandlePorts,
+): Inbound {
+  const messages = inbound.messages.map((message) => openIn(message, { holder, seal, tasks }));
   if (messages.every((message, at) => message === inbound.messages[at])) return inbound;
   const values = messages.map(({ value }) => value);
   return { ...inbound, messages, bytes: utf8(JSON.stringify(inbound.batch ? values : values[0])) };
@@ -21,6 +27,7 @@ export function openHandles(inbound: Inbound, holder: Holder, seal: StateSeal): 
 interface Key {
   readonly holder: Holder;
   readonly seal: StateSeal;
+  readonly tasks: TaskLedger;
 }
 
 function openIn(message: Message, key: Key): Message {
@@ -63,9 +70,13 @@ function openMentions(message: Message, key: Key): Message {
   return { ...message, ...params, value: { ...message.value, [member]: opened } };
 }
 
-function openTask(sealed: Json | undefined, { holder, seal }: Key): string {
+function openTask(sealed: Json | undefined, { holder, seal, tasks }: Key): string {
   const [server, task] = seal.open(textOf(sealed), taskOwner(holder));
-  if (server === holder.server && task !== undefined) return task;
+  if (server === holder.server && task !== undefined) {
+    // What the server says of it in answer is said to its agent.
+    tasks.note(holder, task);
+    return task;
+  }
   throw new Fault('handle_unknown', 'This task is not one of this server.');
 }
 

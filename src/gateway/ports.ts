@@ -9,6 +9,7 @@ import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
 import type { StateSeal } from './state-seal.ts';
+import type { TaskLedger } from './task-ledger.ts';
 import type { ToolHeaders } from './tool-headers.ts';
 
 /** What one request may cost. */
@@ -30,6 +31,7 @@ export interface GatewayPorts {
   readonly seal: SessionSeal;
   /** Seals whatever else servers give out to come back with. */
   readonly handles: StateSeal;
+  readonly tasks: TaskLedger;
   readonly limits: Limits;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;

@@ -7,11 +7,13 @@ import type { Json } from '../kernel/canonical-json.ts';
 import { stateOwner, taskOwner } from './handles.ts';
 import { AnswerSealer } from './seal-answer.ts';
 import { createStateSeal } from './state-seal.ts';
+import { createTaskLedger } from './task-ledger.ts';
 
 const holder = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
 const subject = { method: 'tools/call', name: 'build' };
 const seal = createStateSeal(randomBytes(64));
-const sealer = (): AnswerSealer => new AnswerSealer(holder, subject, seal);
+const sealer = (): AnswerSealer =>
+  new AnswerSealer(holder, subject, { handles: seal, tasks: createTaskLedger() });
 const text = (octets: Uint8Array): string => Buffer.from(octets).toString('utf8');
 const task = (id: string): string => seal.seal([holder.server, id], taskOwner(holder));
 
@@ -31,6 +33,23 @@ test('an answer that gives out nothing is passed on as it is, not as a copy', ()
   }
   const own = utf8('{"id":1,"result":{"structuredContent":{"taskId":"mine"},"nextCursor":"mine"}}');
   assert.equal(sealer().whole(own), own);
+});
+
+test('law 5 a task that is only told of, and was given to this agent by no call, is good for nobody', () => {
+  const tasks = createTaskLedger();
+  const told = (method: string, answer: object): string => {
+    const about = new AnswerSealer(holder, { method, name: '' }, { handles: seal, tasks });
+    return text(about.whole(utf8(JSON.stringify(answer))));
+  };
+  const list = { result: { tasks: [{ taskId: 'mine' }, { taskId: 'hers' }] } };
+  assert.ok(!told('tasks/list', list).includes(task('mine')));
+  assert.ok(told('tools/call', { result: { taskId: 'mine' } }).includes(task('mine')));
+  for (const method of ['tasks/list', '']) {
+    assert.ok(told(method, list).includes(task('mine')));
+    assert.ok(!told(method, list).includes(task('hers')) && !told(method, list).includes('hers'));
+  }
+  const news = { method: 'notifications/tasks/status', params: { taskId: 'hers' } };
+  assert.ok(!told('', news).includes(task('hers')) && !told('', news).includes('"hers"'));
 });
 
 const events = (messages: readonly Json[], ending: string): string =>

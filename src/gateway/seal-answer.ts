@@ -3,19 +3,29 @@ import { type LocatedHandle, locateHandles } from '../mcp/locate-handles.ts';
 import { cursorOwner, type Holder, stateOwner, type Subject, taskOwner } from './handles.ts';
 import { createEventHold, type EventHold } from './event-hold.ts';
 import type { StateSeal } from './state-seal.ts';
+import type { TaskLedger } from './task-ledger.ts';
+
+/** What every handle is sealed and opened with. */
+export interface HandlePorts {
+  readonly handles: StateSeal;
+  readonly tasks: TaskLedger;
+}
 
 /** Makes what a server gives out in one answer good for the agent that asked, and for nobody else (law 5). */
 export class AnswerSealer {
   private readonly holder: Holder;
   private readonly subject: Subject;
-  private readonly seal: StateSeal;
+  private readonly ports: HandlePorts;
   private readonly hasCursors: boolean;
 
-  /** `subject`: what was asked, for the states and cursors in the answer to it; without a method, that is not known. */
-  constructor(holder: Holder, subject: Subject, seal: StateSeal) {
+  /**
+   * `subject`: what was asked, for the states and cursors in the answer to it; without a method, that is not known. A
+   * task that the agent was not given in answer to a call of its own is sealed for nobody.
+   */
+  constructor(holder: Holder, subject: Subject, ports: HandlePorts) {
     this.holder = holder;
     this.subject = subject;
-    this.seal = seal;
+    this.ports = ports;
     this.hasCursors = subject.method === '' || subject.method.endsWith('/list');
   }
 
@@ -48,10 +58,14 @@ export class AnswerSealer {
   }
 
   private sealed(handle: LocatedHandle): string {
-    const { holder, subject, seal } = this;
+    const { holder, subject } = this;
+    const { handles: seal, tasks } = this.ports;
     switch (handle.kind) {
-      case 'task':
-        return seal.seal([holder.server, handle.value], taskOwner(holder));
+      case 'task': {
+        if (startsTasks.has(subject.method)) tasks.note(holder, handle.value);
+        const owner = tasks.knows(holder, handle.value) ? holder : nobody;
+        return seal.seal([holder.server, handle.value], taskOwner(owner));
+      }
       case 'cursor':
         return seal.seal([handle.value], cursorOwner(holder, subject.method));
       case 'state': {
@@ -63,6 +77,10 @@ export class AnswerSealer {
     }
   }
 }
+
+/** The requests that a server answers with a task of its own (MCP 2025-11-25, Tasks; SEP-2663). */
+const startsTasks: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+const nobody = { spiffeId: '' };
 
 /**
  * Parts of the names of the members that hold handles, `taskId` and `taskIds`, `requestState`, `nextCursor`: from where

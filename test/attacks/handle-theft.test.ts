@@ -28,6 +28,7 @@ const script = {
   'tasks/update': { resultType: 'complete' },
   'tasks/cancel': { resultType: 'complete', ...task },
   'tasks/result': { content: [], _meta: related },
+  'tasks/list': { tasks: [task] },
 };
 
 interface Stage extends AsyncDisposable {
@@ -133,6 +134,30 @@ test('law 5 a task at one server is its agent’s on every verb of 2025-11-25, a
   await using thiefEverywhere = await rawAgent(place.town, 'thief', { known: true });
   assert.equal((await everywhere.modern('tasks/get', { taskId })).result?.['taskId'], taskId);
   await refused(place, 'stolen to all servers', () => thiefEverywhere.modern('tasks/get', { taskId }));
+});
+
+test('law 5 a server that lists the tasks of all gives an agent those of others to look at, not to use', async () => {
+  await using place = await stage();
+  const owner = await place.at('files', 'owner');
+  const thief = await place.at('files', 'thief');
+  const mine = await owner.initialize();
+  const theirs = await thief.initialize();
+  const listed = async (agent: RawAgent, session: string): Promise<string> => {
+    const { result } = await agent.legacy(session, 'tasks/list');
+    const [first] = (result?.['tasks'] ?? []) as readonly Params[];
+    return text(first?.['taskId']);
+  };
+  const made = await owner.legacy(mine, 'tools/call', { name: 'start', arguments: {}, task: { ttl: 1_000 } });
+  const taskId = text(((made.result?.['task'] ?? {}) as Params)['taskId']);
+  assert.equal(await listed(owner, mine), taskId);
+  const seen = await listed(thief, theirs);
+  assert.notEqual(seen, 'raw-task');
+  for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
+    await refused(place, `listed and used for ${method}`, () =>
+      thief.legacy(theirs, method, { taskId: seen }),
+    );
+  }
+  assert.equal((await owner.legacy(mine, 'tasks/get', { taskId })).error, null);
 });
 
 test('law 5 a subscription at one server hears of its own agent’s tasks, under the ids that it knows', async () => {

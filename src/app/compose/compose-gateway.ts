@@ -10,6 +10,7 @@ import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { createStateSeal } from '../../gateway/state-seal.ts';
+import { createTaskLedger } from '../../gateway/task-ledger.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
@@ -109,6 +110,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     upstream: upstreams.find,
     seal: createSessionSeal(randomBytes(32)),
     handles: createStateSeal(randomBytes(64)),
+    tasks: createTaskLedger(),
     limits: createLimits({
       rules: limitRules(config, view),
       store: memoryLimitStore(clock),

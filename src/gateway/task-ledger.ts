@@ -1,0 +1,34 @@
+import type { Holder } from './handles.ts';
+
+/**
+ * Which tasks were given to which agent. A server cannot tell agents apart, so its list of tasks, or its news of one, may
+ * be of others' tasks: what an agent was not given by a call of its own is not made good for it.
+ */
+export interface TaskLedger {
+  note(holder: Holder, task: string): void;
+  knows(holder: Holder, task: string): boolean;
+}
+
+/** Tasks of one agent that are remembered; the oldest goes, and then only shows up in lists as nobody's. */
+const mostTasks = 10_000;
+/** Agents with tasks. */
+const mostAgents = 10_000;
+
+export function createTaskLedger(): TaskLedger {
+  const given = new Map<string, Set<string>>();
+  const key = ({ server }: Holder, task: string): string => JSON.stringify([server, task]);
+  return {
+    note(holder, task) {
+      const tasks = given.get(holder.spiffeId) ?? new Set();
+      given.set(holder.spiffeId, tasks);
+      // The newest is last.
+      tasks.delete(key(holder, task));
+      tasks.add(key(holder, task));
+      const [oldest] = tasks;
+      if (tasks.size > mostTasks && oldest !== undefined) tasks.delete(oldest);
+      const [agent] = given.keys();
+      if (given.size > mostAgents && agent !== undefined) given.delete(agent);
+    },
+    knows: (holder, task) => given.get(holder.spiffeId)?.has(key(holder, task)) ?? false,
+  };
+}
