@@ -20,7 +20,7 @@ export async function measureAbandoned(rig: Rig, contestant: Contestant, count: 
   const seen = { requests: 0, failures: 0, milliseconds: 0 };
   const open = async (until: number): Promise<number> => {
     while (seen.requests < until) {
-      const task = { answer: 'session', connections: 32, milliseconds: 2_000, opens: true };
+      const task = { answer: 'session', connections: 32, milliseconds: 2_000, session: 'opens' } as const;
       const { requests, failures } = await measure(rig, contestant, task);
       if (requests === 0) throw new Error(`${contestant.name} opens no session.`);
       seen.requests += requests;

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { up } from '../tour/stage.ts';
 import { freePort } from './children.ts';
+import { childrenOf } from './process-cost.ts';
 import { type Rig, serverName } from './rig.ts';
 
 /** Someone who takes a request over mutual TLS to the MCP server. */
@@ -11,6 +12,8 @@ export interface Contestant {
   readonly port: number;
   /** The target that leads to an answer of the MCP server. */
   readonly path: (answer: string) => string;
+  /** Whether it speaks plain HTTP, having no TLS. */
+  readonly plain?: boolean;
   /** The processes whose CPU time and memory count. */
   readonly pids: () => readonly number[];
 }
@@ -123,10 +126,4 @@ function isInstalled(program: string): boolean {
     process.stderr.write(`${program} is not installed: its rows are left out.\n`);
     return false;
   }
-}
-
-/** The processes that a process has started (Linux /proc). */
-function childrenOf(pid: number): readonly number[] {
-  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return listed === '' ? [] : listed.split(' ').map(Number);
 }

@@ -15,6 +15,8 @@ export interface Order {
   readonly connections: number;
   readonly milliseconds: number;
   readonly body: string;
+  /** What opens a session of the earlier era, which each connection does first; null for none. */
+  readonly opening: string | null;
 }
 
 /** Files of a client certificate; connections take turns with them. */
@@ -33,23 +35,17 @@ export interface Seen {
 }
 
 const order = JSON.parse(process.argv[2] ?? '{}') as Order;
-const request = Buffer.from(
-  `POST ${order.path} HTTP/1.1\r\nHost: localhost:${order.port}\r\n` +
-    Object.entries(order.headers)
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join('') +
-    `Content-Length: ${Buffer.byteLength(order.body)}\r\n\r\n${order.body}`,
-);
 /** How a chunked answer ends. */
 const lastChunk = Buffer.from('\r\n0\r\n\r\n');
 const times: number[] = [];
 let failures = 0;
 
 const sockets = await Promise.all(Array.from({ length: order.connections }, (_, at) => open(at)));
+const requests = await Promise.all(sockets.map(requestFor));
 process.stdout.write('ready\n');
 await new Promise((resolve) => process.stdin.once('data', resolve));
 const end = performance.now() + order.milliseconds;
-await Promise.all(sockets.map((socket) => drive(socket, end)));
+await Promise.all(sockets.map((socket, at) => drive(socket, requests[at] ?? requestOf(order.body), end)));
 for (const socket of sockets) socket.destroy();
 times.sort((a, b) => a - b);
 const seen: Seen = { requests: times.length, failures, p50: quantile(0.5), p99: quantile(0.99) };
@@ -77,8 +73,43 @@ function open(at: number): Promise<Socket> {
   });
 }
 
+function requestOf(body: string, session: string | null = null): Buffer {
+  const headers = { ...order.headers, ...(session !== null && { 'Mcp-Session-Id': session }) };
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const first = `POST ${order.path} HTTP/1.1\r\nHost: localhost:${order.port}\r\n`;
+  return Buffer.from(`${first}${fields.join('')}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** The request of a connection, with the session that it opens where it needs one. */
+async function requestFor(socket: Socket): Promise<Buffer> {
+  if (order.opening === null) return requestOf(order.body);
+  const head = await answerTo(socket, requestOf(order.opening));
+  const session = /\r\nmcp-session-id: *(\S+)/i.exec(head)?.[1] ?? null;
+  const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
+  await answerTo(socket, requestOf(initialized, session));
+  return requestOf(order.body, session);
+}
+
+/** The head of an answer, once octets come no more for a moment: only used before anything is measured. */
+function answerTo(socket: Socket, octets: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    let timer: NodeJS.Timeout | null = null;
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString('latin1');
+      if (timer) clearTimeout(timer);
+      timer = setTimeout(() => {
+        socket.off('data', take);
+        resolve(text.slice(0, text.indexOf('\r\n\r\n') + 2));
+      }, 200);
+    };
+    socket.on('data', take);
+    socket.write(octets);
+  });
+}
+
 /** Sends, waits for the whole answer, sends again. */
-function drive(socket: Socket, end: number): Promise<void> {
+function drive(socket: Socket, request: Buffer, end: number): Promise<void> {
   return new Promise((resolve) => {
     let began = 0;
     let pieces: Buffer[] = [];

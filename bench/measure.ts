@@ -12,8 +12,8 @@ export interface Task {
   readonly answer: string;
   readonly connections: number;
   readonly milliseconds: number;
-  /** Whether each request opens a session of the earlier era, which nobody comes back to. */
-  readonly opens?: boolean;
+  /** `opens`: each request opens a session of the earlier era, which nobody comes back to; `calls`: each connection calls in one. */
+  readonly session?: 'opens' | 'calls';
 }
 
 /** One contestant in one round. */
@@ -57,6 +57,13 @@ const opening = JSON.stringify({
   },
 });
 
+const legacyCall = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: { name: 'echo', arguments: { message: 'x'.repeat(64) } },
+});
+
 const openHeaders = {
   'Content-Type': 'application/json',
   Accept: 'application/json, text/event-stream',
@@ -66,12 +73,13 @@ const openHeaders = {
 export async function measure(rig: Rig, contestant: Contestant, task: Task): Promise<Round> {
   const order: Order = {
     port: contestant.port,
-    tls: { authority: rig.roots, identities: rig.identities },
+    tls: contestant.plain ? null : { authority: rig.roots, identities: rig.identities },
     path: contestant.path(task.answer),
-    headers: task.opens ? openHeaders : callHeaders,
+    headers: task.session ? openHeaders : callHeaders,
     connections: task.connections,
     milliseconds: task.milliseconds,
-    body: task.opens ? opening : call,
+    body: task.session === 'opens' ? opening : task.session === 'calls' ? legacyCall : call,
+    opening: task.session === 'calls' ? opening : null,
   };
   const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(order)], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -21,3 +21,10 @@ export function residentKibibytes(pids: readonly number[]): number {
     return sum + Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
   }, 0);
 }
+
+/** The processes that a process has started, and theirs (Linux /proc). */
+export function childrenOf(pid: number): readonly number[] {
+  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const children = listed === '' ? [] : listed.split(' ').map(Number);
+  return children.flatMap((child) => [child, ...childrenOf(child)]);
+}

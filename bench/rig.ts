@@ -6,6 +6,7 @@ import { ask, end } from '../tour/stage.ts';
 import { answers } from './answers.ts';
 import { startOwn, type Started } from './children.ts';
 import type { Identity } from './load.ts';
+import { stdioCommand } from './stdio-command.ts';
 
 /** What all contestants share: an authority, certificates, and the MCP server they stand in front of. */
 export interface Rig extends AsyncDisposable {
@@ -75,6 +76,7 @@ export async function openRig(): Promise<Rig> {
       ...unlock,
     ]);
   }
+  await ask(['server', 'add', serverName('stdio'), '--era', 'legacy', ...unlock, '--', ...stdioCommand]);
   return {
     folder,
     data,
@@ -101,9 +103,12 @@ export function serverName(answer: string): string {
 }
 
 function permits(): string {
-  const calls = [...Object.keys(answers), '100m'].map(permitFor);
-  const opens = `permit (principal in Role::"bench", action == Action::"initialize", resource == Server::"${serverName('session')}");`;
-  return [...calls, opens].join('\n');
+  const calls = [...Object.keys(answers), '100m', 'stdio'].map(permitFor);
+  const opens = ['session', 'stdio'].map(
+    (name) =>
+      `permit (principal in Role::"bench", action == Action::"initialize", resource == Server::"${serverName(name)}");`,
+  );
+  return [...calls, ...opens].join('\n');
 }
 
 function permitFor(answer: string): string {

@@ -13,6 +13,7 @@ import {
   warmUp,
   warmUpMilliseconds,
 } from './measure.ts';
+import { npmBridges, startNpmBridge } from './npm-bridges.ts';
 import { openRig, type Rig } from './rig.ts';
 import { abandonedTable, handshakeTable, idleTable, largeTable } from './tables.ts';
 
@@ -43,6 +44,7 @@ const lines: string[] = [];
     const results = await compare(rig, contestants, task, rounds);
     say(`## ${title}`, '', ...table(results), '');
   }
+  await sayStdio(rig, contestants.filter(isOurs));
   await sayRest(rig, contestants);
 }
 if (values.write) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), `${lines.join('\n')}\n`);
@@ -94,7 +96,7 @@ function versionOf(program: string, pattern: RegExp): string {
   }
 }
 
-function table(results: ReadonlyMap<string, readonly Round[]>): readonly string[] {
+function table(results: ReadonlyMap<string, readonly Round[]>, to = 'nginx'): readonly string[] {
   const [base = []] = results.values();
   const rows = [...results].map(([name, measured]) => {
     const of = (read: (round: Round) => number): number => median(measured.map(read));
@@ -113,10 +115,30 @@ function table(results: ReadonlyMap<string, readonly Round[]>): readonly string[
     ];
   });
   return [
-    '| contestant | requests/s | p50 ms | p99 ms | CPU µs | requests/s ÷ nginx | p99 ÷ nginx | CPU ÷ nginx | failures |',
+    `| contestant | requests/s | p50 ms | p99 ms | CPU µs | requests/s ÷ ${to} | p99 ÷ ${to} | CPU ÷ ${to} | failures |`,
     '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ];
+}
+
+/** The same work as programs of npm do: a server of standard input and output behind HTTP. */
+async function sayStdio(rig: Rig, ours: readonly Contestant[]): Promise<void> {
+  if (values.quick) return;
+  const all: Contestant[] = [];
+  for (const bridge of npmBridges) {
+    const contestant = await startNpmBridge(rig, bridge);
+    if (contestant) all.push(contestant);
+  }
+  all.push(...ours);
+  const task = { answer: 'stdio', connections: 16, milliseconds, session: 'calls' } as const;
+  const results = await compare(rig, all, task, rounds);
+  say('## A stdio server behind HTTP, in sessions of 2025-11-25, 16 connections', '');
+  say(
+    'The programs of npm speak plain HTTP and check nothing; ratios are to the first row. CPU includes the server.',
+    '',
+  );
+  const [first = 'the first'] = results.keys();
+  say(...table(results, first), '');
 }
 
 async function sayRest(rig: Rig, contestants: readonly Contestant[]): Promise<void> {
