@@ -124,7 +124,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     },
     live,
     toolHeaders: createToolHeaders(),
-    log,
+    // The cause of a failure may quote what a server was sent.
+    log: (line) => log(redactor.redact(line)),
     federation: {
       servers: () => view.servers().keys(),
       limits: {
