@@ -59,10 +59,14 @@ const oddHosts = [
   'Host: \xe9',
 ];
 
-/** What one client sends on one connection: one to three requests, good ones and others. */
+/** What one client sends on one connection: one to three requests, good ones and others; some are the one before again. */
 export function generateRequests(random: SeededRandom): readonly Buffer[] {
   let text = random.once(60) ? random.pick(['\r\n', '\n', '\r', ' ', '\0']) : '';
-  for (let count = 1 + random.below(3); count > 0; count--) text += request(random);
+  let last = '';
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    last = last !== '' && random.once(3) ? last : request(random);
+    text += last;
+  }
   const octets = Buffer.from(text, 'latin1');
   return cut(random.once(3) ? mutate(octets, random) : octets, random);
 }

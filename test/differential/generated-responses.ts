@@ -44,15 +44,18 @@ const oddVersions = [
   'HTTP/11',
 ];
 
-/** What one server sends on one connection, answer by answer. */
+/** What one server sends on one connection, answer by answer; some are the one before again. */
 export function generateResponses(random: SeededRandom): readonly Turn[] {
   const turns: Turn[] = [];
+  let last: { readonly method: Turn['method']; readonly text: string } | null = null;
   for (let count = 1 + random.below(3); count > 0; count--) {
     const method = random.pick(['GET', 'POST', 'POST', 'HEAD'] as const);
     const interim = random.once(12) ? interimResponse(random) : '';
     // Sometimes more than was asked for, in one go.
     const unasked = random.once(15) ? response(random, method) : '';
-    const octets = Buffer.from(interim + response(random, method) + unasked, 'latin1');
+    const text: string = last?.method === method && random.once(2) ? last.text : response(random, method);
+    last = { method, text };
+    const octets = Buffer.from(interim + text + unasked, 'latin1');
     turns.push({ method, pieces: cut(random.once(3) ? mutate(octets, random) : octets, random) });
   }
   return turns;
