@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Contestant } from './contestants.ts';
 import { residentKibibytes } from './process-cost.ts';
 import type { Rig } from './rig.ts';
+import { connected, tlsClient } from './tls-client.ts';
 
 /** How many connections are opened before the first measure, so that what is there once does not count. */
 const warming = 100;
@@ -16,7 +16,7 @@ export async function measureIdle(
   const sockets: TLSSocket[] = [];
   const open = async (count: number): Promise<void> => {
     for (let opened = 0; opened < count; opened++)
-      sockets.push(await openIdle(rig, contestant, sockets.length));
+      sockets.push(await connected(tlsClient(rig, contestant, sockets.length)));
   };
   await open(warming);
   const before = residentKibibytes(contestant.pids());
@@ -24,18 +24,4 @@ export async function measureIdle(
   const total = residentKibibytes(contestant.pids());
   for (const socket of sockets) socket.destroy();
   return { each: (total - before) / connections, total };
-}
-
-function openIdle(rig: Rig, contestant: Contestant, at: number): Promise<TLSSocket> {
-  const identity = rig.identities[at % rig.identities.length];
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: '127.0.0.1',
-      port: contestant.port,
-      servername: 'localhost',
-      ca: readFileSync(rig.roots),
-      ...(identity && { cert: readFileSync(identity.certificate), key: readFileSync(identity.key) }),
-    });
-    socket.once('secureConnect', () => resolve(socket)).once('error', reject);
-  });
 }

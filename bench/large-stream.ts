@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import type { Contestant } from './contestants.ts';
 import { call, callHeaders } from './measure.ts';
 import { cpuMicroseconds, residentKibibytes } from './process-cost.ts';
 import type { Rig } from './rig.ts';
+import { tlsClient } from './tls-client.ts';
 
 /** One answer of 100 MB, read as fast as it comes. */
 export interface LargeStream {
@@ -36,19 +36,10 @@ export async function measureLargeStream(rig: Rig, contestant: Contestant): Prom
 const lastChunk = Buffer.from('\r\n0\r\n\r\n');
 
 function fetchAll(rig: Rig, contestant: Contestant): Promise<number> {
-  const [identity] = rig.identities;
-  if (!identity) throw new Error('The rig has no identity.');
   const fields = Object.entries(callHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `POST ${contestant.path('100m')} HTTP/1.1\r\nHost: localhost:${contestant.port}\r\n${fields.join('')}`;
   return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: '127.0.0.1',
-      port: contestant.port,
-      servername: 'localhost',
-      ca: readFileSync(rig.roots),
-      cert: readFileSync(identity.certificate),
-      key: readFileSync(identity.key),
-    });
+    const socket = connect(tlsClient(rig, contestant));
     let octets = 0;
     let tail: Buffer = Buffer.alloc(0);
     socket.once('secureConnect', () =>

@@ -8,6 +8,9 @@ import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from 
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
 import type { WireConnection, WireRequest } from './wire-connection.ts';
 
+/** Header fields to send. */
+type Fields = Readonly<Record<string, string>>;
+
 /** An exchange over a connection that we read and write ourselves. */
 export class WireExchange implements ServedExchange {
   readonly id: string;
@@ -86,11 +89,7 @@ export class WireExchange implements ServedExchange {
     return pieces.length === 1 && only ? only : Buffer.concat(pieces);
   }
 
-  respond(
-    status: number,
-    given: Readonly<Record<string, string>>,
-    body?: Uint8Array | string,
-  ): Promise<void> {
+  respond(status: number, given: Fields, body?: Uint8Array | string): Promise<void> {
     const octets = typeof body === 'string' ? Buffer.from(body) : body;
     const size = octets?.length ?? 0;
     const last = this.isLast();
@@ -103,7 +102,7 @@ export class WireExchange implements ServedExchange {
     return Promise.resolve();
   }
 
-  stream(status: number, given: Readonly<Record<string, string>>): ResponseStream {
+  stream(status: number, given: Fields): ResponseStream {
     const last = this.isLast();
     this.wire.gather();
     this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
@@ -213,12 +212,7 @@ export class WireExchange implements ServedExchange {
     );
   }
 
-  private head(
-    status: number,
-    given: Readonly<Record<string, string>>,
-    framing: string,
-    last: boolean,
-  ): string {
+  private head(status: number, given: Fields, framing: string, last: boolean): string {
     if (this.answered) throw new Fault('internal', 'An exchange was answered twice.');
     const { door } = this.wire;
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fieldLines(door.extraHeaders)}${fieldLines(given)}`;
