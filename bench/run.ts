@@ -44,8 +44,9 @@ const lines: string[] = [];
     const results = await compare(rig, contestants, task, rounds);
     say(`## ${title}`, '', ...table(results), '');
   }
-  await sayStdio(rig, contestants.filter(isOurs));
   await sayRest(rig, contestants);
+  // Last, because the servers that sessions start stay for a while.
+  await sayStdio(rig, contestants.filter(isOurs));
 }
 if (values.write) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), `${lines.join('\n')}\n`);
 
