@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { freePort } from './children.ts';
 import type { Contestant } from './contestants.ts';
 import { childrenOf } from './process-cost.ts';
@@ -31,16 +33,24 @@ export const npmBridges: readonly Bridge[] = [
 ];
 
 /** Installed for the occasion, plain HTTP, without identity, policy or record. Null when it cannot be had. */
-export async function startNpmBridge(rig: Rig, bridge: Bridge): Promise<Contestant | null> {
-  const { program, version } = bridge;
-  const port = await freePort();
-  const child = spawn(
-    'npm',
-    ['exec', '--yes', `--package=${program}@${version}`, '--', program, ...bridge.words(port)],
-    { stdio: 'ignore' },
-  );
-  rig.adopt(child);
+export async function startNpmBridge(
+  rig: Rig,
+  { program, version, words }: Bridge,
+): Promise<Contestant | null> {
   const name = `${program} ${version}`;
+  const place = join(rig.folder, program);
+  try {
+    mkdirSync(place);
+    const quiet = ['--no-audit', '--no-fund', '--silent', '--prefix', place];
+    execFileSync('npm', ['install', ...quiet, `${program}@${version}`], { stdio: 'ignore' });
+  } catch {
+    process.stderr.write(`${name} cannot be installed: its row is left out.\n`);
+    return null;
+  }
+  const port = await freePort();
+  const file = join(place, 'node_modules', '.bin', program);
+  const child = spawn(process.execPath, [file, ...words(port)], { stdio: 'ignore' });
+  rig.adopt(child);
   if (!(await answersAt(port, child))) {
     process.stderr.write(`${name} does not start: its row is left out.\n`);
     return null;
@@ -49,7 +59,7 @@ export async function startNpmBridge(rig: Rig, bridge: Bridge): Promise<Contesta
   return { name, port, plain: true, path: () => '/mcp', pids: () => [pid, ...childrenOf(pid)] };
 }
 
-/** Whether a program takes connections within a minute; it may have to be installed first. */
+/** Whether a program takes connections within a minute. */
 async function answersAt(port: number, child: ChildProcess): Promise<boolean> {
   for (let tries = 0; tries < 300 && child.exitCode === null; tries++) {
     const taken = await new Promise<boolean>((resolve) => {
