@@ -21,6 +21,8 @@ test('U2 a passphrase that comes by descriptor is still read', () => {
   for (const words of [
     ['up', '--passphrase-fd', '3'],
     ['gateway', '--passphrase-fd=3'],
+    ['up', '--passphrase-file', '/dev/fd/63'],
+    ['up', '--passphrase-file=/proc/self/fd/63'],
   ])
     assert.equal(roomierOptions({ words, ...started }), null);
 });

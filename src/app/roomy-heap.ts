@@ -7,6 +7,9 @@ const semiSpaceMebibytes = 64;
 
 const option = '--max-semi-space-size';
 
+/** The flag, and the paths of open descriptors, as a shell writes them for `--passphrase-file <(command)`. */
+const namesDescriptor = /^--passphrase-fd|\/dev\/fd\/|\/proc\/[^/]+\/fd\//;
+
 /** The programs that carry calls. */
 const carriers: ReadonlySet<string> = new Set(['up', 'gateway']);
 
@@ -20,7 +23,7 @@ export function roomierOptions(process: {
   const { words, options, environmentOptions = '' } = process;
   if (!carriers.has(words[0] ?? '')) return null;
   // Descriptors beyond the first three do not outlive the change to another program.
-  if (words.some((word) => word.startsWith('--passphrase-fd'))) return null;
+  if (words.some((word) => namesDescriptor.test(word))) return null;
   // Whoever has chosen already is left alone.
   if ([...options, environmentOptions].some((text) => text.replaceAll('_', '-').includes(option)))
     return null;
