@@ -65,8 +65,11 @@ export function linkOf(leaf: Uint8Array): string {
   return toBase64url(leaf);
 }
 
+/** What stands before a line in the octets that its leaf is the hash of (RFC 6962 §2.1). */
+export const leafOctet = 0;
+
 /** The Merkle leaf of a line (RFC 6962 §2.1). */
 export function leafHash(line: string): Uint8Array {
   // The octet 0 is the UTF-8 of U+0000.
-  return sha256(`\u0000${line}`);
+  return sha256(`${String.fromCharCode(leafOctet)}${line}`);
 }

@@ -40,8 +40,13 @@ export const auditEvents = {
 
 export type AuditEventType = keyof typeof auditEvents;
 
+/** Where an event keeps its canonical JSON when whoever made it has written that already. */
+export const canonicalText = Symbol('canonical text');
+
 /** One thing that happened. Everything but the type depends on the type. */
 export interface AuditEvent {
   readonly type: AuditEventType;
+  /** The one serialisation of the event (RFC 8785), which the log then does not work out again. */
+  readonly [canonicalText]?: string;
   readonly [field: string]: Writable | undefined;
 }

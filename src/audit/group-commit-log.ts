@@ -5,7 +5,7 @@ import type { AuditLog } from './audit-log.ts';
 import { type CheckpointSigner, writeCheckpoint } from './checkpoint.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import { maximumEventOctets } from './entry.ts';
-import type { AuditEvent } from './events.ts';
+import { type AuditEvent, canonicalText } from './events.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 interface Queued {
@@ -75,14 +75,18 @@ export class GroupCommitLog implements AuditLog {
     this.checkpointEvery = options.checkpointEvery;
   }
 
-  async append(event: AuditEvent): Promise<{ readonly index: number }> {
-    const text = eventText(event);
-    const reason = this.refusal();
-    if (reason !== null) throw this.refused(reason);
+  append(event: AuditEvent): Promise<{ readonly index: number }> {
     const waiting = Promise.withResolvers<{ readonly index: number }>();
-    this.waiting.push({ event: text, time: this.clock.now(), waiting });
-    this.running ??= this.drain();
-    return await waiting.promise;
+    try {
+      const text = eventText(event);
+      const reason = this.refusal();
+      if (reason !== null) throw this.refused(reason);
+      this.waiting.push({ event: text, time: this.clock.now(), waiting });
+      this.running ??= this.drain();
+    } catch (error) {
+      waiting.reject(error);
+    }
+    return waiting.promise;
   }
 
   queue(event: AuditEvent): void {
@@ -255,7 +259,7 @@ export class GroupCommitLog implements AuditLog {
 
 /** Throws Fault `too_large`. */
 function eventText(event: AuditEvent): string {
-  const text = canonicalJson(event);
+  const text = event[canonicalText] ?? canonicalJson(event);
   // UTF-8 takes at most three octets for a UTF-16 unit.
   if (text.length * 3 > maximumEventOctets && Buffer.byteLength(text) > maximumEventOctets) {
     throw new Fault('too_large', `The event is larger than the ${maximumEventOctets} octets a log takes.`);

@@ -1,10 +1,22 @@
 import { join } from 'node:path';
+import { sha256 } from '../kernel/bytes.ts';
 import { syncFolder, writeDurably } from '../kernel/durable-file.ts';
 import type { Disk } from './disk.ts';
-import { entryLine, entryTime, leafHash, linkOf } from './entry.ts';
+import { entryLine, entryTime, leafOctet, linkOf } from './entry.ts';
 import type { Frontier } from './merkle.ts';
 import { frontierText, type LogEnd } from './recover-log.ts';
 import { logFiles, segmentName } from './segment.ts';
+
+const lineBreak = 0x0a;
+
+/** The most octets that an entry has besides its event. */
+const aroundEvent = 256;
+
+function roomFor(batch: readonly { readonly event: string }[]): number {
+  let octets = 1;
+  for (const { event } of batch) octets += Buffer.byteLength(event) + aroundEvent;
+  return octets;
+}
 
 /** Writes entries to the segments of a log. A batch is kept whole or not at all. */
 export class SegmentWriter implements Disposable {
@@ -47,19 +59,24 @@ export class SegmentWriter implements Disposable {
     const first = this.size;
     let { link } = this;
     const frontier = this.frontier.copy();
-    let text = '';
+    const octets = Buffer.allocUnsafe(roomFor(batch));
+    let end = 1;
     let now = { time: Number.NaN, text: '' };
     let index = first;
     for (const { event, time } of batch) {
       // Entries that come together mostly came in the same millisecond.
       if (time !== now.time) now = { time, text: entryTime(time) };
-      const line = entryLine(index++, now.text, link, event);
-      const leaf = leafHash(line);
+      const before = end - 1;
+      end += octets.write(entryLine(index++, now.text, link, event), end, 'utf8');
+      // The line is hashed where it stands: for that moment the line break before it is the octet of a leaf.
+      octets[before] = leafOctet;
+      const leaf = sha256(octets.subarray(before, end));
+      octets[before] = lineBreak;
+      octets[end++] = lineBreak;
       link = linkOf(leaf);
       frontier.append(leaf);
-      text += `${line}\n`;
     }
-    const bytes = Buffer.from(text, 'utf8');
+    const bytes = octets.subarray(1, end);
     try {
       if (!this.disk.linked(file)) throw new Error('the log file was removed');
       if (this.leftover) this.disk.truncate(file, this.bytes);

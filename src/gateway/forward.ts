@@ -17,9 +17,9 @@ export interface Route {
 /**
  * Sends what was permitted and nothing else: the re-serialised body of the permit, the MCP headers, the session id
  * unsealed for this caller. Credentials of the caller never travel; the upstream adds its own (law 3).
- * Throws Fault `session_unknown` or what the upstream throws.
+ * Throws Fault `session_unknown` at once, or later what the upstream throws.
  */
-export async function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
+export function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
   const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
   let headers = forwardHeaders(exchange.headers, permit.inbound?.era ?? 'legacy');
   const task = taskNamed(permit.inbound);
@@ -36,7 +36,7 @@ export async function forward(exchange: Exchange, permit: Permit, route: Route):
     caller: owner.spiffeId,
     signal: exchange.closed,
   };
-  return await route.upstream.send(request);
+  return route.upstream.send(request);
 }
 
 /** The session that the server opened as the caller shall know it, or null: MCP 2026-07-28 has none. */
@@ -52,7 +52,7 @@ export function sessionFor(
 
 /** The task that a request is about: the server knows it by its own id, which the header mirrors. */
 function taskNamed(inbound: Inbound | null): string | null {
-  const [message] = inbound?.messages ?? [];
+  const message = inbound?.messages[0];
   return message?.method?.startsWith('tasks/') ? mirroredName(message.method, message.params) : null;
 }
 

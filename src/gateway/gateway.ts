@@ -20,21 +20,27 @@ export interface Gateway {
   review(connections: Iterable<Connection>): number;
 }
 
-const endpoint = /^\/mcp(?:\/([^/]+))?$/;
+const endpoint = '/mcp';
+
+/** The server that a path names; '' for all of them together, null when it names none. */
+function serverAt(path: string): string | null {
+  if (path === endpoint) return '';
+  const name = path.startsWith(`${endpoint}/`) ? path.slice(endpoint.length + 1) : '';
+  return name === '' || name.includes('/') ? null : name;
+}
 
 export function createGateway(ports: GatewayPorts): Gateway {
   const federation = createFederation(ports);
   return {
     async handle(exchange) {
-      const found = endpoint.exec(exchange.path);
-      if (!found) {
+      const server = serverAt(exchange.path);
+      if (server === null) {
         const detail = 'MCP servers are at /mcp/<server> on this listener, all of them together at /mcp.';
         const seen = { caller: callerOrNull(exchange.connection, ports), inbound: null };
         return await refuse(exchange, '', seen, new Fault('not_found', detail), ports);
       }
-      const [, server] = found;
       try {
-        await (server === undefined ? federation.handle(exchange) : handle(exchange, server, ports));
+        await (server === '' ? federation.handle(exchange) : handle(exchange, server, ports));
       } catch (error) {
         const fault = toFault(error);
         reportInternal(fault, ports.log);

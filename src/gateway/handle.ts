@@ -6,25 +6,15 @@ import type { Inbound } from '../mcp/message.ts';
 import { readInbound } from '../mcp/read-message.ts';
 import { checkSessionRequest } from '../mcp/session-request.ts';
 import { answerFault } from './answer-fault.ts';
-import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
+import { authorize, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
-import { forward, sessionFor } from './forward.ts';
-import { subjectOf } from './handles.ts';
+import { carryOut, circumstances } from './carry-out.ts';
 import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
 import type { GatewayPorts } from './ports.ts';
-import {
-  answeredEvent,
-  circumstancesOf,
-  cutEvent,
-  failedEvent,
-  permittedEvent,
-  refusedEvent,
-} from './record.ts';
-import { relay } from './relay.ts';
+import { circumstancesOf, refusedEvent } from './record.ts';
 import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
-import { AnswerSealer } from './seal-answer.ts';
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
@@ -72,33 +62,29 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
 }
 
 /** The standing of a caller; a certificate just issued may be ahead of the news of it. */
-export async function standingOf(caller: Caller, ports: GatewayPorts): Promise<Standing> {
-  if (ports.view.serialStatus(caller.serial, caller.thumbprint) === 'unknown')
-    await ports.settle(caller.serial, settleMilliseconds);
-  return confirmStanding(caller, ports.view, ports.clock.now());
+export function standingOf(caller: Caller, ports: GatewayPorts): Standing | Promise<Standing> {
+  const confirm = (): Standing => confirmStanding(caller, ports.view, ports.clock.now());
+  if (ports.view.serialStatus(caller.serial, caller.thumbprint) !== 'unknown') return confirm();
+  return ports.settle(caller.serial, settleMilliseconds).then(confirm);
 }
 
 /** The body of a POST, read once; null for the opening or ending of a session's stream. */
-export async function readBody(exchange: Exchange, ports: GatewayPorts): Promise<Inbound | null> {
+export function readBody(exchange: Exchange, ports: GatewayPorts): Inbound | null | Promise<Inbound> {
   switch (exchange.method) {
     case 'GET':
     case 'DELETE':
       checkSessionRequest(exchange.method, exchange.headers);
       return null;
     case 'POST': {
-      const body = await exchange.body({
-        bytes: ports.requestLimits.bodyBytes,
-        milliseconds: ports.requestLimits.bodyMilliseconds,
-      });
-      return readInbound({ headers: exchange.headers, body, limits: ports.requestLimits.json });
+      const { bodyBytes, bodyMilliseconds, json } = ports.requestLimits;
+      const { headers } = exchange;
+      const body = exchange.body({ bytes: bodyBytes, milliseconds: bodyMilliseconds });
+      if (body instanceof Uint8Array) return readInbound({ headers, body, limits: json });
+      return body.then((later) => readInbound({ headers, body: later, limits: json }));
     }
     default:
       throw new Fault('method_not_allowed', `MCP has POST, GET and DELETE, not ${exchange.method}.`);
   }
-}
-
-function circumstances(exchange: Exchange, server: string, ports: GatewayPorts): Circumstances {
-  return { server, address: exchange.connection.address, time: ports.clock.now() };
 }
 
 /** Records a refusal and answers with it. */
@@ -119,90 +105,4 @@ export async function refuse(
     return await answerFault(exchange, seen.inbound, toFault(error));
   }
   await answerFault(exchange, seen.inbound, fault);
-}
-
-/** From the permit to the last octet of the answer. */
-async function carryOut(
-  exchange: Exchange,
-  permit: Permit,
-  { started, place }: { readonly started: number; readonly place: Place },
-  ports: GatewayPorts,
-): Promise<void> {
-  const { caller } = permit.standing;
-  const record = circumstancesOf(exchange, permit.server, caller, permit.inbound);
-  const ended = (): number => Math.round((ports.clock.monotonic() - started) * 1_000) / 1_000;
-  // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
-  try {
-    await ports.audit.append(permittedEvent(record, permit));
-  } catch (error) {
-    return await answerFault(exchange, permit.inbound, toFault(error));
-  }
-  let cutFor: Fault | null = null;
-  const live = ports.live.enter({
-    agent: caller.name,
-    spiffeId: caller.spiffeId,
-    serial: caller.serial,
-    server: permit.server,
-    objection: () => objection(exchange, permit, ports),
-    cut: (reason) => {
-      cutFor = new Fault('unavailable', reason);
-      exchange.connection.cut();
-      ports.audit.note(cutEvent(record, reason));
-    },
-  });
-  try {
-    // The right may have gone while the record was written; nothing has been forwarded yet.
-    const gone = objection(exchange, permit, ports);
-    if (gone !== null) throw new Fault('denied', gone);
-    // 7 Upstream.
-    const upstream = ports.upstream(permit.server);
-    if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
-    const response = await forward(exchange, permit, { upstream, seal: ports.seal });
-    // 8 Response.
-    const owner = { spiffeId: caller.spiffeId, server: permit.server };
-    const requests = permit.inbound?.messages.filter((message) => message.kind === 'request') ?? [];
-    const subject = requests[0] ? subjectOf(requests[0]) : { method: '', name: '' };
-    const sent = await relay(exchange, response, {
-      requests,
-      mayUse: (action, target) =>
-        mayUse(
-          ports.policies(),
-          permit.standing,
-          action,
-          target,
-          circumstances(exchange, permit.server, ports),
-        ),
-      learn: (result) => ports.toolHeaders.learn(permit.server, result),
-      session: sessionFor(response, permit, ports.seal),
-      handles: new AnswerSealer(owner, subject, ports),
-      spend: (octets) => place.spend(octets),
-    });
-    // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.
-    ports.audit.note(answeredEvent(record, { ...sent, milliseconds: ended() }));
-  } catch (error) {
-    const fault = cutFor ?? endedBy(exchange) ?? toFault(error);
-    reportInternal(fault, ports.log);
-    ports.audit.note(failedEvent(record, fault, ended()));
-    if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
-  } finally {
-    live[Symbol.dispose]();
-  }
-}
-
-/** Why whoever asked for the exchange ended it, when that was said. */
-function endedBy({ closed }: Exchange): Fault | null {
-  return closed.aborted && closed.reason instanceof Fault ? closed.reason : null;
-}
-
-/** Why a call in progress may not go on, or null. Asked whenever identity, policy or time may have changed. */
-function objection(exchange: Exchange, permit: Permit, ports: GatewayPorts): string | null {
-  try {
-    const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
-    if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
-      authorize(ports.policies(), standing, permit.inbound, circumstances(exchange, permit.server, ports));
-    }
-    return null;
-  } catch (error) {
-    return toFault(error).message;
-  }
 }

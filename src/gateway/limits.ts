@@ -50,10 +50,11 @@ export function createLimits(options: LimitsOptions): Limits {
     if (now !== rules) claims = createLimitClaims((rules = now));
     return claims;
   };
+  const ports: PlacePorts = { claims: current, ...options };
   const placeOf = ({ agent }: Standing, whole: Place | null): HeldPlace => {
     // Whoever has no record would be on nobody's account.
     if (!agent) throw new Fault('identity_refused', 'Only agents are let in here, and this caller is none.');
-    return new HeldPlace({ agent, person: agent.owner }, { whole, claims: current, ...options });
+    return new HeldPlace({ agent, person: agent.owner }, whole, ports);
   };
   const within = (whole: Place): Limits => ({ enter: (standing) => placeOf(standing, whole), within });
   return {
@@ -72,24 +73,24 @@ export function createLimits(options: LimitsOptions): Limits {
 
 interface PlacePorts extends LimitsOptions {
   readonly claims: () => LimitClaims;
-  /** The place that the caller is counted in, when this is of a part of its request. */
-  readonly whole: Place | null;
 }
 
 class HeldPlace implements Place {
   readonly caller: LimitedCaller;
+  /** The place that the caller is counted in, when this is of a part of its request. */
+  private readonly whole: Place | null;
   private readonly ports: PlacePorts;
   private readonly held: Holding[] = [];
 
-  constructor(caller: LimitedCaller, ports: PlacePorts) {
+  constructor(caller: LimitedCaller, whole: Place | null, ports: PlacePorts) {
     this.caller = caller;
+    this.whole = whole;
     this.ports = ports;
   }
 
   countBatch(inbound: Inbound | null): void | Promise<void> {
     const further = callsIn(inbound) - 1;
-    if (further > 0 && !this.ports.whole)
-      return this.take(this.ports.claims().ofCaller(this.caller, further));
+    if (further > 0 && !this.whole) return this.take(this.ports.claims().ofCaller(this.caller, further));
   }
 
   claim({ server, inbound }: Permit): void | Promise<void> {
@@ -116,7 +117,7 @@ class HeldPlace implements Place {
   spend(octets: number): Fault | null | Promise<Fault | null> {
     let first: Fault | null = null;
     let waiting: Promise<Fault | null>[] | null = null;
-    const ofWhole = this.ports.whole?.spend(octets) ?? null;
+    const ofWhole = this.whole?.spend(octets) ?? null;
     if (ofWhole instanceof Promise) waiting = [ofWhole];
     else first = ofWhole;
     for (const holding of this.held) {

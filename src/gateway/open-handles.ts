@@ -18,7 +18,8 @@ export function openHandles(
   holder: Holder,
   { handles: seal, tasks }: HandlePorts,
 ): Inbound {
-  const messages = inbound.messages.map((message) => openIn(message, { holder, seal, tasks }));
+  const key: Key = { holder, seal, tasks };
+  const messages = inbound.messages.map((message) => openIn(message, key));
   if (messages.every((message, at) => message === inbound.messages[at])) return inbound;
   const values = messages.map(({ value }) => value);
   return { ...inbound, messages, bytes: utf8(JSON.stringify(inbound.batch ? values : values[0])) };
@@ -37,7 +38,7 @@ function openIn(message: Message, key: Key): Message {
     params = { ...params, taskId: openTask(params['taskId'], key) };
   }
   if (message.method === 'subscriptions/listen') params = openWish(params, key);
-  params = openRelated(params, (sealed) => openTask(sealed, key));
+  if (params['_meta'] !== undefined) params = openRelated(params, (sealed) => openTask(sealed, key));
   const { requestState, cursor } = params;
   if (requestState !== undefined) {
     const owner = stateOwner(key.holder, subjectOf({ ...message, params }));

@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditEventType } from '../audit/events.ts';
+import { type AuditEvent, type AuditEventType, canonicalText } from '../audit/events.ts';
 import { sha256Base64url } from '../kernel/bytes.ts';
 import { canonicalJson, type Json } from '../kernel/canonical-json.ts';
 import type { Fault } from '../kernel/fault.ts';
@@ -6,6 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import type { Permit } from './authorize.ts';
+import { answeredText, permittedText } from './record-text.ts';
 
 /** What one request left behind when it ended. */
 export interface Outcome {
@@ -17,18 +18,30 @@ export interface Outcome {
   readonly milliseconds: number;
 }
 
+/** What a record says of one message. */
+export type MessageRecord = {
+  /** null for what has no arguments. */
+  readonly argumentsHash: string | null;
+  readonly id: Message['id'];
+  readonly kind: Message['kind'];
+  readonly method: string | null;
+  readonly target: string | null;
+};
+
 /** Who asked for what: the members that every record of one exchange shares. Values of arguments never appear. */
 export interface Circumstances {
   readonly address: string;
   readonly agent: string | null;
   readonly exchange: string;
   readonly httpMethod: string;
-  readonly messages: readonly Json[];
+  readonly messages: readonly MessageRecord[];
   readonly revision: string | null;
   readonly serial: string | null;
   readonly server: string;
   readonly spiffeId: string | null;
   readonly thumbprint: string | null;
+  /** Canonical JSON of `messages`, which several records share; null until one needs it. */
+  messagesText: string | null;
 }
 
 export function circumstancesOf(
@@ -48,10 +61,11 @@ export function circumstancesOf(
     server,
     spiffeId: caller?.spiffeId ?? null,
     thumbprint: caller?.thumbprint ?? null,
+    messagesText: null,
   };
 }
 
-function messageRecord(message: Message): Json {
+function messageRecord(message: Message): MessageRecord {
   return {
     argumentsHash: message.kind === 'request' ? sha256Base64url(canonicalJson(message.arguments)) : null,
     id: typeof message.id === 'string' ? short(message.id) : message.id,
@@ -77,11 +91,11 @@ function short(text: string): string {
 }
 
 export function permittedEvent(circumstances: Circumstances, permit: Permit): AuditEvent {
-  return beginning('call.permitted', circumstances, {
-    person: permit.standing.agent?.owner ?? null,
-    policies: permit.policies,
-    policyVersion: permit.policyVersion,
-  });
+  const person = permit.standing.agent?.owner ?? null;
+  const { policies, policyVersion } = permit;
+  const event = beginning('call.permitted', circumstances, { person, policies, policyVersion });
+  event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
+  return event;
 }
 
 export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
@@ -93,7 +107,9 @@ export function refusedEvent(circumstances: Circumstances, fault: Fault, policyV
 }
 
 export function answeredEvent(circumstances: Circumstances, outcome: Outcome): AuditEvent {
-  return ending('call.answered', circumstances, outcome);
+  const event = ending('call.answered', circumstances, outcome);
+  event[canonicalText] = answeredText(circumstances, outcome);
+  return event;
 }
 
 export function failedEvent(circumstances: Circumstances, fault: Fault, milliseconds: number): AuditEvent {
@@ -116,6 +132,11 @@ export function mergedEvent(
   return { ...beginning('call.merged', circumstances, {}), ...parts };
 }
 
+/** An event that may still be given its text. */
+interface Begun extends AuditEvent {
+  [canonicalText]?: string;
+}
+
 /** How a request was decided, with all that is known of it. Members stand in the order of canonical JSON, which so is written at once. */
 function beginning(
   type: AuditEventType,
@@ -127,7 +148,7 @@ function beginning(
     readonly policyVersion?: string;
     readonly reason?: string;
   },
-): AuditEvent {
+): Begun {
   return {
     address: shared.address,
     agent: shared.agent,
@@ -153,7 +174,7 @@ function ending(
   type: AuditEventType,
   shared: Circumstances,
   more: Partial<Outcome> & { readonly code?: string; readonly reason?: string },
-): AuditEvent {
+): Begun {
   return {
     agent: shared.agent,
     bytes: more.bytes,

@@ -17,16 +17,21 @@ import type { AnswerSealer } from './seal-answer.ts';
 export interface Relaying {
   /** The requests of the body, whose responses may be lists to filter. */
   readonly requests: readonly Message[];
-  /** Whether the caller may use an item of a list. */
-  readonly mayUse: (action: string, target: Target) => boolean;
-  /** Told of every list of tools as the server gave it. */
-  readonly learn: (result: JsonObject) => void;
   /** Session id as the client shall see it, or null to send none. */
   readonly session: string | null;
   /** Seals for the caller what the server gives out. */
   readonly handles: AnswerSealer;
+  readonly call: AnsweredCall;
+}
+
+/** The call that is answered. */
+export interface AnsweredCall {
+  /** Whether the caller may use an item of a list. */
+  mayUse(action: string, target: Target): boolean;
+  /** Is told of every list of tools as the server gave it. */
+  learn(result: JsonObject): void;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
-  readonly spend: (octets: number) => Fault | null | Promise<Fault | null>;
+  spend(octets: number): Fault | null | Promise<Fault | null>;
 }
 
 type Sent = Pick<Outcome, 'status' | 'bytes' | 'resultHash'>;
@@ -35,24 +40,14 @@ type Sent = Pick<Outcome, 'status' | 'bytes' | 'resultHash'>;
  * Streams the upstream's answer to the caller. Lists are filtered by the policy that judges the calls; everything
  * else keeps its octets. Throws Fault `upstream_garbage` before the first octet is sent, never after it.
  */
-export async function relay(
-  exchange: Exchange,
-  response: UpstreamResponse,
-  relaying: Relaying,
-): Promise<Sent> {
+export function relay(exchange: Exchange, response: UpstreamResponse, relaying: Relaying): Promise<Sent> {
   const headers = responseHeaders(response, relaying.session);
   // A stream that is resumed with GET may bring the answers of requests long gone.
   const filtering = exchange.method === 'GET' || relaying.requests.some(isAdapted);
-  const how = {
-    status: response.status,
-    headers,
-    filtering: filtering ? relaying : null,
-    handles: relaying.handles,
-    spend: relaying.spend,
-  };
+  const how = { status: response.status, headers, filtering: filtering ? relaying : null, relaying };
   return response.body instanceof Uint8Array
-    ? await relayWhole(exchange, response.body, how)
-    : await relayStream(exchange, response.body, how);
+    ? relayWhole(exchange, response.body, how)
+    : relayStream(exchange, response.body, how);
 }
 
 type SentHeaders = Readonly<Record<string, string>>;
@@ -74,14 +69,13 @@ interface Relay {
   readonly headers: SentHeaders;
   /** null when the answers are no lists. */
   readonly filtering: Relaying | null;
-  readonly handles: AnswerSealer;
-  readonly spend: Relaying['spend'];
+  readonly relaying: Relaying;
 }
 
 async function relayWhole(
   exchange: Exchange,
   answer: Uint8Array,
-  { status, headers, filtering, handles, spend }: Relay,
+  { status, headers, filtering, relaying: { handles, call } }: Relay,
 ): Promise<Sent> {
   const body = handles.whole(
     filtering && answer.length > 0
@@ -89,7 +83,8 @@ async function relayWhole(
       : answer,
   );
   // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
-  await spend(body.length);
+  const spent = call.spend(body.length);
+  if (spent instanceof Promise) await spent;
   await exchange.respond(status, headers, body.length > 0 ? body : undefined);
   return { status, bytes: body.length, resultHash: sha256Base64url(body) };
 }
@@ -97,7 +92,7 @@ async function relayWhole(
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, filtering, handles, spend }: Relay,
+  { status, headers, filtering, relaying: { handles, call } }: Relay,
 ): Promise<Sent> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -107,7 +102,7 @@ async function relayStream(
     if (chunk.length === 0) return;
     hash.update(chunk);
     bytes += chunk.length;
-    const overdrawn = await spend(chunk.length);
+    const overdrawn = await call.spend(chunk.length);
     if (overdrawn) throw overdrawn;
     await stream.write(chunk);
   };
@@ -156,14 +151,16 @@ function readAnswer(body: Uint8Array | string): Json {
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 function filterAnswer(answer: Json, relaying: Relaying): Json {
+  const { call } = relaying;
+  const usable: AnsweredCall['mayUse'] = (action, target) => call.mayUse(action, target);
   if (Array.isArray(answer)) return answer.map((element: Json) => filterAnswer(element, relaying));
   if (!isJsonObject(answer) || !isJsonObject(answer['result'])) return answer;
   const request = relaying.requests.find((message) => message.id === answer['id']);
   if (!request) {
-    const result = filterAnyList(answer['result'], relaying.mayUse);
+    const result = filterAnyList(answer['result'], usable);
     return result === answer['result'] ? answer : { ...answer, result };
   }
   if (!isAdapted(request)) return answer;
-  if (request.method === 'tools/list') relaying.learn(answer['result']);
-  return { ...answer, result: adaptResult(request, answer['result'], relaying.mayUse) };
+  if (request.method === 'tools/list') call.learn(answer['result']);
+  return { ...answer, result: adaptResult(request, answer['result'], usable) };
 }

@@ -23,7 +23,7 @@ export function createToolHeaders(): ToolHeaders {
       known.learn(result);
     },
     check(server, inbound, headers) {
-      const [message] = inbound?.messages ?? [];
+      const message = inbound?.messages[0];
       if (inbound?.era !== 'modern' || message?.target.kind !== 'tool') return;
       const wrong = servers.get(server)?.disagreement(message.target.name, message.arguments, headers);
       if (wrong === undefined || wrong === null) return;

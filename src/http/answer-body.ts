@@ -50,14 +50,15 @@ export class AnswerBody {
     this.collecting?.reject(error);
   }
 
-  async whole(limit: number): Promise<Uint8Array> {
+  whole(limit: number): Promise<Uint8Array> {
     this.limit = limit;
-    if (this.size > limit) throw this.refused();
-    if (this.ending === 'well') return this.joined();
-    if (this.ending) throw this.ending.error;
     this.collecting = Promise.withResolvers();
-    this.source.resume();
-    return await this.collecting.promise;
+    const { promise, resolve, reject } = this.collecting;
+    if (this.size > limit) reject(this.refused());
+    else if (this.ending === 'well') resolve(this.joined());
+    else if (this.ending) reject(this.ending.error);
+    else this.source.resume();
+    return promise;
   }
 
   pieces(): AsyncIterable<Uint8Array> {

@@ -10,10 +10,10 @@ export interface Exchange {
   readonly headers: Headers;
   readonly connection: Connection;
   /**
-   * The whole request body. Throws Fault `too_large` as soon as more than `bytes` have come, `timed_out` when it is
+   * The whole request body, at once when it has come already. Throws Fault `too_large` as soon as more than `bytes` have come, `timed_out` when it is
    * not complete after `milliseconds`, `unavailable` when the peer went away. May be called once.
    */
-  body(limit: BodyLimit): Promise<Uint8Array>;
+  body(limit: BodyLimit): Uint8Array | Promise<Uint8Array>;
   /**
    * Answers whole; resolves when the socket's buffer has room again, or at once when the peer is gone. Throws Fault
    * `timed_out` or `unavailable` when the peer took too little of it, or left meanwhile.

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
+import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import type { BodyReader } from '../wire/body-reader.ts';
 import { fieldLines } from '../wire/field-lines.ts';
 import type { Headers } from '../wire/headers.ts';
@@ -63,7 +64,7 @@ export class WireExchange implements ServedExchange {
     return this.controller.signal;
   }
 
-  async body(limit: BodyLimit): Promise<Uint8Array> {
+  body(limit: BodyLimit): Uint8Array | Promise<Uint8Array> {
     if (this.bodyTaken) throw new Fault('internal', 'A request body was read twice.');
     this.bodyTaken = true;
     const { length } = this.request;
@@ -78,15 +79,12 @@ export class WireExchange implements ServedExchange {
       });
     };
     if (!this.reader.ended) take();
-    if (!this.reader.ended) {
-      // RFC 9110 §10.1.1: the client may be waiting for leave to send the body.
-      if (pieces.length === 0 && this.headers.get('expect')?.toLowerCase() === '100-continue') {
-        this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
-      }
-      await this.more(take, limit);
+    if (this.reader.ended) return joinedPieces(pieces);
+    // RFC 9110 §10.1.1: the client may be waiting for leave to send the body.
+    if (pieces.length === 0 && this.headers.get('expect')?.toLowerCase() === '100-continue') {
+      this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
     }
-    const [only] = pieces;
-    return pieces.length === 1 && only ? only : Buffer.concat(pieces);
+    return this.more(take, limit).then(() => joinedPieces(pieces));
   }
 
   respond(status: number, given: Fields, body?: Uint8Array | string): Promise<void> {
@@ -94,18 +92,21 @@ export class WireExchange implements ServedExchange {
     const size = octets?.length ?? 0;
     const last = this.isLast();
     // RFC 9110 §8.6: no Content-Length in a 204.
-    const head = this.head(status, given, status === 204 ? '' : `content-length: ${size}\r\n`, last);
+    const start = this.start(status, given);
+    const rest = this.rest(status === 204 ? '' : `content-length: ${size}\r\n`, last);
     const sent = octets && size > 0 && this.method !== 'HEAD' && status !== 204 ? octets : nothing;
-    if (sent.length > sliceOctets) return this.writeSlices(head, sent, last);
-    if (!this.writeWhole(head, sent) && !this.gone) return this.concludeDrained(last);
+    if (sent.length > sliceOctets) return this.writeSlices(joined(start, rest, nothing), sent, last);
+    if (!this.writeWhole(start, rest, sent) && !this.gone) return this.concludeDrained(last);
     this.conclude(last);
-    return Promise.resolve();
+    return done;
   }
 
   stream(status: number, given: Fields): ResponseStream {
     const last = this.isLast();
     this.wire.gather();
-    this.wire.write(this.head(status, given, 'transfer-encoding: chunked\r\n', last));
+    this.wire.write(
+      joined(this.start(status, given), this.rest('transfer-encoding: chunked\r\n', last), nothing),
+    );
     this.wroteAt = this.wire.door.clock.monotonic();
     return {
       write: async (chunk) => {
@@ -212,13 +213,25 @@ export class WireExchange implements ServedExchange {
     );
   }
 
-  private head(status: number, given: Fields, framing: string, last: boolean): string {
+  /** The head up to the fields of the connection. Throws TypeError for fields that cannot be sent. */
+  private start(status: number, given: Fields): Uint8Array {
     if (this.answered) throw new Fault('internal', 'An exchange was answered twice.');
-    const { door } = this.wire;
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fieldLines(door.extraHeaders)}${fieldLines(given)}`;
+    const { extraHeaders } = this.wire.door;
+    const known = startsWith(given);
+    if (known.octets === null || known.status !== status || known.extraHeaders !== extraHeaders) {
+      const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+      known.octets = Buffer.from(`${line}${fieldLines(extraHeaders)}${fieldLines(given)}`, 'latin1');
+      known.status = status;
+      known.extraHeaders = extraHeaders;
+    }
     this.answered = true;
+    return known.octets;
+  }
+
+  /** The rest of the head. */
+  private rest(framing: string, last: boolean): string {
     // RFC 9110 §6.6.1: whoever has a clock says when it answered.
-    return `${head}date: ${door.date()}\r\n${last ? closing : staying}${framing}\r\n`;
+    return `date: ${this.wire.door.date()}\r\n${last ? closing : staying}${framing}\r\n`;
   }
 
   /** What has come of a body that nobody took is passed over, so that the connection can go on. */
@@ -232,24 +245,18 @@ export class WireExchange implements ServedExchange {
   }
 
   /** Whether the socket's buffer has room for more. */
-  private writeWhole(head: string, body: Uint8Array): boolean {
-    if (body.length === 0) return this.wire.write(head);
-    if (body.length > largestJoined) {
-      this.wire.socket.cork();
-      this.wire.write(head);
-      const room = this.wire.write(body);
-      this.wire.socket.uncork();
-      return room;
-    }
+  private writeWhole(start: Uint8Array, rest: string, body: Uint8Array): boolean {
     // One write is one TLS record and one system call.
-    const octets = Buffer.allocUnsafe(head.length + body.length);
-    octets.write(head, 'latin1');
-    octets.set(body, head.length);
-    return this.wire.write(octets);
+    if (body.length <= largestJoined) return this.wire.write(joined(start, rest, body));
+    this.wire.socket.cork();
+    this.wire.write(joined(start, rest, nothing));
+    const room = this.wire.write(body);
+    this.wire.socket.uncork();
+    return room;
   }
 
   /** A large answer goes out as the peer takes it, so that it shows when the peer does not. */
-  private async writeSlices(head: string, body: Uint8Array, last: boolean): Promise<void> {
+  private async writeSlices(head: Uint8Array, body: Uint8Array, last: boolean): Promise<void> {
     let room = this.wire.write(head);
     for (let at = 0; at < body.length && !this.gone; at += sliceOctets) {
       if (!room) await this.wire.drain();
@@ -278,6 +285,33 @@ export class WireExchange implements ServedExchange {
     this.wroteAt = Number.POSITIVE_INFINITY;
     this.wire.finish(last, !this.reader.ended);
   }
+}
+
+/** The start of the last head that was written with the same fields. */
+interface WrittenStart {
+  octets: Uint8Array | null;
+  status: number;
+  extraHeaders: Fields | null;
+}
+
+const startsWith = rememberedForFrozen(
+  (_given: Fields): WrittenStart => ({ octets: null, status: 0, extraHeaders: null }),
+);
+
+const done = Promise.resolve();
+
+function joinedPieces(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only] = pieces;
+  return pieces.length === 1 && only ? only : Buffer.concat(pieces);
+}
+
+/** A message in one piece; its head is latin1. */
+function joined(start: Uint8Array, rest: string, body: Uint8Array): Uint8Array {
+  const octets = Buffer.allocUnsafe(start.length + rest.length + body.length);
+  octets.set(start);
+  octets.write(rest, start.length, 'latin1');
+  octets.set(body, start.length + rest.length);
+  return octets;
 }
 
 const closing = 'connection: close\r\n';

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import { type BodyLength, responseBodyLength } from '../wire/body-length.ts';
 import { BodyReader } from '../wire/body-reader.ts';
 import { fieldLines, headEnd, maximumHeadOctets } from '../wire/field-lines.ts';
@@ -75,26 +76,33 @@ export class WireOutlet {
   }
 
   private write({ method, target, headers, body }: OutgoingRequest): void {
-    for (const name of Object.keys(headers)) {
-      if (ownFields.has(name.toLowerCase()))
-        throw new TypeError(`the header ${name} is the connection's own`);
-    }
-    let head = `${writeRequestLine(method, target)}host: ${this.host}\r\n${fieldLines(headers)}`;
-    if (body !== null) head += `content-length: ${body.length}\r\n`;
-    head += '\r\n';
-    if (body === null) {
-      this.socket.write(head, 'latin1');
-    } else if (body.length > largestJoined) {
+    const start = this.startOf(method, target, headers);
+    const rest = body === null ? '\r\n' : `content-length: ${body.length}\r\n\r\n`;
+    const joined = body !== null && body.length <= largestJoined ? body : nothing;
+    const octets = Buffer.allocUnsafe(start.length + rest.length + joined.length);
+    octets.set(start);
+    octets.write(rest, start.length, 'latin1');
+    octets.set(joined, start.length + rest.length);
+    if (body === null || body === joined) {
+      this.socket.write(octets);
+    } else {
       this.socket.cork();
-      this.socket.write(head, 'latin1');
+      this.socket.write(octets);
       this.socket.write(body);
       this.socket.uncork();
-    } else {
-      const octets = Buffer.allocUnsafe(head.length + body.length);
-      octets.write(head, 'latin1');
-      octets.set(body, head.length);
-      this.socket.write(octets);
     }
+  }
+
+  /** A head up to what is said of the body. Throws TypeError for what cannot be sent. */
+  private startOf(method: string, target: string, headers: OutgoingRequest['headers']): Uint8Array {
+    const { host } = this;
+    const fields = foreignFields(headers);
+    const { last } = fields;
+    if (last?.method === method && last.target === target && last.host === host) return last.octets;
+    const head = `${writeRequestLine(method, target)}host: ${host}\r\n${fields.lines}`;
+    const octets = Buffer.from(head, 'latin1');
+    fields.last = { method, target, host, octets };
+    return octets;
   }
 
   private arrived(chunk: Buffer): void {
@@ -176,6 +184,21 @@ export class WireOutlet {
     sending.fail(new ExchangeFailure('broken', `it ended the connection${why}`));
   }
 }
+
+/** Fields of a request that are not the connection's own. */
+interface ForeignFields {
+  readonly lines: string;
+  /** The head that was last written with them, up to what is said of the body. */
+  last: (Pick<OutgoingRequest, 'method' | 'target'> & { host: string; octets: Uint8Array }) | null;
+}
+
+/** Throws TypeError for a field that is not the caller's to write. */
+const foreignFields = rememberedForFrozen((headers: OutgoingRequest['headers']): ForeignFields => {
+  for (const name of Object.keys(headers)) {
+    if (ownFields.has(name.toLowerCase())) throw new TypeError(`the header ${name} is the connection's own`);
+  }
+  return { lines: fieldLines(headers), last: null };
+});
 
 /** What the head of an answer says. */
 interface AnswerHead {

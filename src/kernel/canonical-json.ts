@@ -23,9 +23,12 @@ export function canonicalJson(value: Writable): string {
 function isInOrder(value: Writable | undefined): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return value !== undefined;
-  if (isList(value)) return value.every(isInOrder);
+  if (isList(value)) {
+    for (const element of value) if (!isInOrder(element)) return false;
+    return true;
+  }
   let last = '';
-  for (const name of Object.keys(value)) {
+  for (const name in value) {
     const member = value[name];
     if (name < last || (member !== undefined && !isInOrder(member))) return false;
     last = name;

@@ -76,12 +76,11 @@ function isShallow(value: Json, depth: number): boolean {
     for (const element of value) if (!isShallow(element, depth - 1)) return false;
     return true;
   }
-  const names = Object.keys(value);
-  if (names.length > mostPlainNames) return false;
   const folded: string[] = [];
-  for (const name of names) {
+  for (const name in value) {
     const lower = name.toLowerCase();
-    if (folded.includes(lower) || !isShallow(value[name] ?? null, depth - 1)) return false;
+    if (folded.length === mostPlainNames || folded.includes(lower)) return false;
+    if (!isShallow(value[name] ?? null, depth - 1)) return false;
     folded.push(lower);
   }
   return true;

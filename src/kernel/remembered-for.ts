@@ -14,3 +14,18 @@ export function rememberedFor<Key extends WeakKey, Result extends object | strin
     return result;
   };
 }
+
+/** The same for objects that may change: only what is said of a frozen one is kept. */
+export function rememberedForFrozen<Key extends WeakKey, Result extends object | string>(
+  work: (key: Key) => Result,
+): (key: Key) => Result {
+  const known = new WeakMap<Key, Result>();
+  return (key) => {
+    // A frozen object stays frozen: what is known of one needs no second look.
+    const earlier = known.get(key);
+    if (earlier !== undefined) return earlier;
+    const result = work(key);
+    if (Object.isFrozen(key)) known.set(key, result);
+    return result;
+  };
+}

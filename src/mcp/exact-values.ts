@@ -11,8 +11,11 @@ export function isCarriedExactly(value: Json): boolean {
   }
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
-  if (isJsonArray(value)) return value.every(isCarriedExactly);
-  for (const name of Object.keys(value)) {
+  if (isJsonArray(value)) {
+    for (const element of value) if (!isCarriedExactly(element)) return false;
+    return true;
+  }
+  for (const name in value) {
     if (!name.isWellFormed() || !isCarriedExactly(value[name] ?? null)) return false;
   }
   return true;

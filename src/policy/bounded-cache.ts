@@ -5,6 +5,13 @@ export interface BoundedCache<Answer> {
   readonly size: number;
 }
 
+interface Entry<Answer> {
+  readonly answer: Answer;
+  readonly octets: number;
+  /** When it was put where it stands, counted in puts. */
+  put: number;
+}
+
 // A longer question is worked out each time, so that a caller cannot fill memory with long names.
 const longestKey = 2_000;
 
@@ -17,8 +24,9 @@ export function boundedCache<Answer>(
   octetsOf: (answer: Answer) => number,
 ): BoundedCache<Answer> {
   // A Map keeps its order of insertion: the first key is the one unused for longest.
-  const answers = new Map<string, { readonly answer: Answer; readonly octets: number }>();
+  const answers = new Map<string, Entry<Answer>>();
   let held = 0;
+  let puts = 0;
   const forget = (key: string): void => {
     held -= answers.get(key)?.octets ?? 0;
     answers.delete(key);
@@ -27,15 +35,19 @@ export function boundedCache<Answer>(
     get(key) {
       const entry = answers.get(key);
       if (!entry) return undefined;
-      answers.delete(key);
-      answers.set(key, entry);
+      // What stands among the newest is far from being forgotten: it need not move for each use.
+      if (puts - entry.put >= answers.size / 2) {
+        answers.delete(key);
+        answers.set(key, entry);
+        entry.put = ++puts;
+      }
       return entry.answer;
     },
     set(key, answer) {
       if (key.length > longestKey) return;
       forget(key);
       const octets = 2 * key.length + octetsOf(answer);
-      answers.set(key, { answer, octets });
+      answers.set(key, { answer, octets, put: ++puts });
       held += octets;
       for (const oldest of answers.keys()) {
         if (held <= limit) return;

@@ -3,12 +3,12 @@ import { cedarRules } from './ask-cedar.ts';
 import { cedarRequest } from './cedar-request.ts';
 import { argumentValues } from './evaluate/argument-values.ts';
 import type { CompiledRule } from './evaluate/compile-rule.ts';
-import type { Frame } from './evaluate/frame.ts';
+import { FilledContext, type Frame } from './evaluate/frame.ts';
 import { evaluateAll, type Slice } from './evaluate/slice.ts';
 import { open, type Outcome } from './evaluate/value.ts';
 import type { Decision, Question } from './question.ts';
 import { unreadableDetail } from './refusal-text.ts';
-import { type Memory, rememberedSlices } from './remembered-slices.ts';
+import { type Memory, type RememberedSlice, rememberedSlices } from './remembered-slices.ts';
 import { actions } from './schema.ts';
 import {
   combined,
@@ -48,7 +48,7 @@ export function judgeOfAction(
         if (slice.decision) return slice.decision;
         const { verdicts, left } = evaluate(slice, given, timeOf(question));
         if (left.length > 0) throw new TypeError('a rule was left open');
-        if (slice.foreign.length === 0) return decisionOf(verdicts, question, book);
+        if (slice.foreign.length === 0) return decisionIn(slice, verdicts, question, book);
         const more = cedar.verdicts(cedarRequest(question, reads));
         return decisionOf(combined(verdicts, more), question, book);
       } catch (error) {
@@ -80,10 +80,25 @@ function evaluate(
   return { verdicts, left: evaluateAll(waiting, frameWith(frame, given, time), verdicts) };
 }
 
+/** As `decisionOf`; the same rules of the same slice give the same permit. */
+function decisionIn(
+  slice: RememberedSlice,
+  verdicts: Verdicts,
+  question: Question,
+  book: RuleBook,
+): Decision {
+  const { permits, forbids, errors } = verdicts;
+  const last = errors.length === 0 && forbids.length === 0 ? slice.lastPermit : null;
+  if (last?.ids.length === permits.length && permits.every((id, at) => id === last.ids[at])) {
+    return last.decision;
+  }
+  const decision = decisionOf(verdicts, question, book);
+  if (decision.outcome === 'permit') slice.lastPermit = { ids: permits, decision };
+  return decision;
+}
+
 function frameWith({ principal, action, resource, context }: Frame, given: Outcome, time: Outcome): Frame {
-  const filled = new Map(context);
-  if (context.has('arguments')) filled.set('arguments', given);
-  return { principal, action, resource, context: filled.set('time', time) };
+  return { principal, action, resource, context: new FilledContext(context, given, time) };
 }
 
 function wholeNumber(time: number): number {

@@ -1,4 +1,4 @@
-import { rememberedFor } from '../kernel/remembered-for.ts';
+import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import type { CompiledRule } from './evaluate/compile-rule.ts';
 import { type CallerFrame, callerFrame, targetOf } from './evaluate/frame.ts';
@@ -14,6 +14,8 @@ export interface RememberedSlice extends Slice {
   readonly decision: Decision | null;
   /** Whether some arguments could be permitted; null when that depends on the time, or when only Cedar can tell. */
   readonly possible: boolean | null;
+  /** The last permit that depended on arguments or time, and the ids of the rules that gave it, as they were found. */
+  lastPermit: { readonly ids: readonly string[]; readonly decision: Decision } | null;
 }
 
 /** What was worked out about callers and targets; shared by all actions of a set of policies, and gone with it. */
@@ -67,7 +69,7 @@ export function rememberedSlices(
     const caller = callerOf(callerKey, question);
     const resource = targetOf(question);
     const slice = sliceOf(caller.rules.fitting(resource), { ...caller.frame, resource });
-    const remembered = { ...slice, ...saidBy(slice, question, book) };
+    const remembered = { ...slice, ...saidBy(slice, question, book), lastPermit: null };
     memory.slices.set(key, remembered);
     return remembered;
   };
@@ -94,14 +96,12 @@ function saidBy(
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
   const rest = JSON.stringify([action, address, context.profile, context.binding]);
-  return `${Object.isFrozen(agent) ? textOfFrozen(agent) : textOfAgent(agent)}${rest}`;
+  return `${textOfAgent(agent)}${rest}`;
 }
 
-function textOfAgent({ name, owner, roles }: Question['agent']): string {
-  return JSON.stringify([name, owner, roles]);
-}
-
-const textOfFrozen = rememberedFor(textOfAgent);
+const textOfAgent = rememberedForFrozen(({ name, owner, roles }: Question['agent']): string =>
+  JSON.stringify([name, owner, roles]),
+);
 
 function keyOfTarget({ server, target }: Question): string {
   const subject = target.kind === 'resource' ? target.uri : target.kind === 'server' ? null : target.name;

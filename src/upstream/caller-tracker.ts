@@ -2,8 +2,10 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts';
 
 /** Which exchanges and sessions belong to which caller, so that they can be ended when the caller loses its standing. */
 export interface CallerTracker {
-  /** Notes an exchange that can be ended; what is returned is called when it is over. */
-  enter(caller: string, call: Endable): () => void;
+  /** Notes an exchange that can be ended. */
+  enter(caller: string, call: Endable): void;
+  /** It is over. */
+  leave(caller: string, call: Endable): void;
   /** Notes a session that the answer opened or the request ended. */
   follow(request: UpstreamRequest, response: UpstreamResponse): void;
   /** Ends the caller's exchanges, forgets its sessions and returns them. */
@@ -36,10 +38,10 @@ export function createCallerTracker(): CallerTracker {
     enter(caller, call) {
       const mine = calls.get(caller) ?? new Set();
       calls.set(caller, mine.add(call));
-      return () => {
-        mine.delete(call);
-        if (mine.size === 0 && calls.get(caller) === mine) calls.delete(caller);
-      };
+    },
+    leave(caller, call) {
+      const mine = calls.get(caller);
+      if (mine?.delete(call) && mine.size === 0) calls.delete(caller);
     },
     follow(request, response) {
       const named = request.headers['mcp-session-id'];

@@ -5,7 +5,7 @@ import type { Answer, OutgoingRequest, Sending } from '../http/outgoing.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
-import { rememberedFor } from '../kernel/remembered-for.ts';
+import { rememberedFor, rememberedForFrozen } from '../kernel/remembered-for.ts';
 import type { Headers } from '../wire/headers.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
@@ -114,14 +114,15 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
 
 /** Follows one exchange, which its caller's end ends wherever it has got to. */
 class TrackedCall {
-  private readonly signal: AbortSignal;
-  private readonly forget: () => void;
+  private readonly request: UpstreamRequest;
+  private readonly callers: CallerTracker;
   private sending: Sending | null = null;
   private ended: Error | null = null;
 
-  constructor({ caller, signal }: UpstreamRequest, callers: CallerTracker) {
-    this.signal = signal;
-    this.forget = callers.enter(caller, this);
+  constructor(request: UpstreamRequest, callers: CallerTracker) {
+    this.request = request;
+    this.callers = callers;
+    callers.enter(request.caller, this);
   }
 
   /** There is something to end now. */
@@ -132,17 +133,17 @@ class TrackedCall {
 
   end(reason: Error): void {
     this.ended ??= reason;
-    this.forget();
+    this.leave();
     this.sending?.abort(reason);
   }
 
   /** It is over. */
   leave(): void {
-    this.forget();
+    this.callers.leave(this.request.caller, this);
   }
 
   get callerLeft(): boolean {
-    return this.ended !== null || this.signal.aborted;
+    return this.ended !== null || this.request.signal.aborted;
   }
 }
 
@@ -160,19 +161,13 @@ export const faultCodes: Readonly<Record<Failure['kind'], FaultCode>> = {
 const ownNames = new Set(['accept', 'content-type', 'last-event-id']);
 
 /** What MCP itself needs; nothing else of the caller's goes further, credentials least of all. */
-function ownHeaders(headers: UpstreamRequest['headers']): UpstreamRequest['headers'] {
-  return Object.isFrozen(headers) ? ownOfFrozen(headers) : ownOf(headers);
-}
-
-function ownOf(headers: UpstreamRequest['headers']): UpstreamRequest['headers'] {
+const ownHeaders = rememberedForFrozen((headers: UpstreamRequest['headers']): UpstreamRequest['headers'] => {
   const kept: Record<string, string> = {};
   for (const name of Object.keys(headers)) {
     if (name.startsWith('mcp-') || ownNames.has(name)) kept[name] = headers[name] ?? '';
   }
   return Object.freeze(kept);
-}
-
-const ownOfFrozen = rememberedFor(ownOf);
+});
 
 /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
 export async function credentials(
@@ -201,7 +196,8 @@ function isSubscription(request: UpstreamRequest): boolean {
 const longestSession = 3_000;
 const passedHeaders = new Set(['content-type', 'cache-control', 'retry-after']);
 
-async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<UpstreamResponse> {
+/** Throws a Fault, at once or later. */
+function readResponse(answer: Answer, limits: UpstreamLimits): UpstreamResponse | Promise<UpstreamResponse> {
   const { status, headers } = answer;
   if (status >= 300 && status < 400) {
     throw new Fault(
@@ -224,11 +220,11 @@ async function readResponse(answer: Answer, limits: UpstreamLimits): Promise<Ups
   const { passed, media } = readHeaders(headers);
   switch (media) {
     case 'application/json':
-      return { status, headers: passed, body: await answer.whole(limits.messageBytes) };
+      return answer.whole(limits.messageBytes).then((body) => ({ status, headers: passed, body }));
     case 'text/event-stream':
       return { status, headers: passed, body: boundEvents(answer.pieces(), limits.messageBytes) };
     default:
-      return { status, headers: passed, body: await withoutContent(answer) };
+      return withoutContent(answer).then((body) => ({ status, headers: passed, body }));
   }
 }
 

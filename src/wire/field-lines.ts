@@ -1,4 +1,4 @@
-import { rememberedFor } from '../kernel/remembered-for.ts';
+import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import { NotHttp } from './not-http.ts';
 
 /** The end of a head: the end of its last line and an empty line (RFC 9112 §2.1). */
@@ -71,17 +71,11 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
  * The field lines of a message to send, in the order of their names' insertion. Those of a frozen object are worked
  * out once. Throws TypeError as `fieldLine` does.
  */
-export function fieldLines(headers: Readonly<Record<string, string>>): string {
-  return Object.isFrozen(headers) ? linesOfFrozen(headers) : linesOf(headers);
-}
-
-function linesOf(headers: Readonly<Record<string, string>>): string {
+export const fieldLines = rememberedForFrozen((headers: Readonly<Record<string, string>>): string => {
   let lines = '';
   for (const name of Object.keys(headers)) lines += fieldLine(name, headers[name] ?? '');
   return lines;
-}
-
-const linesOfFrozen = rememberedFor(linesOf);
+});
 
 /** One field line to send. Throws TypeError for what would be more than one line, or none. */
 export function fieldLine(name: string, value: string): string {

@@ -6,7 +6,7 @@ const longestKept = 2_048;
  * octets say the same: they are compared whole and not read anew.
  */
 export class KnownHead<Said extends object> {
-  private octets: Uint8Array | null = null;
+  private octets: Buffer | null = null;
   private said: Said | null = null;
 
   /** How many octets it has; 0 when none is kept. */
@@ -19,14 +19,15 @@ export class KnownHead<Said extends object> {
     const { octets } = this;
     if (octets === null || input.length < octets.length) return null;
     // The empty line is part of the octets: no longer head begins with them.
-    return input.compare(octets, 0, octets.length, 0, octets.length) === 0 ? this.said : null;
+    return octets.equals(input.subarray(0, octets.length)) ? this.said : null;
   }
 
   /** `head` is one whole head, its empty line included. */
   keep(head: Uint8Array, said: Said): void {
     if (head.length > longestKept) return;
     // A copy: what came is part of a larger piece of memory.
-    this.octets = new Uint8Array(head);
+    this.octets = Buffer.allocUnsafeSlow(head.length);
+    this.octets.set(head);
     this.said = said;
   }
 }

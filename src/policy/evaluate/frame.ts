@@ -12,7 +12,39 @@ export interface Frame {
   readonly action: KnownEntity;
   readonly resource: KnownEntity;
   /** What is not known yet is `open`. */
-  readonly context: ReadonlyMap<string, Outcome>;
+  readonly context: Context;
+}
+
+/** The members of the context. */
+export interface Context extends Iterable<[string, Outcome]> {
+  get(name: string): Outcome | undefined;
+  has(name: string): boolean;
+}
+
+/** A context in which arguments and time are no longer open, without a copy of the rest. */
+export class FilledContext implements Context {
+  private readonly before: Context;
+  private readonly given: Outcome;
+  private readonly time: Outcome;
+
+  constructor(before: Context, given: Outcome, time: Outcome) {
+    this.before = before;
+    this.given = given;
+    this.time = time;
+  }
+
+  get(name: string): Outcome | undefined {
+    if (name === 'time') return this.time;
+    return name === 'arguments' && this.before.has(name) ? this.given : this.before.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.before.has(name);
+  }
+
+  *[Symbol.iterator](): Generator<[string, Outcome]> {
+    for (const [name, member] of this.before) yield [name, this.get(name) ?? member];
+  }
 }
 
 export interface KnownEntity {
@@ -88,7 +120,7 @@ function typeOf(kind: 'tool' | 'prompt' | 'resource'): string {
   }
 }
 
-function contextOf({ action: method, context }: Question, action: string): ReadonlyMap<string, Outcome> {
+function contextOf({ action: method, context }: Question, action: string): Context {
   const members = new Map<string, Outcome>([
     ['method', method],
     ['time', open],

@@ -46,11 +46,11 @@ export function bridgeEras(inner: Upstream, options: EraOptions): Upstream {
     return await legacy.initialize(request, message);
   };
 
-  const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
+  const sendModern = async (request: UpstreamRequest): Promise<UpstreamResponse> =>
+    (await speech.modern()) ? await inner.send(request) : await modern.send(request);
+
+  const sendLegacy = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     const { inbound } = request;
-    if (inbound?.era === 'modern') {
-      return (await speech.modern()) ? await inner.send(request) : await modern.send(request);
-    }
     if (legacy.holds(request)) return await legacy.send(request);
     const [message] = inbound?.messages ?? [];
     if (message?.method === 'initialize') return await open(request, message);
@@ -61,7 +61,8 @@ export function bridgeEras(inner: Upstream, options: EraOptions): Upstream {
     name: inner.name,
     async send(request) {
       try {
-        return await send(request);
+        if (request.inbound?.era !== 'modern') return await sendLegacy(request);
+        return await (speech.modern() === true ? inner.send(request) : sendModern(request));
       } catch (error) {
         // A server that fails may come back as another one.
         if (error instanceof Fault && failures.has(error.code)) speech.doubt();

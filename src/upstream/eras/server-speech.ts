@@ -9,8 +9,8 @@ import { readMessages } from './read-messages.ts';
 
 /** What a server is known to speak, found out when it matters. */
 export interface ServerSpeech {
-  /** Whether the server speaks the modern era. Throws the fault of a server that cannot be asked. */
-  modern(): Promise<boolean>;
+  /** Whether the server speaks the modern era, at once when that is known. Throws the fault of a server that cannot be asked. */
+  modern(): boolean | Promise<boolean>;
   /** What was found out about a session handshake that passed by; null is not known. */
   legacy: boolean | null;
   /** What is known turned out wrong, or the server failed: it is found out again. */
@@ -31,22 +31,26 @@ const prober = 'countersign:gateway';
 
 export function createServerSpeech(options: ServerSpeechOptions): ServerSpeech {
   const { era, clock, limits } = options;
-  let asked: { readonly modern: Promise<boolean>; readonly since: number } | null = null;
+  let asked: { readonly modern: Promise<boolean>; found: boolean | null; readonly since: number } | null =
+    null;
   let legacy = era === 'auto' ? null : era === 'legacy';
 
   const ask = (): Promise<boolean> => {
     const modern = probe(options);
-    const mine = { modern, since: clock.monotonic() };
+    const mine = { modern, found: null as boolean | null, since: clock.monotonic() };
     asked = mine;
-    // A server that could not be asked is asked again by the next who needs to know.
-    modern.catch(() => {
-      if (asked === mine) asked = null;
-    });
+    modern.then(
+      (found) => (mine.found = found),
+      // A server that could not be asked is asked again by the next who needs to know.
+      () => {
+        if (asked === mine) asked = null;
+      },
+    );
     return modern;
   };
 
   return {
-    modern: async () => (era === 'auto' ? await (asked?.modern ?? ask()) : era === 'modern'),
+    modern: () => (era === 'auto' ? (asked?.found ?? asked?.modern ?? ask()) : era === 'modern'),
     get legacy() {
       return legacy;
     },

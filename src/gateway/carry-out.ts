@@ -1,0 +1,171 @@
+import type { Exchange } from '../http/exchange.ts';
+import { confirmStanding } from '../identity/standing.ts';
+import type { JsonObject } from '../kernel/canonical-json.ts';
+import { Fault, toFault } from '../kernel/fault.ts';
+import type { Message, Target } from '../mcp/message.ts';
+import { answerFault } from './answer-fault.ts';
+import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
+import { forward, sessionFor } from './forward.ts';
+import { subjectOf } from './handles.ts';
+import type { Place } from './limits.ts';
+import type { LiveCall } from './live-calls.ts';
+import type { GatewayPorts } from './ports.ts';
+import {
+  answeredEvent,
+  type Circumstances as Recorded,
+  circumstancesOf,
+  cutEvent,
+  failedEvent,
+  permittedEvent,
+} from './record.ts';
+import { relay, type Relaying } from './relay.ts';
+import { reportInternal } from './report-internal.ts';
+import { AnswerSealer } from './seal-answer.ts';
+
+/** What a permitted request holds while it is carried out. */
+export interface Held {
+  /** When it came, on the monotonic clock. */
+  readonly started: number;
+  readonly place: Place;
+}
+
+/** From the permit to the last octet of the answer. */
+export async function carryOut(
+  exchange: Exchange,
+  permit: Permit,
+  held: Held,
+  ports: GatewayPorts,
+): Promise<void> {
+  const call = new CallUnderWay(exchange, permit, held, ports);
+  // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
+  try {
+    await ports.audit.append(permittedEvent(call.record, permit));
+  } catch (error) {
+    return await answerFault(exchange, permit.inbound, toFault(error));
+  }
+  const live = ports.live.enter(call);
+  try {
+    // The right may have gone while the record was written; nothing has been forwarded yet.
+    const gone = call.objection();
+    if (gone !== null) throw new Fault('denied', gone);
+    // 7 Upstream.
+    const upstream = ports.upstream(permit.server);
+    if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
+    const response = await forward(exchange, permit, { upstream, seal: ports.seal });
+    // 8 Response.
+    const sent = await relay(exchange, response, call.relaying(sessionFor(response, permit, ports.seal)));
+    // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.
+    ports.audit.note(answeredEvent(call.record, { ...sent, milliseconds: call.milliseconds }));
+  } catch (error) {
+    const fault = call.cutFor ?? endedBy(exchange) ?? toFault(error);
+    reportInternal(fault, ports.log);
+    ports.audit.note(failedEvent(call.record, fault, call.milliseconds));
+    if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
+  } finally {
+    live[Symbol.dispose]();
+  }
+}
+
+/** A permitted request between its record and its end: what may end it early, and what its answer has to pass. */
+class CallUnderWay implements LiveCall {
+  readonly record: Recorded;
+  /** Why it was cut off, when it was. */
+  cutFor: Fault | null = null;
+  private readonly exchange: Exchange;
+  private readonly permit: Permit;
+  private readonly held: Held;
+  private readonly ports: GatewayPorts;
+
+  constructor(exchange: Exchange, permit: Permit, held: Held, ports: GatewayPorts) {
+    this.exchange = exchange;
+    this.permit = permit;
+    this.held = held;
+    this.ports = ports;
+    this.record = circumstancesOf(exchange, permit.server, permit.standing.caller, permit.inbound);
+  }
+
+  get agent(): string {
+    return this.permit.standing.caller.name;
+  }
+
+  get spiffeId(): string {
+    return this.permit.standing.caller.spiffeId;
+  }
+
+  get serial(): string {
+    return this.permit.standing.caller.serial;
+  }
+
+  get server(): string {
+    return this.permit.server;
+  }
+
+  /** Since the request came, to the microsecond. */
+  get milliseconds(): number {
+    return Math.round((this.ports.clock.monotonic() - this.held.started) * 1_000) / 1_000;
+  }
+
+  objection(): string | null {
+    const { permit, ports } = this;
+    try {
+      const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
+      if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
+        authorize(
+          ports.policies(),
+          standing,
+          permit.inbound,
+          circumstances(this.exchange, permit.server, ports),
+        );
+      }
+      return null;
+    } catch (error) {
+      return toFault(error).message;
+    }
+  }
+
+  cut(reason: string): void {
+    this.cutFor = new Fault('unavailable', reason);
+    this.exchange.connection.cut();
+    this.ports.audit.note(cutEvent(this.record, reason));
+  }
+
+  /** `session`: the session id as the client shall see it, or null. */
+  relaying(session: string | null): Relaying {
+    const { permit, ports } = this;
+    const requests = requestsOf(permit);
+    const [first] = requests;
+    const subject = first ? subjectOf(first) : { method: '', name: '' };
+    const owner = { spiffeId: this.spiffeId, server: permit.server };
+    return { requests, session, handles: new AnswerSealer(owner, subject, ports), call: this };
+  }
+
+  /** Whether the caller may use an item of a list. */
+  mayUse(action: string, target: Target): boolean {
+    const { permit, ports } = this;
+    const asked = circumstances(this.exchange, permit.server, ports);
+    return mayUse(ports.policies(), permit.standing, action, target, asked);
+  }
+
+  /** Is told of every list of tools as the server gave it. */
+  learn(result: JsonObject): void {
+    this.ports.toolHeaders.learn(this.permit.server, result);
+  }
+
+  /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
+  spend(octets: number): Fault | null | Promise<Fault | null> {
+    return this.held.place.spend(octets);
+  }
+}
+
+function requestsOf({ inbound }: Permit): readonly Message[] {
+  return inbound ? inbound.messages.filter(({ kind }) => kind === 'request') : [];
+}
+
+export function circumstances(exchange: Exchange, server: string, ports: GatewayPorts): Circumstances {
+  return { server, address: exchange.connection.address, time: ports.clock.now() };
+}
+
+/** Why whoever asked for the exchange ended it, when that was said. */
+function endedBy({ closed }: Exchange): Fault | null {
+  return closed.aborted && closed.reason instanceof Fault ? closed.reason : null;
+}
