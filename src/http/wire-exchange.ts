@@ -1,16 +1,11 @@
-import { STATUS_CODES } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
-import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import type { BodyReader } from '../wire/body-reader.ts';
-import { fieldLines } from '../wire/field-lines.ts';
 import type { Headers } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from './engine.ts';
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
 import type { WireConnection, WireRequest } from './wire-connection.ts';
-
-/** Header fields to send. */
-type Fields = Readonly<Record<string, string>>;
+import { type Fields, joinedMessage, startOfAnswer } from './written-head.ts';
 
 /** An exchange over a connection that we read and write ourselves. */
 export class WireExchange implements ServedExchange {
@@ -95,7 +90,7 @@ export class WireExchange implements ServedExchange {
     const start = this.start(status, given);
     const rest = this.rest(status === 204 ? '' : `content-length: ${size}\r\n`, last);
     const sent = octets && size > 0 && this.method !== 'HEAD' && status !== 204 ? octets : nothing;
-    if (sent.length > sliceOctets) return this.writeSlices(joined(start, rest, nothing), sent, last);
+    if (sent.length > sliceOctets) return this.writeSlices(joinedMessage(start, rest, nothing), sent, last);
     if (!this.writeWhole(start, rest, sent) && !this.gone) return this.concludeDrained(last);
     this.conclude(last);
     return done;
@@ -105,7 +100,7 @@ export class WireExchange implements ServedExchange {
     const last = this.isLast();
     this.wire.gather();
     this.wire.write(
-      joined(this.start(status, given), this.rest('transfer-encoding: chunked\r\n', last), nothing),
+      joinedMessage(this.start(status, given), this.rest('transfer-encoding: chunked\r\n', last), nothing),
     );
     this.wroteAt = this.wire.door.clock.monotonic();
     return {
@@ -213,19 +208,12 @@ export class WireExchange implements ServedExchange {
     );
   }
 
-  /** The head up to the fields of the connection. Throws TypeError for fields that cannot be sent. */
+  /** The start of the head. Throws TypeError for fields that cannot be sent. */
   private start(status: number, given: Fields): Uint8Array {
     if (this.answered) throw new Fault('internal', 'An exchange was answered twice.');
-    const { extraHeaders } = this.wire.door;
-    const known = startsWith(given);
-    if (known.octets === null || known.status !== status || known.extraHeaders !== extraHeaders) {
-      const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
-      known.octets = Buffer.from(`${line}${fieldLines(extraHeaders)}${fieldLines(given)}`, 'latin1');
-      known.status = status;
-      known.extraHeaders = extraHeaders;
-    }
+    const octets = startOfAnswer(status, this.wire.door.extraHeaders, given);
     this.answered = true;
-    return known.octets;
+    return octets;
   }
 
   /** The rest of the head. */
@@ -247,9 +235,9 @@ export class WireExchange implements ServedExchange {
   /** Whether the socket's buffer has room for more. */
   private writeWhole(start: Uint8Array, rest: string, body: Uint8Array): boolean {
     // One write is one TLS record and one system call.
-    if (body.length <= largestJoined) return this.wire.write(joined(start, rest, body));
+    if (body.length <= largestJoined) return this.wire.write(joinedMessage(start, rest, body));
     this.wire.socket.cork();
-    this.wire.write(joined(start, rest, nothing));
+    this.wire.write(joinedMessage(start, rest, nothing));
     const room = this.wire.write(body);
     this.wire.socket.uncork();
     return room;
@@ -287,31 +275,11 @@ export class WireExchange implements ServedExchange {
   }
 }
 
-/** The start of the last head that was written with the same fields. */
-interface WrittenStart {
-  octets: Uint8Array | null;
-  status: number;
-  extraHeaders: Fields | null;
-}
-
-const startsWith = rememberedForFrozen(
-  (_given: Fields): WrittenStart => ({ octets: null, status: 0, extraHeaders: null }),
-);
-
 const done = Promise.resolve();
 
 function joinedPieces(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;
   return pieces.length === 1 && only ? only : Buffer.concat(pieces);
-}
-
-/** A message in one piece; its head is latin1. */
-function joined(start: Uint8Array, rest: string, body: Uint8Array): Uint8Array {
-  const octets = Buffer.allocUnsafe(start.length + rest.length + body.length);
-  octets.set(start);
-  octets.write(rest, start.length, 'latin1');
-  octets.set(body, start.length + rest.length);
-  return octets;
 }
 
 const closing = 'connection: close\r\n';

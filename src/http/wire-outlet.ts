@@ -11,6 +11,7 @@ import { parseResponseHead } from '../wire/response-head.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { OutgoingRequest } from './outgoing.ts';
 import type { WireSending } from './wire-sending.ts';
+import { joinedMessage } from './written-head.ts';
 
 const nothing = Buffer.alloc(0);
 /** Bodies up to so many octets are copied behind their head. */
@@ -78,16 +79,11 @@ export class WireOutlet {
   private write({ method, target, headers, body }: OutgoingRequest): void {
     const start = this.startOf(method, target, headers);
     const rest = body === null ? '\r\n' : `content-length: ${body.length}\r\n\r\n`;
-    const joined = body !== null && body.length <= largestJoined ? body : nothing;
-    const octets = Buffer.allocUnsafe(start.length + rest.length + joined.length);
-    octets.set(start);
-    octets.write(rest, start.length, 'latin1');
-    octets.set(joined, start.length + rest.length);
-    if (body === null || body === joined) {
-      this.socket.write(octets);
+    if (body === null || body.length <= largestJoined) {
+      this.socket.write(joinedMessage(start, rest, body ?? nothing));
     } else {
       this.socket.cork();
-      this.socket.write(octets);
+      this.socket.write(joinedMessage(start, rest, nothing));
       this.socket.write(body);
       this.socket.uncork();
     }

@@ -1,0 +1,37 @@
+import { STATUS_CODES } from 'node:http';
+import { rememberedForFrozen } from '../kernel/remembered-for.ts';
+import { fieldLines } from '../wire/field-lines.ts';
+
+/** Header fields to send. */
+export type Fields = Readonly<Record<string, string>>;
+
+/** The start of the last head that was written with the same fields. */
+interface Start {
+  octets: Uint8Array | null;
+  status: number;
+  extra: Fields | null;
+}
+
+const lastStart = rememberedForFrozen((_given: Fields): Start => ({ octets: null, status: 0, extra: null }));
+
+/**
+ * The head of an answer up to the fields of the connection: its status line, the fields of every answer and those of
+ * this one. Throws TypeError for fields that cannot be sent.
+ */
+export function startOfAnswer(status: number, extra: Fields, given: Fields): Uint8Array {
+  const last = lastStart(given);
+  if (last.octets !== null && last.status === status && last.extra === extra) return last.octets;
+  const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  const octets = Buffer.from(`${line}${fieldLines(extra)}${fieldLines(given)}`, 'latin1');
+  Object.assign(last, { octets, status, extra });
+  return octets;
+}
+
+/** A message in one piece: the start of its head, the rest of it, which is latin1, and its body. */
+export function joinedMessage(start: Uint8Array, rest: string, body: Uint8Array): Uint8Array {
+  const octets = Buffer.allocUnsafe(start.length + rest.length + body.length);
+  octets.set(start);
+  octets.write(rest, start.length, 'latin1');
+  octets.set(body, start.length + rest.length);
+  return octets;
+}
