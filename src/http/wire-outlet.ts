@@ -40,6 +40,7 @@ export class WireOutlet {
     this.socket = socket;
     this.host = host;
     this.onFree = onFree;
+    // A socket that reads into a buffer of its owner emits none; its owner calls `arrived`.
     socket.on('data', (chunk: Buffer) => this.arrived(chunk));
     socket.on('error', (error) => this.sending?.fail(error));
     socket.on('close', () => this.lost());
@@ -101,7 +102,8 @@ export class WireOutlet {
     return octets;
   }
 
-  private arrived(chunk: Buffer): void {
+  /** Octets came; they are kept, so nobody writes over them. */
+  arrived(chunk: Buffer): void {
     this.heardAnything = true;
     const { sending } = this;
     // Nothing was asked, so what comes would be taken for the answer to the next request.
