@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { up } from '../tour/stage.ts';
+import { bridgeCommand, up } from '../tour/stage.ts';
 import { freePort } from './children.ts';
+import { layers } from './layer-names.ts';
 import { childrenOf } from './process-cost.ts';
 import { type Rig, serverName } from './rig.ts';
 
@@ -34,6 +35,48 @@ export async function startCountersign(rig: Rig, audit: 'durable' | 'queued'): P
     port: Number(new URL(listening.agents).port),
     path: (answer) => `/mcp/${serverName(answer)}`,
     pids: () => [pid, ...childrenOf(pid)],
+  };
+}
+
+/** The MCP server itself, with nothing before it. */
+export function startNothing(rig: Rig): Contestant {
+  return { name: 'nothing between', port: rig.upstreamPort, path: plainPath, plain: true, pids: () => [] };
+}
+
+/** A proxy of the gateway's own parts, up to one of its layers. */
+export async function startLayer(rig: Rig, { id, name }: (typeof layers)[number]): Promise<Contestant> {
+  const { child, line } = await rig.startOwn('layers.ts', [id, rig.proxyIdentity, String(rig.upstreamPort)]);
+  return { name, port: Number(line), path: plainPath, plain: id === 'http', pids: () => [child.pid ?? 0] };
+}
+
+/** A bridge of one agent beside the load client, over mutual TLS to a gateway that runs already. */
+export async function startBridge(rig: Rig, gateway: Contestant, answer: string): Promise<Contestant> {
+  const port = await freePort();
+  const [identity] = rig.identities;
+  const words = [
+    '--gateway',
+    `https://localhost:${gateway.port}${gateway.path(answer)}`,
+    '--http',
+    String(port),
+  ];
+  const child = spawn(bridgeCommand.command, [...bridgeCommand.args, ...words], {
+    env: {
+      ...process.env,
+      MCP_CLIENT_CERT: identity?.certificate,
+      MCP_CLIENT_KEY: identity?.key,
+      MCP_CA_CERT: rig.roots,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  rig.adopt(child);
+  // It says so on standard error once it listens.
+  await new Promise((resolve) => child.stderr.once('data', resolve));
+  return {
+    name: `a bridge and ${gateway.name}`,
+    port,
+    path: () => '/mcp',
+    plain: true,
+    pids: () => [child.pid ?? 0, ...gateway.pids()],
   };
 }
 

@@ -2,13 +2,13 @@ import { cedarReference } from '../src/policy/cedar-reference.fixture.ts';
 import { compilePoliciesInTurns, type PolicySet } from '../src/policy/compile-policies.ts';
 import type { Question } from '../src/policy/question.ts';
 import { type PolicyWorld, policyWorlds } from './policy-worlds.ts';
+import { timed } from './timed.ts';
 
 /**
  * Policy decisions per second and their p50 and p99, by Cedar's WASM alone and by ours, among 10, 1,000 and 10,000
  * policies of two kinds; what a list of 500 tools costs; what loading costs. `node bench/policy.ts [most policies]`.
  */
 const [most = 10_000] = process.argv.slice(2).map(Number);
-const second = 1_000_000_000;
 
 for (const world of policyWorlds) {
   for (const count of [10, 1_000, 10_000].filter((size) => size <= most)) await run(world, count);
@@ -74,21 +74,10 @@ function check(set: PolicySet, cedar: PolicySet, call: (at: number) => Question)
 }
 
 function measure(what: string, count: number, act: (at: number) => unknown): void {
-  for (let at = 0; at < count / 4; at++) act(-1 - at);
-  const times = new Float64Array(count);
-  for (let at = 0; at < count; at++) {
-    const start = process.hrtime.bigint();
-    act(at);
-    times[at] = Number(process.hrtime.bigint() - start);
-  }
-  const sum = times.reduce((total, time) => total + time, 0);
-  times.sort();
-  const share = (part: number): string =>
-    ((times[Math.floor(part * count)] ?? 0) / 1_000).toFixed(1).padStart(9);
-  const rate = Math.round((count * second) / sum)
-    .toLocaleString('en')
-    .padStart(11);
-  print(`  ${what.padEnd(58)} ${rate}/s   p50 ${share(0.5)} µs   p99 ${share(0.99)} µs`);
+  const { perSecond, p50, p99 } = timed(count, act);
+  const rate = Math.round(perSecond).toLocaleString('en').padStart(11);
+  const shown = (microseconds: number): string => microseconds.toFixed(1).padStart(9);
+  print(`  ${what.padEnd(58)} ${rate}/s   p50 ${shown(p50)} µs   p99 ${shown(p99)} µs`);
 }
 
 function print(line: string): void {

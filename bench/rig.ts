@@ -102,7 +102,8 @@ export function serverName(answer: string): string {
   return `s${answer}`;
 }
 
-function permits(): string {
+/** The policies of the benchmark: each has a condition on arguments. */
+export function permits(): string {
   const calls = [...Object.keys(answers), '100m', 'stdio'].map(permitFor);
   const opens = ['session', 'stdio'].map(
     (name) =>

@@ -3,7 +3,17 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Contestant, startBareNode, startCountersign, startHaproxy, startNginx } from './contestants.ts';
+import {
+  type Contestant,
+  startBareNode,
+  startBridge,
+  startCountersign,
+  startHaproxy,
+  startLayer,
+  startNginx,
+  startNothing,
+} from './contestants.ts';
+import { layers } from './layer-names.ts';
 import {
   compare,
   median,
@@ -15,6 +25,8 @@ import {
 } from './measure.ts';
 import { npmBridges, startNpmBridge } from './npm-bridges.ts';
 import { openRig, type Rig } from './rig.ts';
+import { appendTable } from './append-table.ts';
+import { decisionTable } from './decision-table.ts';
 import { abandonedTable, handshakeTable, idleTable, largeTable } from './tables.ts';
 
 /**
@@ -45,6 +57,9 @@ const lines: string[] = [];
     say(`## ${title}`, '', ...table(results), '');
   }
   await sayRest(rig, contestants);
+  await sayAdded(rig, contestants.filter(isOurs));
+  await sayLayers(rig, contestants.filter(isOurs));
+  await sayParts(rig);
   // Last, because the servers that sessions start stay for a while.
   await sayStdio(rig, contestants.filter(isOurs));
 }
@@ -120,6 +135,33 @@ function table(results: ReadonlyMap<string, readonly Round[]>, to = 'nginx'): re
     '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ];
+}
+
+/** What gateway and bridge add to a call for whoever waits for it. */
+async function sayAdded(rig: Rig, ours: readonly Contestant[]): Promise<void> {
+  const all = [startNothing(rig), ...ours];
+  for (const gateway of ours) all.push(await startBridge(rig, gateway, '300b'));
+  const results = await compare(rig, all, { answer: '300b', connections: 1, milliseconds }, rounds);
+  say('## What a call waits longer, 1 connection', '');
+  say(...table(results, 'nothing between'), '');
+}
+
+/** What each layer of the gateway costs, one upon the other. */
+async function sayLayers(rig: Rig, ours: readonly Contestant[]): Promise<void> {
+  const parts = await Promise.all(layers.map((layer) => startLayer(rig, layer)));
+  await warmUp(rig, parts);
+  const all = [startNothing(rig), ...parts, ...ours.toReversed()];
+  const results = await compare(rig, all, { answer: '300b', connections: 16, milliseconds }, rounds);
+  say('## Layer upon layer, 16 connections', '');
+  say(...table(results, 'nothing between'), '');
+}
+
+/** Parts of the gateway by themselves. */
+async function sayParts(rig: Rig): Promise<void> {
+  say('## Policy decisions that depend on arguments', '');
+  say(...decisionTable(values.quick ? [10, 1_000] : [10, 1_000, 10_000]), '');
+  say('## Entries of the audit log', '');
+  say(...(await appendTable(join(rig.folder, 'appends'), milliseconds)), '');
 }
 
 /** The same work as programs of npm do: a server of standard input and output behind HTTP. */

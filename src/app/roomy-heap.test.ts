@@ -9,6 +9,7 @@ test('A2 the programs that carry calls start with a roomier young generation, an
   for (const word of ['up', 'gateway']) {
     assert.deepEqual(roomierOptions({ words: [word, '--json'], ...started }), [
       '--trace-warnings',
+      '--min-semi-space-size=64',
       '--max-semi-space-size=64',
     ]);
   }
@@ -29,7 +30,7 @@ test('U2 a passphrase that comes by descriptor is still read', () => {
 
 test('A2 whoever chose the size of the young generation is left alone', () => {
   const words = ['up'];
-  for (const options of [['--max-semi-space-size=16'], ['--max_semi_space_size=16']])
+  for (const options of [['--max-semi-space-size=16'], ['--min_semi_space_size=16']])
     assert.equal(roomierOptions({ words, options, environmentOptions: '' }), null);
   const environmentOptions = '--max-semi-space-size=32';
   assert.equal(roomierOptions({ words, options: [], environmentOptions }), null);

@@ -1,11 +1,12 @@
 /**
- * The largest semi-space of V8's young generation for the programs that carry calls, in MiB. A call leaves some tens of
+ * The semi-space of V8's young generation for the programs that carry calls, in MiB. A call leaves some tens of
  * KiB behind and lives as long as its record takes to the disk and its server to the answer: in the 16 MiB that are V8's
- * own choice, what is under way is copied again and again.
+ * own choice, what is under way is copied again and again. It is as small as it is large, because V8 makes it smaller in
+ * every pause and then has to find out its size anew.
  */
 const semiSpaceMebibytes = 64;
 
-const option = '--max-semi-space-size';
+const option = 'semi-space-size';
 
 /** The flag, and the paths of open descriptors, as a shell writes them for `--passphrase-file <(command)`. */
 const namesDescriptor = /^--passphrase-fd|\/dev\/fd\/|\/proc\/[^/]+\/fd\//;
@@ -27,5 +28,5 @@ export function roomierOptions(process: {
   // Whoever has chosen already is left alone.
   if ([...options, environmentOptions].some((text) => text.replaceAll('_', '-').includes(option)))
     return null;
-  return [...options, `${option}=${semiSpaceMebibytes}`];
+  return [...options, `--min-${option}=${semiSpaceMebibytes}`, `--max-${option}=${semiSpaceMebibytes}`];
 }
