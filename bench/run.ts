@@ -116,7 +116,11 @@ function table(results: ReadonlyMap<string, readonly Round[]>, to = 'nginx'): re
   const [base = []] = results.values();
   const rows = [...results].map(([name, measured]) => {
     const of = (read: (round: Round) => number): number => median(measured.map(read));
-    const ratio = (read: (round: Round) => number): string => pairedRatio(measured, base, read).toFixed(2);
+    const ratio = (read: (round: Round) => number): string => {
+      const times = pairedRatio(measured, base, read);
+      // Nothing between costs nothing.
+      return Number.isFinite(times) ? times.toFixed(2) : '';
+    };
     const failures = measured.reduce((sum, round) => sum + round.failures, 0);
     return [
       name,
