@@ -65,4 +65,6 @@ test('A1 a text that has no UTF-8 form is no record', () => {
   assert.ok(shared);
   const came = { status: 200, bytes: 1, resultHash: 'h', milliseconds: 1 };
   assert.throws(() => answeredEvent({ ...shared, server: '\ud800' }, came), TypeError);
+  const permit = { standing: { agent: null }, policies: ['a', '\ud800'], policyVersion: 'v' };
+  assert.throws(() => permittedEvent({ ...shared }, permit as unknown as Permit), TypeError);
 });

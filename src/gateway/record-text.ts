@@ -35,8 +35,7 @@ function messageText({ argumentsHash, id, kind, method, target }: MessageRecord)
 }
 
 function namesText(names: readonly string[]): string {
-  const [only = null] = names;
-  return names.length === 1 ? `[${known(only)}]` : JSON.stringify(names);
+  return `[${names.map(known).join(',')}]`;
 }
 
 /** Texts that were quoted, for those that come again and again. */
