@@ -13,6 +13,7 @@ import {
   startNginx,
   startNothing,
 } from './contestants.ts';
+import { sharesOut, toTheirCore } from './cores.ts';
 import { layers } from './layer-names.ts';
 import {
   compare,
@@ -73,7 +74,7 @@ async function startAll(rig: Rig): Promise<readonly Contestant[]> {
     await startCountersign(rig, 'durable'),
     await startCountersign(rig, 'queued'),
   ];
-  return all.filter((contestant) => contestant !== null);
+  return toTheirCore(all.filter((contestant) => contestant !== null));
 }
 
 function tasks(): Readonly<Record<string, Task>> {
@@ -96,6 +97,9 @@ function machine(): readonly string[] {
   return [
     `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, Linux ${release()}, Node ${process.versions.node}, ` +
       `OpenSSL ${process.versions.openssl}${nginx}${haproxy}; load client and MCP server on the same machine.`,
+    sharesOut
+      ? 'The contestants have a core to themselves, in turn; load client and MCP server have the rest.'
+      : 'Contestants, load client and MCP server share all cores.',
     `${rounds} rounds of ${milliseconds} ms in turn, after ${warmUpMilliseconds / 1_000} s of load for each contestant to warm up. Medians; ratios are`,
     'medians of the ratios of each round to nginx as a plain mTLS proxy in the same round. CPU is user and system time of',
     'the contestant a request.',
@@ -145,6 +149,7 @@ function table(results: ReadonlyMap<string, readonly Round[]>, to = 'nginx'): re
 async function sayAdded(rig: Rig, ours: readonly Contestant[]): Promise<void> {
   const all = [startNothing(rig), ...ours];
   for (const gateway of ours) all.push(await startBridge(rig, gateway, '300b'));
+  toTheirCore(all);
   const results = await compare(rig, all, { answer: '300b', connections: 1, milliseconds }, rounds);
   say('## What a call waits longer, 1 connection', '');
   say(...table(results, 'nothing between'), '');
@@ -152,7 +157,7 @@ async function sayAdded(rig: Rig, ours: readonly Contestant[]): Promise<void> {
 
 /** What each layer of the gateway costs, one upon the other. */
 async function sayLayers(rig: Rig, ours: readonly Contestant[]): Promise<void> {
-  const parts = await Promise.all(layers.map((layer) => startLayer(rig, layer)));
+  const parts = toTheirCore(await Promise.all(layers.map((layer) => startLayer(rig, layer))));
   await warmUp(rig, parts);
   const all = [startNothing(rig), ...parts, ...ours.toReversed()];
   const results = await compare(rig, all, { answer: '300b', connections: 16, milliseconds }, rounds);
@@ -176,6 +181,7 @@ async function sayStdio(rig: Rig, ours: readonly Contestant[]): Promise<void> {
     const contestant = await startNpmBridge(rig, bridge);
     if (contestant) all.push(contestant);
   }
+  toTheirCore(all);
   all.push(...ours);
   const task = { answer: 'stdio', connections: 16, milliseconds, session: 'calls' } as const;
   const results = await compare(rig, all, task, rounds);

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Exchange } from '../http/exchange.ts';
 import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { nestsWithin } from '../kernel/nests-within.ts';
 import { rememberedFor } from '../kernel/remembered-for.ts';
+import { RunningHash } from '../kernel/running-hash.ts';
 import { adaptResult, isAdapted } from '../mcp/adapt-result.ts';
 import { filterAnyList } from '../mcp/filter-list.ts';
 import type { Message, Target } from '../mcp/message.ts';
@@ -94,7 +94,7 @@ async function relayStream(
   answers: AsyncIterable<Uint8Array>,
   { status, headers, filtering, relaying: { handles, call } }: Relay,
 ): Promise<Sent> {
-  const hash = createHash('sha256');
+  const hash = new RunningHash();
   let bytes = 0;
   const held = handles.stream();
   const stream = exchange.stream(status, headers);
@@ -102,7 +102,8 @@ async function relayStream(
     if (chunk.length === 0) return;
     hash.update(chunk);
     bytes += chunk.length;
-    const overdrawn = await call.spend(chunk.length);
+    const spent = call.spend(chunk.length);
+    const overdrawn = spent instanceof Promise ? await spent : spent;
     if (overdrawn) throw overdrawn;
     await stream.write(chunk);
   };
@@ -129,7 +130,7 @@ async function relayStream(
     stream.abort();
     throw error;
   }
-  return { status, bytes, resultHash: hash.digest('base64url') };
+  return { status, bytes, resultHash: hash.digest() };
 }
 
 /** How deep an answer may nest: it is serialised again, which recurses. */

@@ -8,8 +8,8 @@ export interface ChunkQueue {
   /** Octets pushed and not yet taken. */
   readonly size: number;
   readonly ended: boolean;
-  /** May be iterated once. */
-  readonly chunks: AsyncIterable<Uint8Array>;
+  /** May be iterated once, and by one reader. */
+  readonly chunks: AsyncIterableIterator<Uint8Array, undefined>;
 }
 
 /** What the pushing side wants to know. */
@@ -21,65 +21,97 @@ export interface ChunkQueueHooks {
 }
 
 export function createChunkQueue(hooks: ChunkQueueHooks = {}): ChunkQueue {
-  let queued: Uint8Array[] = [];
-  let size = 0;
-  let ending: { readonly error: unknown } | 'well' | null = null;
-  let left = false;
-  let wake: (() => void) | null = null;
+  return new Queue(hooks);
+}
 
-  const arrived = (): void => {
-    wake?.();
-    wake = null;
-  };
-  const settle = (how: typeof ending): void => {
-    ending ??= how;
-    arrived();
-  };
+type Step = IteratorResult<Uint8Array, undefined>;
 
-  async function* iterate(): AsyncGenerator<Uint8Array, void, undefined> {
-    let done = false;
-    try {
-      for (;;) {
-        const batch = queued;
-        queued = [];
-        for (const chunk of batch) {
-          size -= chunk.length;
-          yield chunk;
-        }
-        if (queued.length > 0) continue;
-        if (ending !== null) break;
-        hooks.onDrained?.();
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      done = true;
-      if (ending !== 'well') throw ending.error;
-    } finally {
-      if (!done) {
-        left = true;
-        queued = [];
-        size = 0;
-        hooks.onLeft?.();
-      }
-    }
+/** Every answer that is streamed goes through one: it iterates by hand, because a generator costs three promises a chunk. */
+class Queue implements ChunkQueue, AsyncIterableIterator<Uint8Array, undefined> {
+  size = 0;
+  private readonly hooks: ChunkQueueHooks;
+  private queued: Uint8Array[] = [];
+  /** How many of them were taken. */
+  private taken = 0;
+  private ending: { readonly error: unknown } | 'well' | null = null;
+  /** Whether the iteration is over. */
+  private over = false;
+  private waiting: PromiseWithResolvers<Step> | null = null;
+
+  constructor(hooks: ChunkQueueHooks) {
+    this.hooks = hooks;
   }
 
-  return {
-    push(chunk) {
-      if (ending !== null || left) return;
-      queued.push(chunk);
-      size += chunk.length;
-      arrived();
-    },
-    end: () => settle('well'),
-    fail: (error) => settle({ error }),
-    get size() {
-      return size;
-    },
-    get ended() {
-      return ending !== null || left;
-    },
-    chunks: iterate(),
-  };
+  get ended(): boolean {
+    return this.ending !== null || this.over;
+  }
+
+  get chunks(): this {
+    return this;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.ended) return;
+    const { waiting } = this;
+    if (waiting) {
+      this.waiting = null;
+      return waiting.resolve({ done: false, value: chunk });
+    }
+    this.queued.push(chunk);
+    this.size += chunk.length;
+  }
+
+  end(): void {
+    this.settle('well');
+  }
+
+  fail(error: unknown): void {
+    this.settle({ error });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    if (this.waiting) return Promise.reject(new TypeError('A queue of chunks has one reader.'));
+    const value = this.queued[this.taken];
+    if (value !== undefined) {
+      this.taken += 1;
+      this.size -= value.length;
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.taken > 0) [this.queued, this.taken] = [[], 0];
+    if (this.over) return Promise.resolve(finished);
+    if (this.ending) return this.conclude(this.ending);
+    this.waiting = Promise.withResolvers();
+    const { promise } = this.waiting;
+    this.hooks.onDrained?.();
+    return promise;
+  }
+
+  return(): Promise<Step> {
+    if (!this.over) {
+      this.over = true;
+      [this.queued, this.taken, this.size] = [[], 0, 0];
+      this.waiting?.resolve(finished);
+      this.hooks.onLeft?.();
+    }
+    return Promise.resolve(finished);
+  }
+
+  private settle(how: NonNullable<typeof this.ending>): void {
+    if (this.ended) return;
+    this.ending = how;
+    const { waiting } = this;
+    this.waiting = null;
+    waiting?.resolve(this.conclude(how));
+  }
+
+  private conclude(how: NonNullable<typeof this.ending>): Promise<Step> {
+    this.over = true;
+    return how === 'well' ? Promise.resolve(finished) : Promise.reject(how.error);
+  }
 }
+
+const finished: Step = { done: true, value: undefined };

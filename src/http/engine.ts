@@ -1,6 +1,5 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../kernel/clock.ts';
-import { Fault } from '../kernel/fault.ts';
 import type { NotHttp } from '../wire/not-http.ts';
 import type { LiveConnection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -50,16 +49,6 @@ export const sliceOctets = 256 * 1024;
 /** How often waits are looked at, so that they end at most an eighth late. */
 export function sweepMilliseconds({ stallMilliseconds, silentMilliseconds }: Patience): number {
   return Math.min(headMilliseconds / 3, stallMilliseconds / 8, silentMilliseconds / 8);
-}
-
-export function stalled(patience: Patience): Fault {
-  const detail = `The peer took too little of the answer for ${patience.stallMilliseconds} ms.`;
-  return new Fault('timed_out', detail);
-}
-
-export function silent(patience: Patience): Fault {
-  const detail = `The stream had nothing to say for ${patience.silentMilliseconds} ms and was ended.`;
-  return new Fault('timed_out', detail);
 }
 
 export type CreateEngine = (tls: ListenTls | null, door: Door) => Engine;

@@ -2,15 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { Addressed } from '../wire/request-head.ts';
-import {
-  lingerMilliseconds,
-  type Patience,
-  type ServedExchange,
-  silent,
-  sliceOctets,
-  stalled,
-} from './engine.ts';
+import { lingerMilliseconds, type Patience, type ServedExchange, sliceOctets } from './engine.ts';
 import type { Connection, ResponseStream } from './exchange.ts';
+import { peerGone, silent, stalled } from './exchange-faults.ts';
 import { readBody } from './read-body.ts';
 
 /** What the listener adds to one request. */
@@ -175,8 +169,4 @@ async function drained(response: ServerResponse, ended: Ended): Promise<void> {
   } finally {
     response.off('close', leave);
   }
-}
-
-function peerGone(cause?: unknown): Fault {
-  return new Fault('unavailable', 'The peer went away before the answer was complete.', { cause });
 }

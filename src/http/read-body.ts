@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { Fault } from '../kernel/fault.ts';
 import type { BodyLimit } from './exchange.ts';
+import { bodyBroke, tooLarge, tooSlow } from './exchange-faults.ts';
 
 /**
  * Collects a body while it streams in and stops reading at the limit. `declared` is the Content-Length, or null.
@@ -12,9 +12,7 @@ export function readBody(stream: Readable, declared: number | null, limit: BodyL
     const chunks: Uint8Array[] = [];
     let size = 0;
     const timer = setTimeout(() => {
-      settle(() =>
-        reject(new Fault('timed_out', `The request body was not complete after ${limit.milliseconds} ms.`)),
-      );
+      settle(() => reject(tooSlow(limit)));
     }, limit.milliseconds);
     const onData = (chunk: Uint8Array): void => {
       size += chunk.length;
@@ -23,9 +21,7 @@ export function readBody(stream: Readable, declared: number | null, limit: BodyL
     };
     const onEnd = (): void => settle(() => resolve(join(chunks)));
     const onGone = (cause?: unknown): void => {
-      settle(() =>
-        reject(new Fault('unavailable', 'The peer went away before its body was complete.', { cause })),
-      );
+      settle(() => reject(bodyBroke(cause)));
     };
     const settle = (act: () => void): void => {
       clearTimeout(timer);
@@ -46,8 +42,4 @@ function ignore(): void {}
 function join(chunks: readonly Uint8Array[]): Uint8Array {
   const [only] = chunks;
   return chunks.length === 1 && only ? only : Buffer.concat(chunks);
-}
-
-function tooLarge(limit: BodyLimit): Fault {
-  return new Fault('too_large', `The request body is larger than the limit of ${limit.bytes} octets.`);
 }

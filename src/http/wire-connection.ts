@@ -7,7 +7,8 @@ import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
 import { type Addressed, parseRequestHead, readAddress } from '../wire/request-head.ts';
 import type { LiveConnection } from './connection.ts';
-import { type Door, headMilliseconds, keepAliveMilliseconds, lingerMilliseconds, stalled } from './engine.ts';
+import { type Door, headMilliseconds, keepAliveMilliseconds, lingerMilliseconds } from './engine.ts';
+import { stalled } from './exchange-faults.ts';
 import { unparsedAnswer } from './unparsed.ts';
 import { WireExchange } from './wire-exchange.ts';
 

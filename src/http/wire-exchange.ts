@@ -2,10 +2,11 @@ import { Fault } from '../kernel/fault.ts';
 import type { BodyReader } from '../wire/body-reader.ts';
 import type { Headers } from '../wire/headers.ts';
 import { NotHttp } from '../wire/not-http.ts';
-import { keepAliveMilliseconds, type ServedExchange, silent, sliceOctets } from './engine.ts';
+import { keepAliveMilliseconds, type ServedExchange, sliceOctets } from './engine.ts';
 import type { BodyLimit, Connection, ResponseStream } from './exchange.ts';
+import { bodyBroke, peerGone, silent, tooLarge, tooSlow } from './exchange-faults.ts';
 import type { WireConnection, WireRequest } from './wire-connection.ts';
-import { type Fields, joinedMessage, startOfAnswer } from './written-head.ts';
+import { chunkStart, type Fields, joinedChunk, joinedMessage, startOfAnswer } from './written-head.ts';
 
 /** An exchange over a connection that we read and write ourselves. */
 export class WireExchange implements ServedExchange {
@@ -104,20 +105,19 @@ export class WireExchange implements ServedExchange {
     );
     this.wroteAt = this.wire.door.clock.monotonic();
     return {
-      write: async (chunk) => {
-        if (this.gone) throw this.endedBy ?? peerGone();
+      write: (chunk) => {
+        if (this.gone) return Promise.reject(this.endedBy ?? peerGone());
         const octets = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-        if (octets.length === 0 || this.method === 'HEAD') return;
+        if (octets.length === 0 || this.method === 'HEAD') return done;
         this.wroteAt = this.wire.door.clock.monotonic();
-        if (this.writeChunk(octets)) return;
-        await this.wire.drain();
-        if (this.gone) throw this.endedBy ?? peerGone();
+        return this.writeChunk(octets) ? done : this.drained();
       },
-      end: async () => {
-        if (this.gone || this.complete) return;
+      end: () => {
+        if (this.gone || this.complete) return done;
         this.wire.gather();
         this.wire.write(this.method === 'HEAD' ? '' : '0\r\n\r\n');
         this.conclude(last);
+        return done;
       },
       abort: () => this.abort(),
     };
@@ -174,14 +174,13 @@ export class WireExchange implements ServedExchange {
   private async more(take: () => void, limit: BodyLimit): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
-      reject(new Fault('timed_out', `The request body was not complete after ${limit.milliseconds} ms.`));
+      reject(tooSlow(limit));
     }, limit.milliseconds);
     this.onInput = () => {
       try {
         take();
         if (this.reader.ended) resolve();
-        else if (this.isLost)
-          reject(new Fault('unavailable', 'The peer went away before its body was complete.'));
+        else if (this.isLost) reject(bodyBroke());
       } catch (error) {
         reject(error);
       }
@@ -247,8 +246,7 @@ export class WireExchange implements ServedExchange {
   private async writeSlices(head: Uint8Array, body: Uint8Array, last: boolean): Promise<void> {
     let room = this.wire.write(head);
     for (let at = 0; at < body.length && !this.gone; at += sliceOctets) {
-      if (!room) await this.wire.drain();
-      if (this.gone) throw this.endedBy ?? peerGone();
+      if (!room) await this.drained();
       room = this.wire.write(body.subarray(at, at + sliceOctets));
     }
     if (room || this.gone) this.conclude(last);
@@ -256,14 +254,20 @@ export class WireExchange implements ServedExchange {
   }
 
   private async concludeDrained(last: boolean): Promise<void> {
+    await this.drained();
+    this.conclude(last);
+  }
+
+  /** Waits until the peer has taken what was written. */
+  private async drained(): Promise<void> {
     await this.wire.drain();
     if (this.gone) throw this.endedBy ?? peerGone();
-    this.conclude(last);
   }
 
   private writeChunk(body: Uint8Array): boolean {
     this.wire.gather();
-    this.wire.write(`${body.length.toString(16)}\r\n`);
+    if (body.length <= largestJoined) return this.wire.write(joinedChunk(body));
+    this.wire.write(chunkStart(body));
     this.wire.write(body);
     return this.wire.write('\r\n');
   }
@@ -287,13 +291,5 @@ const staying = `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMillis
 const nothing = new Uint8Array();
 /** Bodies up to so many octets are copied behind their head. */
 const largestJoined = 64 * 1024;
-
-function tooLarge(limit: BodyLimit): Fault {
-  return new Fault('too_large', `The request body is larger than the limit of ${limit.bytes} octets.`);
-}
-
-function peerGone(): Fault {
-  return new Fault('unavailable', 'The peer went away before the answer was complete.');
-}
 
 function ignore(): void {}

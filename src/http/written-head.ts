@@ -35,3 +35,18 @@ export function joinedMessage(start: Uint8Array, rest: string, body: Uint8Array)
   octets.set(body, start.length + rest.length);
   return octets;
 }
+
+/** A chunk in one piece (RFC 9112 §7.1). */
+export function joinedChunk(body: Uint8Array): Uint8Array {
+  const size = chunkStart(body);
+  const octets = Buffer.allocUnsafe(size.length + body.length + 2);
+  octets.write(size, 'latin1');
+  octets.set(body, size.length);
+  octets.write('\r\n', size.length + body.length, 'latin1');
+  return octets;
+}
+
+/** What stands before the octets of a chunk. */
+export function chunkStart(body: Uint8Array): string {
+  return `${body.length.toString(16)}\r\n`;
+}

@@ -1,19 +1,84 @@
 import { Fault } from '../kernel/fault.ts';
 
+/** Who follows an event stream on its way. */
+export interface StreamFollower {
+  /** What a failure of the stream is to the reader. */
+  failed(error: unknown): unknown;
+  /** It is over: ended, failed or left. */
+  over(): void;
+}
+
 /**
- * Passes an event stream on and stops it when one event grows over the limit. Throws Fault `upstream_too_large`.
+ * Passes an event stream on and stops it when one event grows over the limit, with Fault `upstream_too_large`. May be
+ * iterated once.
  */
-export async function* boundEvents(
+export function boundEvents(
   body: AsyncIterable<Uint8Array>,
   limit: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const measure = countEventOctets();
-  for await (const chunk of body) {
-    if (measure(chunk) > limit) {
-      throw new Fault('upstream_too_large', `The MCP server sent a message of more than ${limit} octets.`);
-    }
-    yield chunk;
+  follower: StreamFollower,
+): AsyncIterable<Uint8Array> {
+  return new BoundEvents(body[Symbol.asyncIterator](), limit, follower);
+}
+
+type Step = IteratorResult<Uint8Array>;
+
+/** It iterates by hand, because a generator costs three promises a piece. */
+class BoundEvents implements AsyncIterableIterator<Uint8Array> {
+  private readonly inner: AsyncIterator<Uint8Array>;
+  private readonly limit: number;
+  private readonly follower: StreamFollower;
+  private readonly longestWith = countEventOctets();
+  private over = false;
+  private readonly passed = (step: Step): Step => this.pass(step);
+  private readonly broke = (error: unknown): never => this.break(error);
+
+  constructor(inner: AsyncIterator<Uint8Array>, limit: number, follower: StreamFollower) {
+    this.inner = inner;
+    this.limit = limit;
+    this.follower = follower;
   }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    return this.inner.next().then(this.passed, this.broke);
+  }
+
+  async return(): Promise<Step> {
+    this.end();
+    await this.inner.return?.();
+    return { done: true, value: undefined };
+  }
+
+  private pass(step: Step): Step {
+    if (step.done) this.end();
+    else if (this.longestWith(step.value) > this.limit) {
+      leave(this.inner);
+      this.end();
+      const detail = `The MCP server sent a message of more than ${this.limit} octets.`;
+      throw new Fault('upstream_too_large', detail);
+    }
+    return step;
+  }
+
+  private break(error: unknown): never {
+    const shown = this.follower.failed(error);
+    this.end();
+    throw shown;
+  }
+
+  private end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.follower.over();
+  }
+}
+
+/** Ends the exchange that an event stream comes from; that it ends is all there is to it. */
+function leave(stream: AsyncIterator<Uint8Array>): void {
+  stream.return?.().catch(() => undefined);
 }
 
 /** Octets of the longest event that the chunk ends or continues. */

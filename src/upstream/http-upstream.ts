@@ -58,7 +58,11 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
       const response = await readResponse(await sending.answer, limits);
       health = up;
       callers.follow(request, response);
-      if (!(response.body instanceof Uint8Array)) return { ...response, body: watched(response.body, call) };
+      const { body } = response;
+      if (!(body instanceof Uint8Array)) {
+        const follower = { failed: (error: unknown) => failed(error, call), over: () => call.leave() };
+        return { ...response, body: boundEvents(body, limits.messageBytes, follower) };
+      }
       call.leave();
       return response;
     } catch (error) {
@@ -67,16 +71,6 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
       throw fault;
     }
   };
-
-  async function* watched(body: AsyncIterable<Uint8Array>, call: TrackedCall) {
-    try {
-      yield* body;
-    } catch (error) {
-      throw failed(error, call);
-    } finally {
-      call.leave();
-    }
-  }
 
   const failed = (error: unknown, call: TrackedCall): Fault => {
     if (error instanceof Fault) return error;
@@ -222,7 +216,7 @@ function readResponse(answer: Answer, limits: UpstreamLimits): UpstreamResponse 
     case 'application/json':
       return answer.whole(limits.messageBytes).then((body) => ({ status, headers: passed, body }));
     case 'text/event-stream':
-      return { status, headers: passed, body: boundEvents(answer.pieces(), limits.messageBytes) };
+      return { status, headers: passed, body: answer.pieces() };
     default:
       return withoutContent(answer).then((body) => ({ status, headers: passed, body }));
   }
