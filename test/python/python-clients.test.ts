@@ -3,20 +3,22 @@ import { after, before, describe, test } from 'node:test';
 import { newsServers, openNewsServers } from '../journeys/news-servers.ts';
 import { sdkServers } from '../journeys/sdk-servers.ts';
 import { openSdkTown, type SdkTown } from '../journeys/sdk-town.ts';
-import { type Job, pythonServers, runClient, type Seen, skip } from './python.ts';
+import { type Job, type Program, pythonServers, runClient, type Seen, skip } from './python.ts';
 
 interface Client {
   readonly name: string;
-  readonly major: 1 | 2;
+  readonly program: Program;
   readonly era: 'legacy' | 'modern';
   readonly mode?: string;
 }
 
 const clients: readonly Client[] = [
-  { name: 'the Python SDK 1.x', major: 1, era: 'legacy' },
-  { name: 'the Python SDK 2.x by initialize', major: 2, era: 'legacy', mode: 'legacy' },
-  { name: 'the Python SDK 2.x of 2026-07-28', major: 2, era: 'modern', mode: '2026-07-28' },
-  { name: 'the Python SDK 2.x that finds out', major: 2, era: 'modern', mode: 'auto' },
+  { name: 'the Python SDK 1.x', program: 'mcp_1', era: 'legacy' },
+  { name: 'the Python SDK 2.x by initialize', program: 'mcp_2', era: 'legacy', mode: 'legacy' },
+  { name: 'the Python SDK 2.x of 2026-07-28', program: 'mcp_2', era: 'modern', mode: '2026-07-28' },
+  { name: 'the Python SDK 2.x that finds out', program: 'mcp_2', era: 'modern', mode: 'auto' },
+  { name: 'fastmcp by initialize', program: 'fastmcp', era: 'legacy', mode: 'legacy' },
+  { name: 'fastmcp of 2026-07-28', program: 'fastmcp', era: 'modern', mode: '2026-07-28' },
 ];
 
 /** Servers of Python that its clients meet as well: each is of the other major version for some of them. */
@@ -31,13 +33,17 @@ const overStdio = new Set(['v1-http', 'v2-http']);
 const atAll = new Set(['v1-stdio', 'v2-http']);
 /** And for news. */
 const news = newsServers.filter((name) => name === 'old-sse' || name === 'new-http');
-/** What a client that finds out does after that is what one does that was told. */
+/** What a client that finds out does after that is what one does that was told; fastmcp builds upon the SDK 2.x. */
 const found = new Set(['v1-http', 'v2-http', 'p2-http']);
-const meets = (client: Client, server: string): boolean => client.mode !== 'auto' || found.has(server);
+const meets = (client: Client, server: string): boolean =>
+  (client.mode !== 'auto' && client.program !== 'fastmcp') || found.has(server);
+/** fastmcp hears of changes through the SDK that it builds upon. */
+const hears = (client: Client, server: string): boolean =>
+  client.program !== 'fastmcp' && meets(client, server);
 const faces = ['http', 'stdio'] as const;
 
 /** The clients of the Python SDKs with servers of TypeScript and Python behind bridge and gateway. */
-describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x', () => {
+describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x and of fastmcp', () => {
   const opened = new AsyncDisposableStack();
   let sdk: SdkTown;
   const seen = new Map<string, Seen>();
@@ -57,7 +63,7 @@ describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x', () => {
       if (atAll.has(name)) jobs.push({ id: `${client} ${name} all`, ...how, url: all, within: name });
     }
     for (const name of news) {
-      if (!meets(meeting, name)) continue;
+      if (!hears(meeting, name)) continue;
       const url = await sdk.bridgeTo(sdk.town.endpoint(name));
       jobs.push({ id: `${client} ${name} news`, ...how, url, news: true });
     }
@@ -70,10 +76,10 @@ describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x', () => {
     const opening = servers.map((server) => server.open(sdk.town));
     for (const server of await Promise.all(opening)) opened.use(server);
     opened.use(await openNewsServers(sdk.town, news));
-    for (const major of [1, 2] as const) {
-      const mine = clients.filter((client) => client.major === major);
+    for (const program of ['mcp_1', 'mcp_2', 'fastmcp'] as const) {
+      const mine = clients.filter((client) => client.program === program);
       const jobs = (await Promise.all(mine.map(jobsOf))).flat();
-      for (const [id, what] of await runClient(major, jobs)) seen.set(id, what);
+      for (const [id, what] of await runClient(program, jobs)) seen.set(id, what);
     }
   });
   after(() => opened.disposeAsync());
@@ -96,7 +102,7 @@ describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x', () => {
       });
     }
     for (const server of news) {
-      if (!meets(client, server)) continue;
+      if (!hears(client, server)) continue;
       test(`${name} hears of the resource and the tools of ${server}`, { skip }, () => {
         const heard = seen.get(`${name} ${server} news`);
         assert.equal(heard?.['error'], undefined);

@@ -71,7 +71,7 @@ async function end(child: ChildProcess): Promise<void> {
 /** What a client of Python is to do: with whom, and what it speaks. */
 export interface Job {
   readonly id: string;
-  /** For the SDK 2.x: `legacy`, `auto` or a revision. */
+  /** For the SDK 2.x and fastmcp: `legacy`, `auto` or a revision. */
   readonly mode?: string;
   readonly url?: string;
   readonly command?: string;
@@ -85,9 +85,13 @@ export interface Job {
 /** What the client saw; `error` is the trace of what it failed with. */
 export type Seen = Readonly<Record<string, unknown>>;
 
-/** Runs jobs one after the other in one process of the client of that SDK; what came of each, by its id. */
-export async function runClient(major: 1 | 2, jobs: readonly Job[]): Promise<ReadonlyMap<string, Seen>> {
-  const child = spawn(pythonOf(major), [script(`client_mcp_${major}.py`)], {
+/** The clients: of the official SDK 1.x and 2.x, and of the package fastmcp, which builds upon the one of 2.x. */
+const programs = { mcp_1: 1, mcp_2: 2, fastmcp: 2 } as const;
+export type Program = keyof typeof programs;
+
+/** Runs jobs one after the other in one process of a client; what came of each, by its id. */
+export async function runClient(program: Program, jobs: readonly Job[]): Promise<ReadonlyMap<string, Seen>> {
+  const child = spawn(pythonOf(programs[program]), [script(`client_${program}.py`)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   child.stdin.end(`${JSON.stringify(jobs)}\n`);
