@@ -3,7 +3,6 @@ import type { TurnedAway } from '../../audit/connection-refusals.ts';
 import type { AuditEvent } from '../../audit/log.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
-import type { Caller } from '../../identity/caller.ts';
 import { identify } from '../../identity/identify.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
@@ -14,34 +13,11 @@ import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
-import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
-
-const bodyLimit = { bytes: 256 * 1024, milliseconds: 10_000 };
-
-/** One row of the authority's listener: who may call, and what is answered. */
-interface Route {
-  readonly method: 'GET' | 'POST';
-  readonly path: RegExp;
-  /** Which certificates may call; null when none is needed. */
-  readonly kinds: readonly LeafKind[] | null;
-  /**
-   * Whether a certificate of ours may call that OpenSSL does not accept from a client: one that has ended, which may be
-   * within the grace, and one of a server, which is not made for clients.
-   */
-  readonly unverified?: true;
-  answer(context: RouteContext): Promise<void>;
-}
-
-interface RouteContext {
-  readonly exchange: Exchange;
-  readonly authority: Authority;
-  readonly match: RegExpExecArray;
-  /** The caller, checked as `kinds` demands, and their issuance record. */
-  readonly holder: { readonly caller: Caller; readonly record: CertificateRecord } | null;
-}
+import { estRoutes } from './est-routes.ts';
+import { bodyLimit, type Holder, type Route } from './route.ts';
 
 const routes: readonly Route[] = [
   {
@@ -108,6 +84,7 @@ const routes: readonly Route[] = [
     kinds: ['gateway'],
     answer: ({ exchange, authority, holder }) => streamFeed(exchange, authority, proven(holder).caller),
   },
+  ...estRoutes,
 ];
 
 /** Whether a request may come with a certificate that did not verify. */
@@ -138,7 +115,6 @@ export async function answerAuthority(exchange: Exchange, doors: AuthorityDoors)
   }
 }
 
-type Holder = NonNullable<RouteContext['holder']>;
 type GuardedRoute = Pick<Route, 'unverified'> & { readonly kinds: readonly LeafKind[] };
 
 /** The holder that a route demands; who is not is refused, and the refusal is in the log. */
@@ -157,7 +133,7 @@ async function admit(exchange: Exchange, doors: AuthorityDoors, route: GuardedRo
 
 function refusalOf({ method, path }: Exchange, shown: Uint8Array): AuditEvent {
   const [serial, spiffeId] = namesIn(shown);
-  return path.startsWith('/v1/enrol/')
+  return /^\/(?:v1\/enrol|\.well-known\/est)\//.test(path)
     ? { type: 'certificate.refused', door: 'renewal', serial, spiffeId }
     : { type: 'admin.command', actor: spiffeId, serial, way: 'remote', command: `${method} ${path}` };
 }
@@ -202,7 +178,7 @@ async function holderOf(
   return { caller, record };
 }
 
-function proven(holder: RouteContext['holder']): NonNullable<RouteContext['holder']> {
+function proven(holder: Holder | null): Holder {
   if (!holder) throw new Fault('certificate_required', 'This needs a client certificate.');
   return holder;
 }

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { X509Certificate } from 'node:crypto';
+import { missing } from '../interop/missing.ts';
+import { openTown } from '../journeys/deployment.ts';
+import { runGuide, townFor } from './run-guide.ts';
+
+const skip = missing('bash', 'curl', 'openssl', 'pki');
+
+test('I3 the commands of the guide to EST do what it says', { skip, timeout: 150_000 }, async () => {
+  await using town = await openTown();
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-guide-'));
+  try {
+    const known = await townFor(town, folder);
+    await runGuide('est', known, ({ code, said, folder: made }) => {
+      assert.equal(code, 0, said);
+      for (const file of ['certificate.pem', 'swan.pem']) {
+        const { subjectAltName } = new X509Certificate(readFileSync(join(made, file)));
+        assert.equal(subjectAltName, 'URI:spiffe://example.internal/agent/press');
+      }
+      const { fingerprint256 } = new X509Certificate(town.deployment.authority.describe().roots);
+      assert.ok(said.includes(fingerprint256), 'the fingerprint that is compared is the one of the root');
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
