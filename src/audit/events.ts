@@ -29,6 +29,17 @@ export const auditEvents = {
   'join-token.refused': 'A join token was presented and not accepted.',
   'join-tokens.refused':
     'More join tokens were not accepted than are recorded one by one: how many, in how long.',
+  'acme-key.created': 'An external account key for the ACME door was made.',
+  'acme-key.removed': 'An external account key was removed before it was used.',
+  'acme-account.created': 'An ACME account was opened with an external account key.',
+  'acme-account.changed': 'An ACME account got another key or contact, or was deactivated or revoked.',
+  'acme-account.refused': 'An external account binding was presented and not accepted.',
+  'acme-accounts.refused':
+    'More external account bindings were not accepted than are recorded one by one: how many, in how long.',
+  'acme-challenge.validated': 'An ACME account proved that it holds a name or address.',
+  'acme-challenge.failed':
+    'An ACME account did not prove that it holds a name or address: what was found there.',
+  'acme-order.finalized': 'The certificate of an ACME order was issued.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',

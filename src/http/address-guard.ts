@@ -1,7 +1,56 @@
 import { BlockList, isIP } from 'node:net';
+import { Fault } from '../kernel/fault.ts';
 
 /** Which addresses an outgoing connection may reach. */
-export type AddressPolicy = 'public-only' | 'any';
+export type AddressPolicy = 'public-only' | 'any' | AddressRanges;
+
+/** Addresses that somebody chose. */
+export interface AddressRanges {
+  permits(address: string): boolean;
+}
+
+/** Whether a policy lets an outgoing connection reach an IP address literal. */
+export function permitsAddress(policy: AddressPolicy, address: string): boolean {
+  if (policy === 'any') return true;
+  return policy === 'public-only' ? isPublicAddress(address) : policy.permits(address);
+}
+
+/**
+ * Ranges by name or in CIDR notation: `public`, `private` (RFC 1918, RFC 4193), `loopback`, `10.1.0.0/16`. Link-local
+ * addresses, and with them the metadata services of clouds, are in none of the names. Throws Fault `config_invalid`.
+ */
+export function addressRanges(names: readonly string[]): AddressRanges {
+  const chosen = new BlockList();
+  for (const name of names) {
+    if (name === 'public') continue;
+    for (const range of named[name] ?? [name]) addRange(chosen, range);
+  }
+  const open = names.includes('public');
+  return {
+    permits(address) {
+      if (isIP(address) === 0 || address.includes('%')) return false;
+      if (open && isPublicAddress(address)) return true;
+      return chosen.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+    },
+  };
+}
+
+const named: Readonly<Record<string, readonly string[]>> = {
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  loopback: ['127.0.0.0/8', '::1/128'],
+};
+
+function addRange(list: BlockList, range: string): void {
+  const [, network = '', prefix = ''] = /^([0-9A-Fa-f:.]+)\/(\d{1,3})$/.exec(range) ?? [];
+  const version = isIP(network);
+  if (version === 0 || Number(prefix) > (version === 4 ? 32 : 128)) {
+    throw new Fault(
+      'config_invalid',
+      `${JSON.stringify(range)} is no range of addresses: write public, private, loopback or 10.1.0.0/16.`,
+    );
+  }
+  list.addSubnet(network, Number(prefix), version === 4 ? 'ipv4' : 'ipv6');
+}
 
 /**
  * Whether an IP address literal is globally reachable unicast (IANA special-purpose registries, RFC 6890): no

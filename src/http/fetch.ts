@@ -1,4 +1,4 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { Agent } from 'undici';
@@ -7,8 +7,9 @@ import type { Json } from '../kernel/canonical-json.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { parseJson } from '../kernel/parse-json.ts';
-import { type AddressPolicy, isPublicAddress } from './address-guard.ts';
+import type { AddressPolicy } from './address-guard.ts';
 import { ExchangeFailure, type Failure, failureOf } from './failure.ts';
+import { guardedLookup, refuseForbidden } from './guarded-lookup.ts';
 import type { Answer } from './outgoing.ts';
 import { sendThrough } from './undici-send.ts';
 
@@ -179,37 +180,8 @@ function readUrl(text: string, policy: AddressPolicy): URL {
   }
   // A literal address is never looked up.
   const literal = url.hostname.replace(/^\[|\]$/g, '');
-  if (policy === 'public-only' && isIP(literal) !== 0) refusePrivate(url.hostname, [{ address: literal }]);
+  if (isIP(literal) !== 0) refuseForbidden(policy, url.hostname, [{ address: literal }]);
   return url;
-}
-
-/** Looks a name up once, checks every address, and hands exactly those on: what was checked is what is connected to. */
-function guardedLookup(policy: AddressPolicy, lookup: LookupFunction): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found) => {
-      const addresses: readonly LookupAddress[] = Array.isArray(found) ? found : [];
-      const [first] = addresses;
-      try {
-        if (error) throw error;
-        if (!first) throw new Fault('unavailable', `${hostname} has no address.`);
-        if (policy === 'public-only') refusePrivate(hostname, addresses);
-      } catch (cause) {
-        callback(cause as NodeJS.ErrnoException, []);
-        return;
-      }
-      if (options.all) callback(null, [...addresses]);
-      else callback(null, first.address, first.family);
-    });
-  };
-}
-
-function refusePrivate(host: string, addresses: readonly { readonly address: string }[]): void {
-  const inside = addresses.find(({ address }) => !isPublicAddress(address));
-  if (!inside) return;
-  throw new Fault(
-    'address_refused',
-    `${host} is at ${inside.address}, which is not a public address, and this request may reach public ones only.`,
-  );
 }
 
 async function* named(

@@ -43,6 +43,21 @@ export const faultCodes = {
   agent_unknown: 'No agent of that name is registered.',
   renewal_refused: 'The certificate cannot be renewed.',
   lint_failed: 'The certificate about to be signed breaks its own profile; it was not signed.',
+  // the ACME door
+  nonce_refused: 'The nonce of a signed request was not given out here, was used, or is too old.',
+  algorithm_refused: 'The signature algorithm is not one that is accepted.',
+  signature_invalid: 'The signature of a signed request does not verify.',
+  account_unknown: 'No account has this key.',
+  account_refused:
+    'The account is deactivated, what it is bound to is gone, or the thing asked for is not its own.',
+  binding_required: 'An account needs an external account binding made by an administrator.',
+  binding_refused: 'The external account binding is unknown, used, over, or does not verify.',
+  contact_refused: 'A contact of the account is not one that is accepted.',
+  order_not_ready: 'The order is not in the state that the request needs.',
+  identifier_unsupported: 'No certificate is given for an identifier of this type.',
+  identifier_refused: 'No certificate is given for this identifier.',
+  certificate_replaced: 'Another order replaces this certificate already.',
+  revocation_reason: 'The reason for the revocation is not one that is accepted.',
   // the gateway
   identity_refused: 'The caller has no identity that this listener accepts.',
   view_stale: 'The gateway has not heard from the authority for too long and refuses.',

@@ -13,7 +13,13 @@ import {
   readSmall,
   SequenceReader,
 } from './der-reader.ts';
-import { type AlternativeNames, extensionList, readExtensions, subjectAltName } from './extensions.ts';
+import {
+  type AlternativeNames,
+  type Extensions,
+  extensionList,
+  readExtensions,
+  subjectAltName,
+} from './extensions.ts';
 import { readCommonName, writeName } from './name.ts';
 import { oidName, oids } from './oid.ts';
 import { checkPublicKey, readPublicKey } from './public-key.ts';
@@ -58,8 +64,24 @@ function readStrictly(der: Uint8Array): CertificateRequest {
   if (!verifySigned(info.whole, signature, algorithm, publicKey)) {
     throw new Fault('request_invalid', 'The signature of the request was not made with its key.');
   }
-  const { uris, dnsNames, ipAddresses } = readExtensions(attributes ? requestedExtensions(attributes) : null);
+  const asked = readExtensions(attributes ? requestedExtensions(attributes) : null);
+  refuseForeign(asked);
+  const { uris, dnsNames, ipAddresses } = asked;
   return { der, spki, publicKey, commonName: readCommonName(subject), uris, dnsNames, ipAddresses };
+}
+
+/** What no certificate of ours can carry is refused, not left out: whoever asks would believe that they had got it. */
+function refuseForeign({ isCa, otherNames, unknownCritical, keyUsage }: Extensions): void {
+  const foreign =
+    isCa || keyUsage.includes('keyCertSign') || keyUsage.includes('cRLSign')
+      ? 'to be a CA'
+      : otherNames > 0
+        ? 'for a name that is no URI, DNS name or IP address'
+        : unknownCritical.length > 0
+          ? `for the critical extension ${unknownCritical.join(', ')}`
+          : null;
+  if (foreign === null) return;
+  throw new Fault('request_invalid', `The request asks ${foreign}, and no certificate here has that.`);
 }
 
 function requestedExtensions(attributes: DerElement): DerElement | null {

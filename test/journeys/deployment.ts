@@ -89,7 +89,7 @@ export async function openTown(
     engine = process.env['COUNTERSIGN_HTTP_ENGINE'] ?? 'wire',
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
-    readonly authority?: Record<string, number>;
+    readonly authority?: JsonObject;
     readonly engine?: string;
   } = {},
 ): Promise<Town> {

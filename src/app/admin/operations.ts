@@ -6,6 +6,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
+import { acmeOperations } from './acme-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { withOffer } from './server-offer.ts';
@@ -141,6 +142,7 @@ export const operations: readonly Operation[] = [
     async (authority, input, actor) =>
       plain(await authority.createJoinToken(refuseReserved(input), actor.name)),
   ),
+  ...acmeOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];
 

@@ -16,6 +16,7 @@ import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { subjectStates } from './subject-states.ts';
 
 /** What the acts of an authority work on. */
 interface Parts {
@@ -29,7 +30,7 @@ interface Parts {
   readonly renewalGrace: number;
 }
 
-type Acts = Omit<Authority, 'auditKey' | 'policyProblem' | typeof Symbol.asyncDispose>;
+type Acts = Omit<Authority, 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose>;
 
 const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 
@@ -43,6 +44,8 @@ export function administered(parts: Parts): Acts {
     store,
     audit,
     issuer: ca.issuer,
+    ca,
+    subjects: subjectStates(store),
     feed,
     serverStates: createServerStates(clock),
     describe: () => ({

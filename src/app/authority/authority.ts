@@ -1,7 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { AuditLog } from '../../audit/log.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
+import type { SubjectStates } from '../../enrol/acme/acme-parts.ts';
+import type { BindingSecrets } from '../../enrol/acme/external-account.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -47,8 +50,14 @@ export interface Authority extends AsyncDisposable {
   readonly store: Store;
   readonly audit: AuditLog;
   readonly issuer: Issuer;
+  /** What the doors issue with. */
+  readonly ca: CertificateAuthority;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
+  /** Whether an agent or a server may have certificates. */
+  readonly subjects: SubjectStates;
+  /** Makes the secrets of external account keys. */
+  readonly bindingSecrets: BindingSecrets;
   /** The Ed25519 key that signs the checkpoints of this machine's logs. */
   readonly auditKey: KeyObject;
   /** Why the policies on disk are not the ones in force, or null. */

@@ -8,6 +8,7 @@ import type { Issuer } from '../../ca/issuer.ts';
 import { openKey } from '../../ca/key-file.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { signingKey } from '../../ca/signing-key.ts';
+import { bindingSecrets } from '../../enrol/acme/external-account.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -81,6 +82,7 @@ export async function openAuthority(options: {
   return {
     ...administered({ ca, store, audit, strangers, clock, feed, renewalGrace: options.renewalGrace ?? 0 }),
     auditKey,
+    bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { acmeCommands } from './commands/acme.ts';
 import { agentCommands } from './commands/agent.ts';
 import { auditCommands } from './commands/audit.ts';
 import { backupCommands } from './commands/backup.ts';
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   ...serverCommands,
   ...certCommands,
   ...joinTokenCommands,
+  ...acmeCommands,
   ...policyCommands,
   ...auditCommands,
   ...backupCommands,

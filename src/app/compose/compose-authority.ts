@@ -1,6 +1,9 @@
+import { type AcmeDoor, openAcmeDoor } from '../../enrol/acme/acme-door.ts';
 import { type ConnectionRefusals, createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Exchange, Listener } from '../../http/exchange.ts';
+import { addressRanges } from '../../http/address-guard.ts';
 import { listen } from '../../http/listen.ts';
+import { createNameResolver } from '../../http/name-resolver.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { authorityName } from '../../x509/leaf-profile.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -26,6 +29,7 @@ export async function composeAuthority(options: {
   const { config, clock, authority, log } = options;
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(await ownServerIdentity(authority, config, clock, log));
+  const acme = config.authority.acme.door === 'open' ? opened.use(await acmeDoor(authority, config)) : null;
   const open = async (
     name: 'authority' | 'people' | 'plain',
     clientCertificate: 'optional' | 'never' | null,
@@ -58,7 +62,7 @@ export async function composeAuthority(options: {
   };
   const listeners = {
     authority: await open('authority', 'optional', (exchange, turnedAway) =>
-      answerAuthority(exchange, { authority, turnedAway }),
+      answerAuthority(exchange, { authority, acme, turnedAway }),
     ),
     people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
     plain: await open('plain', null, (exchange) => answerPlain(exchange, authority.describe())),
@@ -84,6 +88,24 @@ export function listenerNames(
       ...new Set(['127.0.0.1', '::1', ...hosts.filter((host) => isAddress(host) && !everywhere.has(host))]),
     ],
   };
+}
+
+function acmeDoor(authority: Authority, config: Config): Promise<AcmeDoor> {
+  const { addresses, resolvers, httpPort, tlsPort } = config.authority.acme;
+  const { ca, store, subjects, bindingSecrets: secrets } = authority;
+  return openAcmeDoor({
+    ca,
+    accounts: store.acmeAccounts,
+    orders: store.acmeOrders,
+    subjects,
+    secrets,
+    outside: {
+      resolver: createNameResolver(resolvers),
+      addressGuard: addressRanges(addresses),
+      httpPort,
+      tlsPort,
+    },
+  });
 }
 
 function ownServerIdentity(

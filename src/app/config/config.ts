@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HttpEngine } from '../../http/http-engine.ts';
+import { acmeSettings } from './acme-settings.ts';
 
 /** One place to listen. */
 export interface ListenerConfig {
@@ -27,6 +28,13 @@ export interface Config {
   };
   readonly authority: {
     readonly renewalGraceMinutes: number;
+    readonly acme: {
+      readonly door: 'open' | 'closed';
+      readonly addresses: readonly string[];
+      readonly resolvers: readonly string[];
+      readonly httpPort: number;
+      readonly tlsPort: number;
+    };
   };
   readonly gateway: {
     readonly audit: 'durable' | 'queued';
@@ -81,6 +89,7 @@ export const configSchema = z
           reason:
             'An ended certificate proves nothing unless somebody decides so; machines that sleep need some hours.',
         }),
+        acme: acmeSettings,
       })
       .prefault({}),
     gateway: z

@@ -31,17 +31,21 @@ test('the file is changed by the environment, and the environment by flags', asy
   assert.deepEqual([gateway.bodyBytes, gateway.jsonDepth, gateway.jsonValues], [2000, 11, 52]);
 });
 
+/** Lists of other things than host names. */
+const lists: Readonly<Record<string, string>> = {
+  origins: 'https://a.example,https://b.example',
+  addresses: 'private,10.1.0.0/16,2001:db8::/32',
+  resolvers: '10.0.0.53,127.0.0.1:5353,[::1]:53',
+};
+
 test('every setting can be set by its variable and by --set', async () => {
   for (const { path, type, default: value } of listSettings()) {
-    const text = type === 'array' ? 'a.example,b.example' : JSON.stringify(value).replaceAll('"', '');
-    const origins = path.at(-1) === 'origins' ? 'https://a.example,https://b.example' : text;
-    for (const given of [
-      { env: { [variableOf(path)]: origins } },
-      { set: [`${path.join('.')}=${origins}`] },
-    ]) {
+    const single = JSON.stringify(value).replaceAll('"', '');
+    const text = type === 'array' ? (lists[path.at(-1) ?? ''] ?? 'a.example,b.example') : single;
+    for (const given of [{ env: { [variableOf(path)]: text } }, { set: [`${path.join('.')}=${text}`] }]) {
       const config = await load(given);
       const found = path.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], config);
-      assert.deepEqual(found, type === 'array' ? origins.split(',') : value, path.join('.'));
+      assert.deepEqual(found, type === 'array' ? text.split(',') : value, path.join('.'));
     }
   }
 });

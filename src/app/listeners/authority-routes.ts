@@ -11,6 +11,7 @@ import { parseJson } from '../../kernel/parse-json.ts';
 import { checkValidity, namePattern } from '../../x509/leaf-profile.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
+import type { AcmeDoor } from '../../enrol/acme/acme-door.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { ServerState } from '../feed/server-states.ts';
@@ -95,13 +96,16 @@ export function admitsUnverified({ method, path }: Pick<Exchange, 'method' | 'pa
 /** The authority behind its listener. */
 export interface AuthorityDoors {
   readonly authority: Authority;
+  /** Null when it is closed. */
+  readonly acme: AcmeDoor | null;
   /** Told of who was refused without a certificate of ours. */
   readonly turnedAway: (stranger: TurnedAway) => void;
 }
 
 /** Answers the `authority` listener: enrolment, renewal, trust, administration and the gateways' feed. */
 export async function answerAuthority(exchange: Exchange, doors: AuthorityDoors): Promise<void> {
-  const { authority } = doors;
+  const { authority, acme } = doors;
+  if (acme?.serves(exchange.path)) return acme.answer(exchange);
   try {
     for (const route of routes) {
       const match = route.method === exchange.method ? route.path.exec(exchange.path) : null;

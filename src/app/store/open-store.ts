@@ -2,6 +2,8 @@ import { open } from 'node:fs/promises';
 import { backup } from 'node:sqlite';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { acmeAccountRecords, acmeKeyRecords } from './sqlite/acme-accounts.ts';
+import { acmeOrderRecords } from './sqlite/acme-orders.ts';
 import { agentRecords } from './sqlite/agents.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
@@ -28,6 +30,9 @@ export async function openStore(options: {
   return {
     certificates: certificateRecords(connection),
     joinTokens: joinTokenRecords(connection),
+    acmeKeys: acmeKeyRecords(connection),
+    acmeAccounts: acmeAccountRecords(connection),
+    acmeOrders: acmeOrderRecords(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     changes: changeFeed(connection, clock),

@@ -1,4 +1,5 @@
 import type { CertificateRecords } from '../../ca/certificate-records.ts';
+import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../../enrol/acme/acme-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { ChangeFeed } from './change-feed.ts';
@@ -14,6 +15,9 @@ export interface StoreMeta {
 export interface Store extends AsyncDisposable {
   readonly certificates: CertificateRecords;
   readonly joinTokens: JoinTokenRecords;
+  readonly acmeKeys: AcmeKeyRecords;
+  readonly acmeAccounts: AcmeAccountRecords;
+  readonly acmeOrders: AcmeOrderRecords;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly changes: ChangeFeed;

@@ -2,9 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../../kernel/fault.ts';
 import { transact } from '../sqlite/transact.ts';
 import { first } from './0001-first.ts';
+import { acme } from './0002-acme.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first];
+const migrations: readonly Migration[] = [first, acme];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;

@@ -1,0 +1,164 @@
+import { certify } from '../../ca/certify.ts';
+import type { Evidence } from '../../ca/evidence.ts';
+import { problemStatus } from '../../http/problem.ts';
+import { equalBytes, fromBase64url, sha256Base64url } from '../../kernel/bytes.ts';
+import { Fault, toFault } from '../../kernel/fault.ts';
+import { readCertificate } from '../../x509/certificate.ts';
+import { spkiOf } from '../../x509/build-certificate.ts';
+import { type CertificateRequest, readRequest } from '../../x509/request.ts';
+import { deliver } from '../delivery.ts';
+import { orderingAccount } from './accounts.ts';
+import type { AcmeParts, AcmeUrls, Reply } from './acme-parts.ts';
+import { acmeProblemOf, problem } from './acme-problem.ts';
+import type { AcmeAccountRecord, AcmeOrderRecord } from './acme-records.ts';
+import { nameOf, namesOf } from './identifier.ts';
+import { orderOf, orderReply, statusOf } from './orders.ts';
+import { serialOf } from './renewal-info.ts';
+import { objectOf, type SignedRequest } from './signed-request.ts';
+
+/**
+ * Has the certificate of a ready order issued (RFC 8555 §7.4). `ready` → `processing` is one conditional step, so of
+ * many requests one issues; the certificate is on record before the order names it, so a crash in between loses
+ * nothing: `recoverOrders` finds it by its key.
+ */
+export async function finalize(
+  request: SignedRequest,
+  id: string,
+  urls: AcmeUrls,
+  parts: AcmeParts,
+): Promise<Reply> {
+  const { ca, orders } = parts;
+  const order = await orderOf(request, id, parts);
+  const account = await orderingAccount(request, parts);
+  requireReady(statusOf(order, ca.clock.now()));
+  const csr = readOrderedRequest(objectOf(request)['csr'], order, request);
+  if (!(await orders.begin(id, sha256Base64url(csr.spki), ca.clock.now()))) requireReady('processing');
+  const serial = await issueFor(order, csr, account, parts);
+  await orders.complete(id, serial);
+  await ca.audit.append({
+    type: 'acme-order.finalized',
+    order: id,
+    account: account.id,
+    serial,
+    identifiers: order.identifiers.map(nameOf),
+  });
+  return orderReply({ ...order, status: 'valid', serial }, urls, parts);
+}
+
+function requireReady(status: AcmeOrderRecord['status']): void {
+  if (status !== 'ready') throw new Fault('order_not_ready', `The order is ${status}, not ready.`);
+}
+
+/** Issues, or leaves the order ready when the failure was ours and invalid when it was refused. */
+async function issueFor(
+  order: AcmeOrderRecord,
+  csr: CertificateRequest,
+  account: AcmeAccountRecord,
+  parts: AcmeParts,
+): Promise<string> {
+  const { ca, orders } = parts;
+  try {
+    const evidence = await evidenceOf(order, account, parts);
+    const requestedLife = order.notAfter === null ? null : order.notAfter - ca.clock.now();
+    const asked = { ...csr, commonName: null, ...evidenceNames(evidence) };
+    const certificate = await certify({ request: asked, evidence, requestedLife }, ca);
+    return certificate.serial;
+  } catch (error) {
+    const fault = toFault(error);
+    if (problemStatus[fault.code] >= 500) await orders.putBack(order.id);
+    else await orders.fail(order.id, acmeProblemOf(fault).body);
+    throw error;
+  }
+}
+
+/** What the order proves: for a server its names; where an agent is does not stand in its certificate. */
+async function evidenceOf(
+  order: AcmeOrderRecord,
+  { kind, name, createdBy }: AcmeAccountRecord,
+  { ca }: Pick<AcmeParts, 'ca'>,
+): Promise<Evidence> {
+  const names = kind === 'server' ? namesOf(order.identifiers) : { dnsNames: [], ipAddresses: [] };
+  const replaced = order.replaces === null ? null : serialOf(order.replaces);
+  const record = replaced === null ? null : await ca.records.find(replaced);
+  // A revoked certificate is replaced by a new proof, not continued.
+  const replaces = record?.state === 'issued' ? record.serial : null;
+  return { door: 'acme', name, kind, owner: createdBy, ...names, replaces };
+}
+
+function evidenceNames({ dnsNames, ipAddresses }: Evidence): Pick<Evidence, 'dnsNames' | 'ipAddresses'> {
+  return { dnsNames, ipAddresses };
+}
+
+/** The request, once it asks for the identifiers of the order and for nothing else. Throws Fault `request_invalid`. */
+function readOrderedRequest(
+  value: unknown,
+  order: AcmeOrderRecord,
+  { key }: SignedRequest,
+): CertificateRequest {
+  const der = typeof value === 'string' ? fromBase64url(value) : null;
+  if (!der) throw new Fault('request_invalid', 'csr is the DER of a certificate request, in base64url.');
+  const csr = readAcmeRequest(der);
+  const { dnsNames, ipAddresses } = namesOf(order.identifiers);
+  const wanted = [...dnsNames, ...ipAddresses];
+  const common = csr.commonName?.toLowerCase() ?? null;
+  if (common !== null && !wanted.includes(common)) {
+    throw new Fault('request_invalid', 'The common name of the request is not an identifier of the order.');
+  }
+  // RFC 8555 §7.4: the names stand in the common name or among the alternative names.
+  const asked = new Set([
+    ...csr.dnsNames.map((name) => name.toLowerCase()),
+    ...csr.ipAddresses,
+    ...(common === null ? [] : [common]),
+  ]);
+  if (asked.size !== wanted.length || wanted.some((name) => !asked.has(name))) {
+    throw new Fault('request_invalid', `The request must be for ${wanted.join(', ')} and nothing else.`);
+  }
+  // RFC 8555 §11.1.
+  if (equalBytes(spkiOf(key.publicKey), csr.spki)) {
+    throw new Fault('request_invalid', 'The request is for the key of the account. Make another key.');
+  }
+  return csr;
+}
+
+function readAcmeRequest(der: Uint8Array): CertificateRequest {
+  try {
+    return readRequest(der);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('request_invalid', error.message, { cause: error });
+  }
+}
+
+/** The chain of a valid order: leaf, then intermediate (RFC 8555 §7.4.2). */
+export async function downloadCertificate(
+  request: SignedRequest,
+  id: string,
+  parts: AcmeParts,
+): Promise<Reply> {
+  const { ca } = parts;
+  const order = await orderOf(request, id, parts);
+  const record = order.serial === null ? null : await ca.records.find(order.serial);
+  if (!record?.der) throw new Fault('not_found', 'The order has no certificate.');
+  return { status: 200, chain: deliver(readCertificate(record.der), ca.issuer).certificate };
+}
+
+/**
+ * Settles orders that a stopped process left `processing`: one whose certificate is on record is valid, another is
+ * invalid. Run once at start, after `recoverIssuance`.
+ */
+export async function recoverOrders({ ca, orders, accounts }: AcmeParts): Promise<void> {
+  for (const order of await orders.processing()) {
+    const account = await accounts.find(order.accountId);
+    const issued = account ? await ca.records.list({ name: account.name, state: 'issued' }) : [];
+    const own = issued.find(
+      ({ door, der, reservedAt }) =>
+        door === 'acme' &&
+        reservedAt >= order.createdAt &&
+        der !== null &&
+        sha256Base64url(readCertificate(der).spki) === order.keyHash,
+    );
+    if (own) await orders.complete(order.id, own.serial);
+    else
+      await orders.fail(order.id, problem('serverInternal', 'The authority stopped before it had issued.'));
+  }
+}
