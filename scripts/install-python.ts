@@ -4,15 +4,20 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Installs the Python SDKs that tests use, each major version in a virtual environment of its own below `.python`, in the
- * exact versions of `test/python/requirements-N.txt`. Needs python3 (3.10 or later) with pip.
+ * Installs what tests use of Python, each list in a virtual environment of its own below `.python`, in exact versions:
+ * the SDKs of MCP, and servers that hold keys. Needs python3 (3.10 or later) with pip.
  */
 const root = join(import.meta.dirname, '..');
-for (const major of ['1', '2']) install(major);
+const lists = {
+  '1': 'test/python/requirements-1.txt',
+  '2': 'test/python/requirements-2.txt',
+  keys: 'test/interop/requirements-keys.txt',
+};
+for (const [name, list] of Object.entries(lists)) install(name, list);
 
-function install(major: string): void {
-  const requirements = join(root, `test/python/requirements-${major}.txt`);
-  const place = join(root, '.python', major);
+function install(name: string, list: string): void {
+  const requirements = join(root, list);
+  const place = join(root, '.python', name);
   const done = join(place, 'installed');
   const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
   if (existsSync(done) && readFileSync(done, 'utf8') === wanted) return;

@@ -2,15 +2,20 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import type { Clock } from '../kernel/clock.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { checkTrustDomain } from '../x509/spiffe-id.ts';
-import { createIntermediate } from './create-intermediate.ts';
-import { signCaCertificate } from './sign-ca-certificate.ts';
+import { createIntermediate, intermediateTemplate } from './create-intermediate.ts';
+import type { SigningKey } from './issuer.ts';
+import { type CaTemplate, signCaCertificate, signCaCertificateHere } from './sign-ca-certificate.ts';
 
-/** The keys and certificates of a new authority. */
-export interface NewAuthority {
-  readonly rootKey: KeyObject;
+/** The certificates of a new authority. */
+export interface AuthorityCertificates {
   readonly rootCertificate: Certificate;
-  readonly intermediateKey: KeyObject;
   readonly intermediateCertificate: Certificate;
+}
+
+/** A new authority whose keys are in this process. */
+export interface NewAuthority extends AuthorityCertificates {
+  readonly rootKey: KeyObject;
+  readonly intermediateKey: KeyObject;
 }
 
 export interface AuthorityOptions {
@@ -23,26 +28,43 @@ export interface AuthorityOptions {
   readonly permittedDns?: readonly string[];
 }
 
+type RootOptions = AuthorityOptions & { readonly rootLife?: number };
+
 const year = 365 * 24 * 60 * 60 * 1000;
 
 /**
- * Makes a root (P-256, ten years unless given, for signing intermediates alone) and an intermediate below it that can
- * name only the trust domain. Throws Fault `invalid_input` for a trust domain that SPIFFE does not allow.
+ * Certifies keys, wherever they live: a root (ten years unless given, for signing intermediates alone), unless there is
+ * one, and an intermediate below it that can name only the trust domain. Throws Fault `invalid_input` for a trust
+ * domain that SPIFFE does not allow, `lint_failed`, and whatever the keys throw.
  */
-export function createAuthority(options: AuthorityOptions & { readonly rootLife?: number }): NewAuthority {
-  const { trustDomain, clock, rootLife = 10 * year, organization } = options;
-  checkTrustDomain(trustDomain);
+export async function certifyAuthority(
+  keys: { readonly root: SigningKey; readonly intermediate: SigningKey },
+  options: RootOptions & { readonly rootCertificate: Certificate | null },
+): Promise<AuthorityCertificates> {
+  checkTrustDomain(options.trustDomain);
+  const rootCertificate =
+    options.rootCertificate ??
+    (await signCaCertificate(rootTemplate(keys.root.publicKey, options), keys.root));
+  const template = intermediateTemplate(rootCertificate, keys.intermediate.publicKey, options);
+  return { rootCertificate, intermediateCertificate: await signCaCertificate(template, keys.root) };
+}
+
+/** The same with new P-256 keys of this process. */
+export function createAuthority(options: RootOptions): NewAuthority {
+  checkTrustDomain(options.trustDomain);
   const rootKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-  const rootCertificate = signCaCertificate(
-    {
-      subject: { commonName: `${trustDomain} root`, ...(organization ? { organization } : {}) },
-      issuer: null,
-      publicKey: createPublicKey(rootKey),
-      now: clock.now(),
-      life: rootLife,
-      ca: { pathLength: 1 },
-    },
-    rootKey,
-  );
+  const rootCertificate = signCaCertificateHere(rootTemplate(createPublicKey(rootKey), options), rootKey);
   return { rootKey, rootCertificate, ...createIntermediate(rootCertificate, rootKey, options) };
+}
+
+function rootTemplate(publicKey: KeyObject, options: RootOptions): CaTemplate {
+  const { trustDomain, clock, rootLife = 10 * year, organization } = options;
+  return {
+    subject: { commonName: `${trustDomain} root`, ...(organization ? { organization } : {}) },
+    issuer: null,
+    publicKey,
+    now: clock.now(),
+    life: rootLife,
+    ca: { pathLength: 1 },
+  };
 }

@@ -21,22 +21,37 @@ export interface ImportOptions extends AuthorityOptions {
 }
 
 /**
- * Signs a new intermediate with an existing root. Throws Fault `malformed_pem`, `malformed_der`, `certificate_profile`,
- * `certificate_expired`, `certificate_not_yet_valid`, `passphrase_required`, `passphrase_wrong`, `key_unacceptable`, or
- * `invalid_input` when key and certificate do not belong together.
+ * Signs a new intermediate with an existing root. Throws what `readRootToImport` and `readRootKey` throw.
  */
 export function importRoot(options: ImportOptions): NewAuthority {
-  checkTrustDomain(options.trustDomain);
-  const rootCertificate = readRoot(options.rootCertificatePem);
-  checkRoot(rootCertificate, options);
-  const rootKey = readKey(options.rootKeyPem, options.passphrase);
-  if (!equalBytes(spkiOf(rootKey), rootCertificate.spki)) {
-    throw new Fault(
-      'invalid_input',
-      'The key does not belong to the root certificate. Give the key it was made with.',
-    );
-  }
+  const rootCertificate = readRootToImport(options.rootCertificatePem, options);
+  const rootKey = readRootKey(options.rootKeyPem, options.passphrase);
+  requireKeyOf(rootCertificate, rootKey);
   return { rootKey, rootCertificate, ...createIntermediate(rootCertificate, rootKey, options) };
+}
+
+/**
+ * The certificate of a root that may sign the intermediate. Throws Fault `malformed_pem`, `malformed_der`,
+ * `certificate_profile`, `certificate_expired`, `certificate_not_yet_valid`, `key_unacceptable`, or `invalid_input` for
+ * a trust domain that SPIFFE does not allow.
+ */
+export function readRootToImport(
+  pem: string,
+  options: Pick<AuthorityOptions, 'trustDomain' | 'clock'>,
+): Certificate {
+  checkTrustDomain(options.trustDomain);
+  const root = readRoot(pem);
+  checkRoot(root, options);
+  return root;
+}
+
+/** Throws Fault `invalid_input` when a private or public key is not that of the root. */
+export function requireKeyOf(root: Certificate, key: KeyObject): void {
+  if (equalBytes(spkiOf(key), root.spki)) return;
+  throw new Fault(
+    'invalid_input',
+    'The key does not belong to the root certificate. Give the key it was made with.',
+  );
 }
 
 function readRoot(pem: string): Certificate {
@@ -66,7 +81,10 @@ const rules: readonly { readonly holds: (root: Certificate) => boolean; readonly
   },
 ];
 
-function checkRoot(root: Certificate, { trustDomain, clock }: ImportOptions): void {
+function checkRoot(
+  root: Certificate,
+  { trustDomain, clock }: Pick<AuthorityOptions, 'trustDomain' | 'clock'>,
+): void {
   const broken = rules.find((rule) => !rule.holds(root));
   if (broken) throw new Fault('certificate_profile', `The root cannot be imported: ${broken.why}.`);
   checkPublicKey(root.publicKey);
@@ -74,7 +92,8 @@ function checkRoot(root: Certificate, { trustDomain, clock }: ImportOptions): vo
   checkNameConstraints({ commonName: '', trustDomain, dnsNames: [] }, [root]);
 }
 
-function readKey(pem: string, passphrase: string | undefined): KeyObject {
+/** The private key of a root, in PEM. Throws Fault `malformed_pem`, `passphrase_required`, `passphrase_wrong`. */
+export function readRootKey(pem: string, passphrase: string | undefined): KeyObject {
   try {
     return createPrivateKey({ key: pem, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
   } catch (cause) {

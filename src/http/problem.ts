@@ -77,6 +77,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   file_mode: 500,
   passphrase_required: 503,
   passphrase_wrong: 503,
+  key_refused: 503,
   clock_behind: 503,
   join_token_invalid: 403,
   agent_inactive: 403,

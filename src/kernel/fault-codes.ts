@@ -37,6 +37,7 @@ export const faultCodes = {
   file_mode: 'A key or secret file can be read by others.',
   passphrase_required: 'A key is encrypted and no passphrase was given.',
   passphrase_wrong: 'The passphrase does not open the key.',
+  key_refused: 'The holder of a signing key does not let it be used, or the key is not the expected one.',
   clock_behind: 'The clock is before a time that was already recorded.',
   join_token_invalid: 'The join token is unknown, used, expired or made for another name or profile.',
   agent_inactive: 'The agent is suspended or retired.',

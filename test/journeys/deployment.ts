@@ -64,6 +64,8 @@ function freshAuthority(): Promise<string> {
       dnsDomains: [],
       rootKeyFile: data.rootKey,
       imported: null,
+      keys: { root: null, intermediate: null },
+      environment: {},
       passphrase: async () => passphrase,
       clock: systemClock,
     });

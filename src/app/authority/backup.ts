@@ -9,11 +9,14 @@ import { parseJson } from '../../kernel/parse-json.ts';
 import { randomId } from '../../kernel/random.ts';
 import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
+import { referenceIn } from './signing-key-file.ts';
 
 /** What was copied where. */
 export type Copied = {
   readonly target: string;
   readonly files: number;
+  /** References to keys that live elsewhere, so that the copy does not hold them. */
+  readonly heldKeys: readonly string[];
 };
 
 const manifestName = 'backup.json';
@@ -54,7 +57,7 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
     );
     await rename(staging, target);
     await syncFolder(dirname(target));
-    return { target, files: Object.keys(files).length };
+    return { target, files: Object.keys(files).length, heldKeys: await heldKeysIn(dataFolder(target)) };
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
     throw error;
@@ -87,11 +90,18 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
     await rmdir(data.folder).catch(ignoreMissing);
     await rename(staging, data.folder);
     await syncFolder(dirname(data.folder));
-    return { target: data.folder, files: Object.keys(files).length };
+    return { target: data.folder, files: Object.keys(files).length, heldKeys: await heldKeysIn(data) };
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function heldKeysIn(data: DataFolder): Promise<readonly string[]> {
+  const files = await Promise.all(
+    [data.rootKey, data.intermediateKey].map((file) => readFile(file).catch(() => new Uint8Array())),
+  );
+  return files.flatMap((octets) => referenceIn(octets) ?? []);
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
-import { createAuthority } from '../../ca/create-authority.ts';
-import { importRoot } from '../../ca/import-root.ts';
+import { certifyAuthority } from '../../ca/create-authority.ts';
 import { sealKey } from '../../ca/key-file.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
@@ -14,6 +13,7 @@ import { buildRequest } from '../../x509/request.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { writeIdentityFolder } from './identity-folder.ts';
+import { chooseKeys } from './new-keys.ts';
 import { openAuthority } from './open-authority.ts';
 
 /** What `init` is asked to make. */
@@ -25,13 +25,15 @@ export interface InitOrder {
   readonly dnsDomains: readonly string[];
   /** Where the sealed root key goes: inside the folder, or elsewhere to be kept offline. */
   readonly rootKeyFile: string;
-  /** A CA to sign the intermediate with instead of a new root, in PEM; its key is not kept. */
+  /** A CA to sign the intermediate with instead of a new root, in PEM. */
   readonly imported: {
     readonly certificate: string;
-    readonly key: string;
-    /** Of the key, when it is encrypted. */
-    readonly passphrase: string | null;
+    /** Null when `keys` says where it is held. A key given here is not kept. */
+    readonly key: { readonly pem: string; readonly passphrase: string | null } | null;
   } | null;
+  /** References to keys that live elsewhere; null for an encrypted file here. */
+  readonly keys: { readonly root: string | null; readonly intermediate: string | null };
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly passphrase: () => Promise<string>;
   readonly clock: Clock;
 }
@@ -41,7 +43,7 @@ export type InitResult = {
   readonly trustDomain: string;
   readonly rootFingerprint: string;
   readonly adminHours: number;
-  /** What a person should know of an imported root. */
+  /** What a person should know of an imported root, and of how keys are held. */
   readonly notes: readonly string[];
 };
 
@@ -53,20 +55,21 @@ const adminHours = 24;
  */
 export async function initAuthority(order: InitOrder): Promise<InitResult> {
   await refuseExisting(order.data);
-  const offline = order.imported === null && order.rootKeyFile !== order.data.rootKey;
+  const offline =
+    order.imported === null && order.keys.root === null && order.rootKeyFile !== order.data.rootKey;
   if (offline) await refuseRootKeyFile(order.rootKeyFile, order.data);
   const passphrase = await order.passphrase();
   const staging = dataFolder(`${order.data.folder}.${randomId()}.partial`);
   await mkdir(staging.folder, { recursive: true, mode: 0o700 });
   try {
-    const root = await writeAuthority(staging, order, passphrase);
+    const { root, notes } = await writeAuthority(staging, order, passphrase);
     await writeFirstAdmin(staging, order, passphrase);
     await putInPlace(staging, order.data);
     return {
       trustDomain: order.trustDomain,
       rootFingerprint: fingerprintOf(root),
       adminHours,
-      notes: notesOn(root),
+      notes: [...notesOn(root), ...notes],
     };
   } catch (error) {
     await rm(staging.folder, { recursive: true, force: true });
@@ -136,41 +139,37 @@ async function writeAuthority(
   staging: DataFolder,
   order: InitOrder,
   passphrase: string,
-): Promise<Certificate> {
+): Promise<{ readonly root: Certificate; readonly notes: readonly string[] }> {
   const { trustDomain, organization, clock } = order;
-  const shared = {
-    trustDomain,
-    organization,
-    clock,
-    permittedDns: [...new Set([trustDomain, 'localhost', ...order.dnsDomains])],
-  };
-  const made = order.imported
-    ? {
-        ...importRoot({
-          ...shared,
-          rootCertificatePem: order.imported.certificate,
-          rootKeyPem: order.imported.key,
-          ...(order.imported.passphrase !== null && { passphrase: order.imported.passphrase }),
-        }),
-        rootKey: null,
-      }
-    : createAuthority(shared);
-  if (made.rootKey) {
-    const inside = order.rootKeyFile === order.data.rootKey;
-    await writeDurably(inside ? staging.rootKey : order.rootKeyFile, await sealKey(made.rootKey, passphrase));
+  await using keys = await chooseKeys(order);
+  const { rootCertificate, intermediateCertificate } = await certifyAuthority(
+    { root: keys.root.key, intermediate: keys.intermediate.key },
+    {
+      trustDomain,
+      organization,
+      clock,
+      permittedDns: [...new Set([trustDomain, 'localhost', ...order.dnsDomains])],
+      rootCertificate: keys.rootCertificate,
+    },
+  );
+  const rootContent = await keys.root.content(passphrase);
+  if (rootContent !== null) {
+    const inside = keys.root.held || order.rootKeyFile === order.data.rootKey;
+    await writeDurably(inside ? staging.rootKey : order.rootKeyFile, rootContent);
   }
-  await writeDurably(staging.rootCertificate, encodePem('CERTIFICATE', made.rootCertificate.der), 0o644);
+  await writeDurably(staging.rootCertificate, encodePem('CERTIFICATE', rootCertificate.der), 0o644);
   await writeDurably(
     staging.intermediateCertificate,
-    encodePem('CERTIFICATE', made.intermediateCertificate.der),
+    encodePem('CERTIFICATE', intermediateCertificate.der),
     0o644,
   );
-  await writeDurably(staging.intermediateKey, await sealKey(made.intermediateKey, passphrase));
+  const content = await keys.intermediate.content(passphrase);
+  if (content !== null) await writeDurably(staging.intermediateKey, content);
   await writeDurably(staging.auditKey, await sealKey(generateKeyPairSync('ed25519').privateKey, passphrase));
   await mkdir(staging.policies, { mode: 0o700 });
   await writeDurably(`${staging.policies}/README.txt`, policyNote, 0o644);
   await writeDurably(staging.marker, JSON.stringify({ format: 1, trustDomain, createdAt: clock.now() }));
-  return made.rootCertificate;
+  return { root: rootCertificate, notes: [...keys.root.notes, ...keys.intermediate.notes] };
 }
 
 async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase: string): Promise<void> {
@@ -181,11 +180,14 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
     clock: order.clock,
     log: () => undefined,
     state: 'new',
+    environment: order.environment,
   });
   await authority.audit.append({
     type: 'authority.created',
     trustDomain: order.trustDomain,
     imported: order.imported !== null,
+    rootKey: order.keys.root?.split(':')[0] ?? 'file',
+    intermediateKey: order.keys.intermediate?.split(':')[0] ?? 'file',
   });
   const delivery = await authority.issueFor(
     {

@@ -1,13 +1,10 @@
-import type { KeyObject } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Issuer } from '../../ca/issuer.ts';
-import { openKey } from '../../ca/key-file.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
-import { signingKey } from '../../ca/signing-key.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
@@ -15,6 +12,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { readPrivateFile, readTextFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
+import type { HolderLimits } from '../../keys/limits.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
@@ -25,6 +23,7 @@ import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { holdDataFolder } from './running-authority.ts';
+import { lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
 
 /**
  * Opens the authority of a data folder for this process: lock, keys, state, log, policies; then settles what a crash
@@ -37,6 +36,10 @@ export async function openAuthority(options: {
   readonly log: (line: string) => void;
   /** `new` makes state and log; otherwise an authority without them has lost them. */
   readonly state?: 'kept' | 'new';
+  /** For the credentials of whoever holds the signing key; that of the process unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** How long whoever holds the signing key is waited for; 10 s at most unless given. */
+  readonly holderLimits?: HolderLimits;
   /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
   readonly renewalGrace?: number;
 }): Promise<Authority> {
@@ -48,8 +51,8 @@ export async function openAuthority(options: {
   const passphrase = await options.passphrase();
   // At once: each costs half a second on purpose.
   const [issuer, auditKey] = await Promise.all([
-    readIssuer(data, trustDomain, passphrase),
-    readKey(data.auditKey, passphrase),
+    readIssuer({ ...options, trustDomain, passphrase }, opened),
+    readKeyFile(data.auditKey, passphrase),
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
   const store = opened.use(await openStore({ file: data.database, clock, missing }));
@@ -149,19 +152,15 @@ async function readMarker(data: DataFolder): Promise<string> {
 async function refuseLostState(data: DataFolder): Promise<void> {
   const log = data.authorityLog;
   await access(data.database).catch((cause: unknown) => {
-    throw lost(data.database, cause);
+    throw lostState(data.database, cause);
   });
   await access(log).catch((cause: unknown) => {
-    throw lost(log, cause, ` If you moved a broken log away, make the folder for a new one: mkdir ${log}`);
+    throw lostState(
+      log,
+      cause,
+      ` If you moved a broken log away, make the folder for a new one: mkdir ${log}`,
+    );
   });
-}
-
-function lost(place: string, cause: unknown, advice = ''): Fault {
-  return new Fault(
-    'state_damaged',
-    `${place} is missing. Nothing was changed. Put the last backup back with: countersign restore.${advice}`,
-    { cause },
-  );
 }
 
 function namingLog(folder: string, error: unknown): unknown {
@@ -173,7 +172,14 @@ function namingLog(folder: string, error: unknown): unknown {
   );
 }
 
-async function readIssuer(data: DataFolder, trustDomain: string, passphrase: string): Promise<Issuer> {
+async function readIssuer(
+  options: Omit<Parameters<typeof openAuthority>[0], 'passphrase'> & {
+    readonly trustDomain: string;
+    readonly passphrase: string;
+  },
+  opened: AsyncDisposableStack,
+): Promise<Issuer> {
+  const { data, trustDomain } = options;
   const intermediate = await readPem(data.intermediateCertificate);
   const root = await readPem(data.rootCertificate);
   checkChain(intermediate, root, data);
@@ -183,7 +189,7 @@ async function readIssuer(data: DataFolder, trustDomain: string, passphrase: str
       `${data.marker} names the trust domain ${JSON.stringify(trustDomain)}, which ${data.intermediateCertificate} is not for. Restore the folder from a backup.`,
     );
   }
-  const key = signingKey(await readKey(data.intermediateKey, passphrase));
+  const key = opened.use(await openSigningKey(data.intermediateKey, intermediate, options));
   if (!intermediate.publicKey.equals(key.publicKey)) {
     throw new Fault(
       'state_damaged',
@@ -204,22 +210,6 @@ function checkChain(intermediate: Certificate, root: Certificate, data: DataFold
     'state_damaged',
     `${data.intermediateCertificate} is not signed by ${data.rootCertificate}. Restore the folder from a backup.`,
   );
-}
-
-async function readKey(file: string, passphrase: string): Promise<KeyObject> {
-  try {
-    return await openKey(await readPrivateFile(file), passphrase);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    if (error.code === 'not_found') throw lost(file, error);
-    if (error.code === 'invalid_input') {
-      throw new Fault('state_damaged', `${error.message} Restore the folder from a backup.`, {
-        cause: error,
-      });
-    }
-    if (error.code === 'file_mode' || error.code === 'unavailable') throw error;
-    throw new Fault(error.code, `${file}: ${error.message}`, { cause: error });
-  }
 }
 
 async function readPem(file: string): Promise<Certificate> {

@@ -46,6 +46,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   file_mode: 3,
   state_damaged: 3,
   state_newer: 3,
+  key_refused: 3,
   clock_behind: 3,
   enrolment_needed: 3,
   gateway_untrusted: 3,

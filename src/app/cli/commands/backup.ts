@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { backUp, restore } from '../../authority/backup.ts';
+import { backUp, type Copied, restore } from '../../authority/backup.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
 import type { Command } from '../command.ts';
 
@@ -26,7 +26,10 @@ export const backupCommands: readonly Command[] = [
         context.clock,
       );
       return {
-        text: `Backed up ${made.files} files to ${made.target}. Its keys need the same passphrase.`,
+        text: [
+          `Backed up ${made.files} files to ${made.target}. Its keys need the same passphrase.`,
+          ...heldKeyLines(made),
+        ].join('\n'),
         json: made,
       };
     },
@@ -40,9 +43,20 @@ export const backupCommands: readonly Command[] = [
     async run(_context, input) {
       const made = await restore(resolve(input.word('source')), dataFolder(resolve(input.must('folder'))));
       return {
-        text: `Restored ${made.files} files to ${made.target}. Start it with: countersign up`,
+        text: [
+          `Restored ${made.files} files to ${made.target}. Start it with: countersign up`,
+          ...heldKeyLines(made),
+        ].join('\n'),
         json: made,
       };
     },
   },
 ];
+
+/** Whoever relies on a backup must know what is not in it. */
+function heldKeyLines({ heldKeys }: Copied): readonly string[] {
+  return heldKeys.map((reference) => {
+    const [place = ''] = reference.split('?');
+    return `Not in it: the key ${place}. Its holder has to keep it, or back it up by its own means.`;
+  });
+}

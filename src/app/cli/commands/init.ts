@@ -60,6 +60,19 @@ export const initCommand: Command = {
       placeholder: 'file',
       meaning: 'a file (0600) with the passphrase of that key, when it is encrypted',
     },
+    {
+      name: 'key',
+      kind: 'text',
+      placeholder: 'reference',
+      meaning:
+        'where the signing key lives instead of a file: vault:…, aws-kms:… or pkcs11:…; made there if missing',
+    },
+    {
+      name: 'root-key',
+      kind: 'text',
+      placeholder: 'reference',
+      meaning: 'the same for the key of the root, new or imported',
+    },
     ...passphraseFlags,
   ],
   positionals: [],
@@ -68,8 +81,9 @@ export const initCommand: Command = {
 
 async function init(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const data = dataFolder(resolve(input.must('folder')));
+  const keys = { root: input.text('root-key'), intermediate: input.text('key') };
   const imported = await readImport(input);
-  const rootKeyOut = readRootKeyOut(input, imported !== null);
+  const rootKeyOut = readRootKeyOut(input, imported !== null, keys.root !== null);
   const made = await initAuthority({
     data,
     trustDomain: input.must('trust-domain'),
@@ -77,6 +91,8 @@ async function init(context: CommandContext, input: CommandInput): Promise<Comma
     dnsDomains: input.list('dns'),
     rootKeyFile: rootKeyOut === null ? data.rootKey : resolve(rootKeyOut),
     imported,
+    keys,
+    environment: context.env,
     passphrase: () => readPassphrase(context, input, { confirm: true }),
     clock: context.clock,
   });
@@ -99,13 +115,19 @@ async function init(context: CommandContext, input: CommandInput): Promise<Comma
 }
 
 /** The file for an offline root key, or null. What would be ignored is refused: a key is thought safe where it is not. */
-function readRootKeyOut(input: CommandInput, imported: boolean): string | null {
+function readRootKeyOut(input: CommandInput, imported: boolean, held: boolean): string | null {
   const offline = input.on('root-offline');
   const file = input.text('root-key-out');
   if (imported && (offline || file !== null)) {
     throw new Fault(
       'usage',
       'The key of an imported root is not copied, so it stays where it is: leave --root-offline and --root-key-out out.',
+    );
+  }
+  if (held && (offline || file !== null)) {
+    throw new Fault(
+      'usage',
+      'The root key stays where --root-key says: leave --root-offline and --root-key-out out.',
     );
   }
   if (offline && file === null) {
@@ -124,13 +146,28 @@ async function readImport(input: CommandInput): Promise<InitOrder['imported']> {
   const certificate = input.text('import-root');
   const key = input.text('import-root-key');
   const passphraseFile = input.text('import-root-passphrase-file');
+  const held = input.text('root-key') !== null;
   if (certificate === null && key === null && passphraseFile === null) return null;
-  if (certificate === null || key === null) {
-    throw new Fault('usage', 'Importing a CA needs both --import-root and --import-root-key.');
+  if (certificate === null || (key === null && !held)) {
+    throw new Fault(
+      'usage',
+      'Importing a CA needs --import-root and its key: --import-root-key, or --root-key where it is held.',
+    );
+  }
+  if (key !== null && held) {
+    throw new Fault('usage', 'The key of the root is given twice: --import-root-key and --root-key.');
+  }
+  if (key === null && passphraseFile !== null) {
+    throw new Fault('usage', '--import-root-passphrase-file is for --import-root-key.');
   }
   return {
     certificate: await readTextFile(certificate),
-    key: Buffer.from(await readPrivateFile(key)).toString('utf8'),
-    passphrase: passphraseFile === null ? null : await readPassphraseFile(passphraseFile),
+    key:
+      key === null
+        ? null
+        : {
+            pem: Buffer.from(await readPrivateFile(key)).toString('utf8'),
+            passphrase: passphraseFile === null ? null : await readPassphraseFile(passphraseFile),
+          },
   };
 }

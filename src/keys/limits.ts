@@ -1,0 +1,18 @@
+/** How much a holder of keys is waited for and asked at once. */
+export interface HolderLimits {
+  /** One attempt, in milliseconds. */
+  readonly attemptMilliseconds: number;
+  /** A whole signature with waiting and repeating, in milliseconds. */
+  readonly totalMilliseconds: number;
+  /** Attempts for what may be repeated. */
+  readonly attempts: number;
+  /** Signatures under way at once; others wait their turn. */
+  readonly concurrent: number;
+}
+
+export const defaultHolderLimits: HolderLimits = {
+  attemptMilliseconds: 4_000,
+  totalMilliseconds: 10_000,
+  attempts: 3,
+  concurrent: 16,
+};
