@@ -212,7 +212,7 @@ describe('U2 the bridge as a program', () => {
     const meet = async ({ of, to, says }: (typeof troubles)[number], at: number): Promise<void> => {
       const bridge = speak(['--gateway', to], await files(`trouble-${at}`, of));
       bridge.say(initialize);
-      await until(() => bridge.lines().length > 0, undefined, 20_000);
+      await until(() => bridge.lines().length > 0, undefined, 60_000);
       const { code, lines, stderr } = await bridge.end();
       assert.equal(code, 0, 'the bridge stays for as long as its client does');
       const [answer] = onlyProtocol(lines);

@@ -1,20 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataFolder, type DataFolder } from '../../src/app/authority/data-folder.ts';
-import { initAuthority } from '../../src/app/authority/init-authority.ts';
 import { composeDeployment, type Deployment } from '../../src/app/compose/compose-deployment.ts';
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
 import type { RunningGateway } from '../../src/app/compose/compose-gateway.ts';
-import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
 import type { JsonObject } from '../../src/kernel/canonical-json.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { readServerDefinition } from '../../src/upstream/server-definition.ts';
 import type { LeafKind } from '../../src/x509/leaf-profile.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
+import { freshAuthority, passphrase } from './fresh-authority.ts';
 
 /** A whole deployment on loopback with free ports, in a folder that goes away with it. */
 export interface Town extends AsyncDisposable {
@@ -46,40 +44,6 @@ export interface Presentable {
   readonly cert: string;
   readonly key: string;
   readonly serial: string;
-}
-
-const passphrase = 'a passphrase of the test';
-let fresh: Promise<string> | null = null;
-
-/** One `init` for all towns of a process: sealing keys is slow on purpose. */
-function freshAuthority(): Promise<string> {
-  fresh ??= (async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'countersign-fresh-'));
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-    const data = dataFolder(join(folder, 'authority'));
-    await initAuthority({
-      data,
-      trustDomain: 'example.internal',
-      organization: 'Test',
-      dnsDomains: [],
-      rootKeyFile: data.rootKey,
-      imported: null,
-      keys: { root: null, intermediate: null },
-      environment: {},
-      passphrase: async () => passphrase,
-      clock: systemClock,
-    });
-    await sealCheaply(data);
-    return data.folder;
-  })();
-  return fresh;
-}
-
-/** Opening a key costs half a second on purpose; here it is done for every town. */
-async function sealCheaply(data: DataFolder): Promise<void> {
-  for (const file of [data.intermediateKey, data.auditKey]) {
-    await writeKeyFile(file, await readKeyFile(file, passphrase), passphrase, 2);
-  }
 }
 
 /** Opens a town. `settings` are members of the configuration's `gateway`; `authority` of that section. */
