@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
+import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
 
 const docs = join(import.meta.dirname, '../docs');
@@ -21,6 +22,11 @@ test('the published JSON Schema is the one the program reads by', () => {
 test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
+});
+
+test('I3 the published JSON Schema of workloads.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'workloads.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(workloadsJsonSchema())), remedy);
 });
 
 test('every setting has a type, a meaning and a reason for its default', () => {

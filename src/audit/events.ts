@@ -40,6 +40,9 @@ export const auditEvents = {
   'acme-challenge.failed':
     'An ACME account did not prove that it holds a name or address: what was found there.',
   'acme-order.finalized': 'The certificate of an ACME order was issued.',
+  'workload.accepted': 'A workload was recognised by the JWT of its platform.',
+  'workload.refused': 'A JWT was presented for a certificate and not accepted.',
+  'workloads.refused': 'More JWTs were not accepted than are recorded one by one: how many, in how long.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',

@@ -10,6 +10,7 @@ import { decodePem, encodePem } from '../x509/pem.ts';
 import { buildRequest } from '../x509/request.ts';
 import { parseSpiffeId } from '../x509/spiffe-id.ts';
 import { belongsTo, type Credentials } from './credentials.ts';
+import type { enrolmentPath } from './enrolment-path.ts';
 import { explainFailure, explainStatus } from './explain-failure.ts';
 import { requireAuthority } from './require-peer.ts';
 
@@ -23,7 +24,7 @@ export interface Delivered {
 /** One order at the authority. */
 export interface Order {
   readonly authority: string;
-  readonly path: '/v1/enrol/join-token' | '/v1/enrol/renew';
+  readonly path: ReturnType<typeof enrolmentPath> | '/v1/enrol/renew';
   /** What goes with the request. */
   readonly token: string | null;
   /** The agent. */
@@ -99,7 +100,7 @@ function checkDelivery(delivery: Json, { name, key, roots, clock }: Order): Deli
   if (identity.name !== name) {
     throw new Fault(
       'certificate_profile',
-      `The join token is for the agent ${identity.name}, not for ${name}. Start with --agent ${identity.name}.`,
+      `The token is for the agent ${identity.name}, not for ${name}. Start with --agent ${identity.name}.`,
     );
   }
   checkChain(chain, decodePem(roots, 'CERTIFICATE').map(readCertificate));

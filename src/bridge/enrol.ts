@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { newKey, order } from './authority-client.ts';
 import type { Credentials } from './credentials.ts';
+import { enrolmentPath } from './enrolment-path.ts';
 import { firstRoots, type FirstTrust } from './first-roots.ts';
 import type { KeyStore } from './key-store.ts';
 
@@ -9,6 +10,7 @@ import type { KeyStore } from './key-store.ts';
 export interface Enrolment extends Omit<FirstTrust, 'authority'> {
   readonly authority: string | null;
   readonly agent: string | null;
+  /** A join token, or the JWT of a workload. */
   readonly joinToken: string | null;
   readonly clock: Clock;
 }
@@ -29,10 +31,9 @@ export async function enrol(store: KeyStore, enrolment: Enrolment): Promise<Cred
   const roots = await firstRoots({ ...enrolment, authority });
   const key = newKey();
   await store.prepare(key);
-  const path = '/v1/enrol/join-token';
   const delivered = await order({
     authority,
-    path,
+    path: enrolmentPath(joinToken),
     token: joinToken,
     name: agent,
     key,

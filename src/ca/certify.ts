@@ -4,12 +4,18 @@ import { approve, type ApprovedRequest, type CertificateOrder } from './approve.
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { issue } from './issue.ts';
 
-/** From evidence to certificate: approve, then issue. A refusal is in the log before the caller hears of it. */
+/**
+ * From evidence to certificate: approve, then issue. A refusal is in the log before the caller hears of it. `lastly` is done in
+ * between: what may happen once only, and not for a request that is refused; what it throws ends the order.
+ */
 export async function certify(
   order: CertificateOrder,
   authority: CertificateAuthority,
+  lastly?: () => Promise<void>,
 ): Promise<Certificate> {
-  return issue(await approveOrRecord(order, authority), authority);
+  const approved = await approveOrRecord(order, authority);
+  await lastly?.();
+  return issue(approved, authority);
 }
 
 async function approveOrRecord(

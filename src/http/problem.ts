@@ -80,6 +80,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   key_refused: 503,
   clock_behind: 503,
   join_token_invalid: 403,
+  workload_refused: 403,
   agent_inactive: 403,
   agent_unknown: 403,
   renewal_refused: 403,

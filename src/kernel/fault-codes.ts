@@ -40,6 +40,7 @@ export const faultCodes = {
   key_refused: 'The holder of a signing key does not let it be used, or the key is not the expected one.',
   clock_behind: 'The clock is before a time that was already recorded.',
   join_token_invalid: 'The join token is unknown, used, expired or made for another name or profile.',
+  workload_refused: 'The JWT of a workload is not one that the authority gives a certificate for.',
   agent_inactive: 'The agent is suspended or retired.',
   agent_unknown: 'No agent of that name is registered.',
   renewal_refused: 'The certificate cannot be renewed.',

@@ -6,9 +6,11 @@ import type { Store } from '../../src/app/store/store.ts';
 import { steppedClock } from '../../src/kernel/clock.ts';
 import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
+import { usedTokensContract } from './used-tokens.contract.ts';
 
 certificateRecordsContract('sqlite', (use) => withStore((store) => use(store.certificates)));
 joinTokenRecordsContract('sqlite', (use) => withStore((store) => use(store.joinTokens)));
+usedTokensContract('sqlite', (use) => withStore((store) => use(store.usedTokens)));
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-'));

@@ -7,6 +7,8 @@ import { revoke, revokeName } from '../../ca/revoke.ts';
 import { deliver } from '../../enrol/delivery.ts';
 import { redeemRoute, renewRoute, trustBundleRoute } from '../../enrol/enrol-routes.ts';
 import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
+import { enrolWorkload } from '../../enrol/workload/enrol-workload.ts';
+import type { WorkloadDoor } from '../../enrol/workload/workload-door.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -24,6 +26,7 @@ interface Parts {
   readonly store: Store;
   readonly audit: AuditLog;
   readonly strangers: Pick<BoundedRecord, 'record'>;
+  readonly workloads: Pick<WorkloadDoor, 'issuers' | 'strangers'>;
   readonly clock: Clock;
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
@@ -104,6 +107,13 @@ export function administered(parts: Parts): Acts {
         { token, csr, address },
         { ...ca, joinTokens: store.joinTokens, strangers: parts.strangers },
       ),
+    enrolWorkload: (token, csr, address) =>
+      enrolWorkload({ token, csr, address }, ca, {
+        ...parts.workloads,
+        used: store.usedTokens,
+        clock,
+        audit,
+      }),
     renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };

@@ -75,6 +75,8 @@ export interface Authority extends AsyncDisposable {
   issueFor(order: IssueOrder, actor: string): Promise<Delivery>;
   /** `address`: where the request came from, for the log. */
   redeem(token: string, csr: string, address: string): Promise<Delivery>;
+  /** `token`: the JWT that its platform gave to a workload. */
+  enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(

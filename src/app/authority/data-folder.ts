@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { workloadsFileName } from '../config/workloads-file.ts';
 
 /** Where everything of an authority lies on disk. All of it is 0600 in a 0700 folder. */
 export interface DataFolder {
@@ -15,6 +16,8 @@ export interface DataFolder {
   readonly authorityLog: string;
   readonly gatewayLog: string;
   readonly policies: string;
+  /** The issuers of JWTs to workloads; it need not be there. */
+  readonly workloads: string;
   /** The first administrator's certificate and key. */
   readonly admin: string;
   /** Held while a process uses the folder. */
@@ -37,6 +40,7 @@ export function dataFolder(folder: string): DataFolder {
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),
     policies: at('policies'),
+    workloads: at(workloadsFileName),
     admin: at('admin'),
     lock: at('lock.db'),
     running: at('running.json'),

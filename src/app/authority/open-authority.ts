@@ -24,6 +24,7 @@ import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
+import { WorkloadsFile } from './workload-issuers.ts';
 
 /**
  * Opens the authority of a data folder for this process: lock, keys, state, log, policies; then settles what a crash
@@ -73,6 +74,10 @@ export async function openAuthority(options: {
   );
   const feed = opened.use(createLocalFeed(store, policies.current));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
+  const workloads = {
+    issuers: opened.use(await openWorkloads(data, clock)),
+    strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
+  };
   const ca: CertificateAuthority = {
     issuer,
     records: store.certificates,
@@ -83,12 +88,28 @@ export async function openAuthority(options: {
   await recoverIssuance(ca);
   const held = opened.move();
   return {
-    ...administered({ ca, store, audit, strangers, clock, feed, renewalGrace: options.renewalGrace ?? 0 }),
+    ...administered({
+      ca,
+      store,
+      audit,
+      strangers,
+      workloads,
+      clock,
+      feed,
+      renewalGrace: options.renewalGrace ?? 0,
+    }),
     auditKey,
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** A file that is wrong from the start is told now, not to the first workload. */
+async function openWorkloads(data: DataFolder, clock: Clock): Promise<WorkloadsFile> {
+  const file = new WorkloadsFile(data.workloads, clock);
+  await file.list();
+  return file;
 }
 
 /** The policy folder, with every change told to the gateways, to the log and to a person. */

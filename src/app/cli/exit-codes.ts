@@ -39,6 +39,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   request_invalid: 3,
   key_unacceptable: 3,
   join_token_invalid: 3,
+  workload_refused: 3,
   agent_inactive: 3,
   renewal_refused: 3,
   passphrase_required: 3,

@@ -1,4 +1,5 @@
-import { readPrivateFile } from '../../kernel/durable-file.ts';
+import { readPrivateFile, readTextFile } from '../../kernel/durable-file.ts';
+import { Fault } from '../../kernel/fault.ts';
 import type { CommandContext, CommandInput, Flag } from './command.ts';
 
 /** How whoever joins shows its one-time token and knows the authority it has never seen. */
@@ -10,6 +11,12 @@ export const joinTokenFlags: readonly Flag[] = [
     meaning: 'a one-time token for the first start; others on this machine can see it here',
   },
   { name: 'join-token-file', kind: 'text', placeholder: 'file', meaning: 'a file (0600) with that token' },
+  {
+    name: 'workload-token-file',
+    kind: 'text',
+    placeholder: 'file',
+    meaning: 'a file with the JWT that the platform gives to this workload, in place of a join token',
+  },
   { name: 'ca', kind: 'text', placeholder: 'file', meaning: 'the root certificates to trust, in PEM' },
   {
     name: 'ca-fingerprint',
@@ -19,9 +26,17 @@ export const joinTokenFlags: readonly Flag[] = [
   },
 ];
 
-/** The token of the flags or of COUNTERSIGN_JOIN_TOKEN, or null. Throws Fault `file_mode`, `not_found`. */
+/** The token of the flags or of COUNTERSIGN_JOIN_TOKEN, or null. Throws Fault `file_mode`, `not_found`, `usage`. */
 export async function readJoinToken(context: CommandContext, input: CommandInput): Promise<string | null> {
   const file = input.text('join-token-file');
+  const workload = input.text('workload-token-file');
+  if (workload !== null) {
+    if (file !== null || input.text('join-token') !== null) {
+      throw new Fault('usage', 'A join token and the token of a workload are two ways in. Choose one.');
+    }
+    // The platform chooses its mode; it is new every hour.
+    return (await readTextFile(workload)).trim();
+  }
   if (file !== null)
     return Buffer.from(await readPrivateFile(file))
       .toString('utf8')

@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { newKey } from '../../bridge/authority-client.ts';
 import { belongsTo, type Credentials } from '../../bridge/credentials.ts';
+import { enrolmentPath } from '../../bridge/enrolment-path.ts';
 import { firstRoots } from '../../bridge/first-roots.ts';
 import { createKeyStore, type KeyStore } from '../../bridge/key-store.ts';
 import { renewalMoment } from '../../bridge/renewal-moment.ts';
@@ -24,6 +25,7 @@ export interface Enrolling {
   readonly name: string;
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
+  /** A join token, or the JWT of a workload. */
   readonly joinToken: string | null;
   readonly authorityFile: string | null;
   readonly rootFingerprint: string | null;
@@ -92,7 +94,7 @@ async function firstIdentity(store: KeyStore, options: Enrolling): Promise<Crede
   }
   const authorities = await firstRoots(options);
   const token = { token: options.joinToken };
-  return await obtain(store, options, { authorities }, '/v1/enrol/join-token', token);
+  return await obtain(store, options, { authorities }, enrolmentPath(options.joinToken), token);
 }
 
 /** Has a new key certified and puts both in place. */

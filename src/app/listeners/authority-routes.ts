@@ -41,6 +41,18 @@ const routes: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: /^\/v1\/enrol\/workload$/,
+    kinds: null,
+    async answer({ exchange, authority }) {
+      const input = await readObject(exchange);
+      const [token, csr] = [member(input, 'token'), member(input, 'csr')];
+      await answerJson(exchange, {
+        ...(await authority.enrolWorkload(token, csr, exchange.connection.address)),
+      });
+    },
+  },
+  {
+    method: 'POST',
     path: /^\/v1\/enrol\/renew$/,
     kinds: ['agent', 'ephemeral', 'server', 'gateway', 'admin'],
     unverified: true,

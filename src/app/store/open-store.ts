@@ -12,6 +12,7 @@ import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import { serverRecords } from './sqlite/servers.ts';
+import { usedTokens } from './sqlite/used-tokens.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -33,6 +34,7 @@ export async function openStore(options: {
     acmeKeys: acmeKeyRecords(connection),
     acmeAccounts: acmeAccountRecords(connection),
     acmeOrders: acmeOrderRecords(connection),
+    usedTokens: usedTokens(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     changes: changeFeed(connection, clock),

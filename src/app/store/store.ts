@@ -1,6 +1,7 @@
 import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../../enrol/acme/acme-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
+import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { ServerRecords } from './server-records.ts';
@@ -18,6 +19,7 @@ export interface Store extends AsyncDisposable {
   readonly acmeKeys: AcmeKeyRecords;
   readonly acmeAccounts: AcmeAccountRecords;
   readonly acmeOrders: AcmeOrderRecords;
+  readonly usedTokens: UsedTokens;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly changes: ChangeFeed;

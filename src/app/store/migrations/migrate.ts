@@ -3,9 +3,10 @@ import { Fault } from '../../../kernel/fault.ts';
 import { transact } from '../sqlite/transact.ts';
 import { first } from './0001-first.ts';
 import { acme } from './0002-acme.ts';
+import { usedTokens } from './0003-used-tokens.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme];
+const migrations: readonly Migration[] = [first, acme, usedTokens];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { readNameTemplate } from '../../enrol/workload/name-template.ts';
+import { readSubjectPattern } from '../../enrol/workload/subject-pattern.ts';
+import type { WorkloadIssuer, WorkloadRule } from '../../enrol/workload/workload-issuer.ts';
+import type { JsonObject } from '../../kernel/canonical-json.ts';
+import { errorText, Fault } from '../../kernel/fault.ts';
+import { explainIssue } from './explain-issue.ts';
+import { readYaml } from './read-yaml.ts';
+
+/** The file of issuers of JWTs to workloads, in the data folder of the authority. */
+export const workloadsFileName = 'workloads.yaml';
+
+/** An issuer and where its keys are. */
+export interface ConfiguredIssuer extends WorkloadIssuer {
+  readonly keys: { readonly file: string } | { readonly url: string; readonly discover: boolean };
+  /** A file of the only authorities that its server is trusted by, or null for those of the system. */
+  readonly authority: string | null;
+  /** Whether its server may have an address that is not public. */
+  readonly privateAddresses: boolean;
+}
+
+const mostIssuers = 32;
+const mostRules = 256;
+const https = z.string().regex(/^https:\/\/[^\s?#]+$/, 'must be a URL of https without a query');
+const words = z.string().min(1).max(1_024);
+const claimValue = z.union([z.string().max(1_024), z.number(), z.boolean()]);
+
+const rule = z.strictObject({
+  subject: words.meta({ description: 'The subject, with {names} for what differs.' }),
+  claims: z
+    .record(
+      z.string().regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON Pointer, such as /kubernetes.io/namespace'),
+      z.union([claimValue, z.array(claimValue).min(1).max(64)]),
+    )
+    .default({})
+    .meta({ description: 'Claims that must have one of these values, each by its JSON Pointer.' }),
+  name: words.meta({ description: 'The name of the certificate, made of the {names} of the subject.' }),
+  kind: z.enum(['agent', 'ephemeral', 'server', 'gateway']).default('agent').meta({
+    description: 'What the certificate is for.',
+  }),
+  dns: z.array(words).max(16).default([]).meta({ description: 'DNS names that it may carry.' }),
+});
+
+const issuer = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z, 0-9 and "-"')
+      .meta({ description: 'What refusals and the log call the issuer.' }),
+    issuer: https.optional().meta({ description: 'The `iss` of its tokens.' }),
+    trustDomain: z
+      .string()
+      .regex(/^[a-z0-9._-]{1,255}$/, 'must be a SPIFFE trust domain')
+      .optional()
+      .meta({ description: 'The trust domain of its JWT-SVIDs, which need no `iss`.' }),
+    audience: words.meta({ description: 'What `aud` of its tokens must hold: a name for this authority.' }),
+    keys: z
+      .union([z.strictObject({ file: words }), z.strictObject({ url: https })])
+      .optional()
+      .meta({ description: 'Its key set (JWKS); left out: told by its OpenID configuration.' }),
+    ca: words.optional().meta({ description: 'A file of the only authorities that vouch for its server.' }),
+    privateAddresses: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether its server may have an address that is not public.' }),
+    once: z.boolean().default(true).meta({ description: 'Whether each token gives one certificate.' }),
+    longestMinutes: z.int().min(1).max(1_440).default(60).meta({
+      description: 'How long a token may live at the most.',
+    }),
+    rules: z.array(rule).min(1).max(mostRules),
+  })
+  .refine(
+    (read) => (read.issuer === undefined) !== (read.trustDomain === undefined),
+    'must have either issuer or trustDomain',
+  )
+  .refine(
+    (read) => read.issuer !== undefined || read.keys !== undefined,
+    'must have keys: a trust domain has no OpenID configuration',
+  );
+
+const workloadsSchema = z
+  .strictObject({ issuers: z.array(issuer).max(mostIssuers).default([]) })
+  .meta({ title: 'Countersign workloads' });
+
+/** The JSON Schema (draft 2020-12) of the file, for editors. */
+export function workloadsJsonSchema(): JsonObject {
+  return z.toJSONSchema(workloadsSchema, { io: 'input' }) as unknown as JsonObject;
+}
+
+/** Reads the file whole. Throws Fault `config_invalid` that names the line, what is wrong and the nearest known name. */
+export function readWorkloads(file: string, text: string): readonly ConfiguredIssuer[] {
+  const yaml = readYaml(file, text);
+  const checked = workloadsSchema.safeParse(yaml.json);
+  if (!checked.success) {
+    const schema = workloadsJsonSchema();
+    const problems = checked.error.issues.map((issue) => explainIssue(issue, yaml.line, schema));
+    throw new Fault('config_invalid', `${file}: ${problems.join(' ')}`);
+  }
+  const { issuers } = checked.data;
+  refuseDoubles(file, issuers);
+  return Object.freeze(issuers.map((read) => toIssuer(file, read)));
+}
+
+type Read = z.output<typeof issuer>;
+
+/** Two entries for one issuer would make it open which rules count. */
+function refuseDoubles(file: string, issuers: readonly Read[]): void {
+  const known = issuers.flatMap(({ name, issuer: url, trustDomain }) => [
+    `the name ${name}`,
+    url === undefined ? `the trust domain ${trustDomain}` : `the issuer ${url}`,
+  ]);
+  const twice = known.find((each, at) => known.indexOf(each) !== at);
+  if (twice !== undefined) {
+    throw new Fault('config_invalid', `${file}: ${twice} stands there twice. Put the rules into one entry.`);
+  }
+}
+
+function toIssuer(file: string, read: Read): ConfiguredIssuer {
+  const { issuer: url, trustDomain = '', keys } = read;
+  return Object.freeze({
+    name: read.name,
+    known: url === undefined ? { trustDomain } : { issuer: url },
+    audience: read.audience,
+    keys: keysOf(keys, url),
+    authority: read.ca ?? null,
+    privateAddresses: read.privateAddresses,
+    once: read.once,
+    longestLife: read.longestMinutes * 60_000,
+    rules: Object.freeze(read.rules.map((each) => toRule(file, read.name, each))),
+  });
+}
+
+function keysOf(keys: Read['keys'], url: string | undefined): ConfiguredIssuer['keys'] {
+  if (!keys) return { url: url ?? '', discover: true };
+  return 'file' in keys ? keys : { url: keys.url, discover: false };
+}
+
+function toRule(file: string, issuerName: string, read: z.output<typeof rule>): WorkloadRule {
+  try {
+    const subject = readSubjectPattern(read.subject);
+    const claims = Object.entries(read.claims).map(
+      ([pointer, value]) => [pointer, Array.isArray(value) ? value : [value]] as const,
+    );
+    return Object.freeze({
+      subject,
+      claims: new Map(claims),
+      name: readNameTemplate(read.name, subject.names),
+      kind: read.kind,
+      dnsNames: read.dns.map((each) => readNameTemplate(each, subject.names)),
+    });
+  } catch (error) {
+    throw new Fault('config_invalid', `${file}: issuer ${issuerName}: ${errorText(error)}`, { cause: error });
+  }
+}
