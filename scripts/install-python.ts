@@ -9,8 +9,8 @@ import { join } from 'node:path';
  */
 const root = join(import.meta.dirname, '..');
 const lists = {
-  '1': 'test/python/requirements-1.txt',
-  '2': 'test/python/requirements-2.txt',
+  '1': 'test/interop/python/requirements-1.txt',
+  '2': 'test/interop/python/requirements-2.txt',
   keys: 'test/interop/requirements-keys.txt',
 };
 for (const [name, list] of Object.entries(lists)) install(name, list);

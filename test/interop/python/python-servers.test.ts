@@ -1,7 +1,7 @@
 import { after, before, describe, test } from 'node:test';
-import { exercise } from '../journeys/exercise.ts';
-import { sdkClients } from '../journeys/sdk-clients.ts';
-import { openSdkTown, type SdkTown } from '../journeys/sdk-town.ts';
+import { exercise } from '../../journeys/exercise.ts';
+import { sdkClients } from '../../journeys/sdk-clients.ts';
+import { openSdkTown, type SdkTown } from '../../journeys/sdk-town.ts';
 import { pythonServers, skip } from './python.ts';
 
 /** Servers made with the Python SDKs behind the gateway, used with the official clients of TypeScript through the bridge. */

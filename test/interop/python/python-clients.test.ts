@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { newsServers, openNewsServers } from '../journeys/news-servers.ts';
-import { sdkServers } from '../journeys/sdk-servers.ts';
-import { openSdkTown, type SdkTown } from '../journeys/sdk-town.ts';
+import { newsServers, openNewsServers } from '../../journeys/news-servers.ts';
+import { sdkServers } from '../../journeys/sdk-servers.ts';
+import { openSdkTown, type SdkTown } from '../../journeys/sdk-town.ts';
 import { type Job, type Program, pythonServers, runClient, type Seen, skip } from './python.ts';
 
 interface Client {
@@ -76,6 +76,7 @@ describe('T3 T4 T5 U2 the clients of the Python SDK 1.x and 2.x and of fastmcp',
     const opening = servers.map((server) => server.open(sdk.town));
     for (const server of await Promise.all(opening)) opened.use(server);
     opened.use(await openNewsServers(sdk.town, news));
+    // One after the other: they count what the servers had to cancel.
     for (const program of ['mcp_1', 'mcp_2', 'fastmcp'] as const) {
       const mine = clients.filter((client) => client.program === program);
       const jobs = (await Promise.all(mine.map(jobsOf))).flat();

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Town } from '../journeys/deployment.ts';
-import type { SdkServer } from '../journeys/sdk-servers.ts';
+import type { Town } from '../../journeys/deployment.ts';
+import type { SdkServer } from '../../journeys/sdk-servers.ts';
 
-const environments = join(import.meta.dirname, '../../.python');
+const environments = join(import.meta.dirname, '../../../.python');
 const pythonOf = (major: 1 | 2): string => join(environments, String(major), 'bin', 'python');
 const script = (name: string): string => join(import.meta.dirname, name);
 
