@@ -172,4 +172,17 @@ function makeCertificates(folder: string): void {
     '-out',
     at('server.pem'),
   );
+  openssl(
+    'req',
+    '-x509',
+    ...ec,
+    '-subj',
+    '/CN=authority',
+    '-addext',
+    'extendedKeyUsage=clientAuth',
+    '-keyout',
+    at('client-key.pem'),
+    '-out',
+    at('client.pem'),
+  );
 }
