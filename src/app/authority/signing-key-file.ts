@@ -66,16 +66,15 @@ export async function openSigningKey(
   file: string,
   certificate: Certificate,
   options: Omit<HolderWorld, 'environment'> & {
-    readonly passphrase: string;
+    readonly passphrase: () => Promise<string>;
     readonly environment?: Environment;
-    readonly log: (line: string) => void;
   },
-): Promise<SigningKey & AsyncDisposable> {
+): Promise<OpenedKey> {
   const octets = await readKeyOctets(file);
   const reference = referenceIn(octets);
   if (reference === null) {
-    const key = signingKey(await unseal(file, octets, options.passphrase));
-    return { ...key, async [Symbol.asyncDispose]() {} };
+    const key = signingKey(await unseal(file, octets, await options.passphrase()));
+    return { ...key, reference, async [Symbol.asyncDispose]() {} };
   }
   const environment = options.environment ?? process.env;
   const context = holderContext({ ...options, environment }, false);
@@ -83,8 +82,8 @@ export async function openSigningKey(
     await using opened = new AsyncDisposableStack();
     const key = opened.use(await openHeldKey(readKeyReference(reference, environment), context));
     await proveKey(key, certificate.publicKey);
-    const held = opened.move();
-    return { ...discreet(key, options.log), [Symbol.asyncDispose]: () => held.disposeAsync() };
+    opened.move();
+    return key;
   } catch (error) {
     const fault = toFault(error);
     throw new Fault(fault.code, `The key named in ${file} cannot be used. ${fault.message}`, {
@@ -93,8 +92,13 @@ export async function openSigningKey(
   }
 }
 
+/** A signing key and where it lives; a null reference is the encrypted file. */
+export interface OpenedKey extends SigningKey, AsyncDisposable {
+  readonly reference: string | null;
+}
+
 /** Peers learn that the key cannot be used; why, with its addresses and names, is for whoever reads our own log. */
-function discreet(key: SigningKey, log: (line: string) => void): SigningKey {
+export function discreet(key: SigningKey, log: (line: string) => void): SigningKey {
   let failing: string | null = null;
   return {
     publicKey: key.publicKey,

@@ -9,6 +9,7 @@ import { completionCommand } from './commands/completion.ts';
 import { gatewayCommand } from './commands/gateway.ts';
 import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
+import { keyCommands } from './commands/key.ts';
 import { policyCommands } from './commands/policy.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ...certCommands,
   ...joinTokenCommands,
   ...acmeCommands,
+  ...keyCommands,
   ...policyCommands,
   ...auditCommands,
   ...backupCommands,
