@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const libraries = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'];
 
@@ -22,6 +22,10 @@ export interface SoftHsm {
   plug(): Promise<void>;
   /** Every process that holds keys stands still from now on, also a new one, until `revive`. */
   hang(): Promise<void>;
+  /** The numbers of all processes that held keys so far, the newest last. */
+  processes(): Promise<readonly number[]>;
+  /** Puts a shell script where a program would be. */
+  replaceProgram(path: string, script: string): Promise<void>;
   revive(): Promise<void>;
 }
 
@@ -50,6 +54,13 @@ export async function makeSoftHsm(folder: string, labels: readonly string[], pin
       await writeFile(hung, '');
       const newest = (await readFile(pids, 'utf8')).trim().split('\n').at(-1);
       process.kill(Number(newest), 'SIGSTOP');
+    },
+    async processes() {
+      return (await readFile(pids, 'utf8')).trim().split('\n').map(Number);
+    },
+    async replaceProgram(path, text) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     },
     revive: () => rm(hung),
   };

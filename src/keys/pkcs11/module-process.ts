@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import {
@@ -39,6 +40,13 @@ export async function startModule(
   environment: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<ModuleProcess> {
+  await access(modulePath).catch((cause: unknown) => {
+    throw new Fault(
+      'key_refused',
+      `There is no library ${modulePath}. Install the one of the token's maker.`,
+      { cause },
+    );
+  });
   const child = spawn('p11-kit', ['remote', modulePath], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...environment },
@@ -81,7 +89,7 @@ function speak(child: ChildProcessByStdio<Writable, Readable, Readable>, moduleP
   child.stdin.on('error', () => undefined);
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-500)));
   readFrames(child.stdout, (answered, octets) => {
-    const waiting = pending.get(answered);
+    const waiting = octets && pending.get(answered);
     if (!waiting) return bury(new Fault('unavailable', 'The key holder p11-kit answers what was not asked.'));
     pending.delete(answered);
     waiting.resolve(octets);
@@ -111,8 +119,11 @@ function speak(child: ChildProcessByStdio<Writable, Readable, Readable>, moduleP
   };
 }
 
-/** One octet with the version, then frames: code, length of options, length of the message, both. */
-function readFrames(stream: Readable, take: (code: number, octets: Uint8Array) => void): void {
+/**
+ * One octet with the version, then frames: code, length of options, length of the message, both. Null is a frame that is
+ * too long to be an answer.
+ */
+function readFrames(stream: Readable, take: (code: number, octets: Uint8Array | null) => void): void {
   let held: Buffer = Buffer.alloc(0);
   let greeted = false;
   stream.on('data', (part: Buffer) => {
@@ -126,6 +137,7 @@ function readFrames(stream: Readable, take: (code: number, octets: Uint8Array) =
       const length = held.readUInt32BE(8);
       if (options + length > longestAnswer) {
         stream.destroy();
+        take(0, null);
         return;
       }
       const end = 12 + options + length;
@@ -150,7 +162,7 @@ function notStarted(cause: Error): Fault {
 function ended(modulePath: string, said: string): Fault {
   const why = said.replaceAll(/\s+/g, ' ').trim();
   return new Fault(
-    /couldn't load|cannot open shared object/.test(why) ? 'key_refused' : 'unavailable',
+    'unavailable',
     `The key holder p11-kit with ${modulePath} has ended${why === '' ? '.' : `: ${why}`}`,
   );
 }
