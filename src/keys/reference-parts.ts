@@ -56,7 +56,7 @@ export function invalid(why: string): Fault {
 
 function unknownName(name: string, known: readonly string[]): Fault {
   const near = suggest(name, known);
-  const advice = near === null ? `Known are ${known.join(', ')}` : `Did you mean ${near}?`;
+  const advice = near === null ? `Known are ${known.join(', ')}` : `Did you mean ${near}`;
   return invalid(`${name} is not known there. ${advice}`);
 }
 
