@@ -24,7 +24,7 @@ const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-keys-'));
 const cleanUp = new AsyncDisposableStack();
 cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
 try {
-  console.log('| holder | one after the other | 16 at once | milliseconds each |\n|---|---|---|---|');
+  print('| holder | one after the other | 16 at once | milliseconds each |\n|---|---|---|---|');
   await measure('encrypted file', signingKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey));
   await measure('PKCS #11, SoftHSM through p11-kit', cleanUp.use(await openToken()));
   await measure('OpenBao transit over TLS', cleanUp.use(await openTransit()));
@@ -63,9 +63,7 @@ async function measure(holder: string, key: SigningKey): Promise<void> {
   await rate(key, 1, 0.5);
   const alone = await rate(key, 1, seconds);
   const together = await rate(key, 16, seconds);
-  console.log(
-    `| ${holder} | ${Math.round(alone)}/s | ${Math.round(together)}/s | ${(1000 / alone).toFixed(2)} |`,
-  );
+  print(`| ${holder} | ${Math.round(alone)}/s | ${Math.round(together)}/s | ${(1000 / alone).toFixed(2)} |`);
 }
 
 async function rate(key: SigningKey, workers: number, time: number): Promise<number> {
@@ -81,4 +79,8 @@ async function rate(key: SigningKey, workers: number, time: number): Promise<num
   };
   await Promise.all(Array.from({ length: workers }, work));
   return (made * 1000) / (systemClock.monotonic() - begun);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { credentials, skip as noMoto, startMoto } from '../interop/moto.ts';
 import { program, skip as noOpenBao, startOpenBao } from '../interop/open-bao.ts';
 import { library, makeSoftHsm, skip as noSoftHsm } from '../interop/soft-hsm.ts';
+import { start } from '../journeys/program.ts';
 import { type GuideRun, runGuide } from './run-guide.ts';
 
 test('I8 the commands of the guide to keys in Vault do what it says', {
@@ -43,9 +44,20 @@ test('I8 the commands of the guide to keys on a PKCS #11 token do what it says',
   await inFolder(async (folder) => {
     const { environment } = await makeSoftHsm(folder, [], '');
     const known = { SOFTHSM2_CONF: environment['SOFTHSM2_CONF'] ?? '', MODULE: library };
-    await runGuide('keys-pkcs11', known, (run) =>
-      signsElsewhere(run, 'pkcs11:token=ca;object=intermediate', 1),
-    );
+    await runGuide('keys-pkcs11', known, async (run) => {
+      signsElsewhere(run, 'pkcs11:token=ca;object=intermediate', 1);
+      process.env['SOFTHSM2_CONF'] = known.SOFTHSM2_CONF;
+      const [data, passphrase] = [join(run.folder, 'ca'), join(run.folder, 'passphrase')];
+      for (const command of ['up', 'authority']) {
+        const words = [command, '--folder', data, '--passphrase-file', passphrase, '--ports', 'any'];
+        await using running = await start(words);
+        assert.match(
+          running.first.listening['authority'] ?? '',
+          /^https:/,
+          'its own certificate was signed by the token',
+        );
+      }
+    });
   });
 });
 
