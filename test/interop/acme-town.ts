@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { findOperation } from '../../src/app/admin/operations.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../src/kernel/canonical-json.ts';
 import { openTown, type Town } from '../journeys/deployment.ts';
@@ -18,7 +20,8 @@ export interface AcmeTown extends AsyncDisposable {
   readonly texts: Map<string, string[]>;
   /** What is served at the HTTP port, by path, once `serveHttp` was called. */
   readonly pages: Map<string, string>;
-  serveHttp(): Promise<void>;
+  /** And from then on; `folder` holds more pages, by token. */
+  serveHttp(folder?: string): Promise<void>;
   /** An external account key; the server it is for is registered when it is not yet. */
   key(
     name: string,
@@ -62,9 +65,11 @@ export async function openAcmeTown(settings: JsonObject = {}): Promise<AcmeTown>
     texts,
     pages,
     run,
-    async serveHttp() {
+    async serveHttp(folder) {
       const server = createServer((request, response) => {
-        const page = pages.get(request.url ?? '');
+        const path = request.url ?? '';
+        const file = folder === undefined ? '' : join(folder, basename(path));
+        const page = pages.get(path) ?? (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
         response.writeHead(page === undefined ? 404 : 200).end(page);
       });
       server.listen(httpPort, '127.0.0.1');

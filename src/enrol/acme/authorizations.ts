@@ -92,7 +92,9 @@ function resourceOf(authorization: AcmeAuthorizationRecord, urls: AcmeUrls, now:
   const { identifier, expiresAt, challenge, status } = authorization;
   // RFC 8555 §7.1.4: once it is decided, only what decided it is shown.
   const decided = status === 'valid' || (status === 'invalid' && challenge !== null);
-  const shown = decided && challenge ? [challenge] : challengesFor(authorization);
+  // The name of the account itself was valid from the start, without any.
+  const proof = challenge ? [challenge] : [];
+  const shown = decided ? proof : challengesFor(authorization);
   return {
     identifier: { type: identifier.type, value: identifier.value.replace(/^\*\./, '') },
     status: shownStatus(authorization, now),

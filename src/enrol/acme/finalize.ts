@@ -7,11 +7,13 @@ import { readCertificate } from '../../x509/certificate.ts';
 import { spkiOf } from '../../x509/build-certificate.ts';
 import { type CertificateRequest, readRequest } from '../../x509/request.ts';
 import { deliver } from '../delivery.ts';
+import type { AccountKey } from './account-key.ts';
 import { orderingAccount } from './accounts.ts';
 import type { AcmeParts, AcmeUrls, Reply } from './acme-parts.ts';
 import { acmeProblemOf, problem } from './acme-problem.ts';
 import type { AcmeAccountRecord, AcmeOrderRecord } from './acme-records.ts';
 import { nameOf, namesOf } from './identifier.ts';
+import { type SplitIdentifiers, splitOwnName } from './own-name.ts';
 import { orderOf, orderReply, statusOf } from './orders.ts';
 import { serialOf } from './renewal-info.ts';
 import { objectOf, type SignedRequest } from './signed-request.ts';
@@ -31,7 +33,14 @@ export async function finalize(
   const order = await orderOf(request, id, parts);
   const account = await orderingAccount(request, parts);
   requireReady(statusOf(order, ca.clock.now()));
-  const csr = readOrderedRequest(objectOf(request)['csr'], order, request);
+  const csr = readOrderedRequest(
+    objectOf(request)['csr'],
+    splitOwnName(order.identifiers, account, ca.issuer),
+    {
+      name: account.name,
+      accountKey: request.key,
+    },
+  );
   if (!(await orders.begin(id, sha256Base64url(csr.spki), ca.clock.now()))) requireReady('processing');
   const serial = await issueFor(order, csr, account, parts);
   await orders.complete(id, serial);
@@ -74,10 +83,12 @@ async function issueFor(
 /** What the order proves: for a server its names; where an agent is does not stand in its certificate. */
 async function evidenceOf(
   order: AcmeOrderRecord,
-  { kind, name, createdBy }: AcmeAccountRecord,
+  account: AcmeAccountRecord,
   { ca }: Pick<AcmeParts, 'ca'>,
 ): Promise<Evidence> {
-  const names = kind === 'server' ? namesOf(order.identifiers) : { dnsNames: [], ipAddresses: [] };
+  const { kind, name, createdBy } = account;
+  const { others } = splitOwnName(order.identifiers, account, ca.issuer);
+  const names = kind === 'server' ? namesOf(others) : { dnsNames: [], ipAddresses: [] };
   const replaced = order.replaces === null ? null : serialOf(order.replaces);
   const record = replaced === null ? null : await ca.records.find(replaced);
   // A revoked certificate is replaced by a new proof, not continued.
@@ -92,29 +103,30 @@ function evidenceNames({ dnsNames, ipAddresses }: Evidence): Pick<Evidence, 'dns
 /** The request, once it asks for the identifiers of the order and for nothing else. Throws Fault `request_invalid`. */
 function readOrderedRequest(
   value: unknown,
-  order: AcmeOrderRecord,
-  { key }: SignedRequest,
+  { own, others }: SplitIdentifiers,
+  { name, accountKey }: { readonly name: string; readonly accountKey: AccountKey },
 ): CertificateRequest {
   const der = typeof value === 'string' ? fromBase64url(value) : null;
   if (!der) throw new Fault('request_invalid', 'csr is the DER of a certificate request, in base64url.');
   const csr = readAcmeRequest(der);
-  const { dnsNames, ipAddresses } = namesOf(order.identifiers);
+  const { dnsNames, ipAddresses } = namesOf(others);
   const wanted = [...dnsNames, ...ipAddresses];
   const common = csr.commonName?.toLowerCase() ?? null;
-  if (common !== null && !wanted.includes(common)) {
+  if (common !== null && common !== name && !wanted.includes(common)) {
     throw new Fault('request_invalid', 'The common name of the request is not an identifier of the order.');
   }
   // RFC 8555 §7.4: the names stand in the common name or among the alternative names.
   const asked = new Set([
-    ...csr.dnsNames.map((name) => name.toLowerCase()),
+    ...csr.dnsNames.map((one) => one.toLowerCase()),
     ...csr.ipAddresses,
-    ...(common === null ? [] : [common]),
+    ...(common !== null && wanted.includes(common) ? [common] : []),
   ]);
-  if (asked.size !== wanted.length || wanted.some((name) => !asked.has(name))) {
+  if (own) asked.delete(own.value);
+  if (asked.size !== wanted.length || wanted.some((one) => !asked.has(one))) {
     throw new Fault('request_invalid', `The request must be for ${wanted.join(', ')} and nothing else.`);
   }
   // RFC 8555 §11.1.
-  if (equalBytes(spkiOf(key.publicKey), csr.spki)) {
+  if (equalBytes(spkiOf(accountKey.publicKey), csr.spki)) {
     throw new Fault('request_invalid', 'The request is for the key of the account. Make another key.');
   }
   return csr;

@@ -8,6 +8,7 @@ import { orderingAccount } from './accounts.ts';
 import { type AcmeParts, type AcmeUrls, type Reply, timestamp } from './acme-parts.ts';
 import type { AcmeAccountRecord, AcmeAuthorizationRecord, AcmeOrderRecord } from './acme-records.ts';
 import { type Identifier, namesOf, readIdentifiers } from './identifier.ts';
+import { splitOwnName } from './own-name.ts';
 import { readReplaced } from './renewal-info.ts';
 import { accountOf, objectOf, type SignedRequest } from './signed-request.ts';
 
@@ -23,7 +24,8 @@ export async function newOrder(request: SignedRequest, urls: AcmeUrls, parts: Ac
   const { ca, orders } = parts;
   const createdAt = ca.clock.now();
   const identifiers = readIdentifiers(input['identifiers']);
-  checkGranted(identifiers, account, parts);
+  const { own, others } = splitOwnName(identifiers, account, ca.issuer);
+  checkGranted(others, account, parts);
   const notAfter = readEnd(input, account, createdAt);
   const order: AcmeOrderRecord = {
     id: randomId(),
@@ -38,7 +40,9 @@ export async function newOrder(request: SignedRequest, urls: AcmeUrls, parts: Ac
     serial: null,
     problem: null,
   };
-  const authorizations = identifiers.map((identifier) => authorizationFor(order, identifier));
+  const authorizations = identifiers.map((identifier) =>
+    authorizationFor(order, identifier, identifier === own ? 'valid' : 'pending'),
+  );
   await orders.add(order, authorizations, caps);
   return {
     status: 201,
@@ -47,13 +51,17 @@ export async function newOrder(request: SignedRequest, urls: AcmeUrls, parts: Ac
   };
 }
 
-function authorizationFor(order: AcmeOrderRecord, identifier: Identifier): AcmeAuthorizationRecord {
+function authorizationFor(
+  order: AcmeOrderRecord,
+  identifier: Identifier,
+  status: AcmeAuthorizationRecord['status'],
+): AcmeAuthorizationRecord {
   return {
     id: randomId(),
     orderId: order.id,
     accountId: order.accountId,
     identifier,
-    status: 'pending',
+    status,
     expiresAt: order.expiresAt,
     // RFC 8555 §8.3: at least 128 bits; here 256.
     token: toBase64url(randomBytes(32)),
@@ -69,6 +77,12 @@ function checkGranted(
   account: AcmeAccountRecord,
   { ca }: Pick<AcmeParts, 'ca'>,
 ): void {
+  if (identifiers.length === 0) {
+    throw new Fault(
+      'identifier_refused',
+      'An order is for a name that can be proved, not for the name of the account alone.',
+    );
+  }
   const listed = new Set([...account.dnsNames, ...account.ipAddresses]);
   // An agent's certificate carries no such names: they say where it may be, so they must have been said.
   const limited = listed.size > 0 || account.kind === 'agent';

@@ -52,6 +52,7 @@ export async function validateChallenge(
 }
 
 const problemTypes: Partial<Record<FaultCode, AcmeProblemType>> = {
+  address_refused: 'unauthorized',
   gateway_untrusted: 'tls',
   malformed_der: 'tls',
   key_unacceptable: 'tls',

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { problem } from './acme-problem.ts';
 import type {
   AcmeAccountRecords,
   AcmeAuthorizationRecord,
@@ -29,6 +30,9 @@ interface ValidationParts {
 const atOnce = 32;
 /** RFC 8555 §8.2: a server may look again. Before each look it waits so long. */
 const patience = [0, 1_000, 4_000];
+
+/** What looking again does not change: an address that may not be reached, a redirect, another status. */
+const { type: hopeless } = problem('unauthorized', '');
 
 /** Ending it leaves what is not settled for the next start. */
 export function createValidations(parts: ValidationParts): Validations {
@@ -72,14 +76,14 @@ async function settleOne(
   signal: AbortSignal,
 ): Promise<void> {
   const { id, orderId, accountId: account, challenge } = authorization;
-  const problem = await lookAgain(authorization, parts, signal);
+  const refuted = await lookAgain(authorization, parts, signal);
   if (signal.aborted) return;
   const identifier = nameOf(authorization.identifier);
   const facts = { account, order: orderId, identifier, challenge };
   // The log knows of a proof before anything rests on it.
-  if (problem) await parts.audit.append({ type: 'acme-challenge.failed', ...facts, problem });
+  if (refuted) await parts.audit.append({ type: 'acme-challenge.failed', ...facts, problem: refuted });
   else await parts.audit.append({ type: 'acme-challenge.validated', ...facts });
-  await parts.orders.settle(id, problem ? { problem } : { at: parts.clock.now() });
+  await parts.orders.settle(id, refuted ? { problem: refuted } : { at: parts.clock.now() });
 }
 
 async function lookAgain(
@@ -93,13 +97,13 @@ async function lookAgain(
   const keyAuthorization = `${token}.${account.thumbprint}`;
   const value = identifier.value.replace(/^\*\./, '');
   const attempt = { challenge, token, keyAuthorization, identifier: { type: identifier.type, value } };
-  let problem: StoredProblem | null = null;
+  let found: StoredProblem | null = null;
   for (const wait of patience) {
-    if (!(await rested(wait, signal))) return problem;
-    problem = await validateChallenge(attempt, outside, signal);
-    if (!problem) return null;
+    if (!(await rested(wait, signal))) return found;
+    found = await validateChallenge(attempt, outside, signal);
+    if (!found || found['type'] === hopeless) return found;
   }
-  return problem;
+  return found;
 }
 
 /** False when it was ended meanwhile. */
