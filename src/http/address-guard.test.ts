@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPublicAddress } from './address-guard.ts';
+import { addressRanges, isPublicAddress } from './address-guard.ts';
 
 const inside = [
   '0.0.0.0',
@@ -52,3 +52,32 @@ for (const address of outside) {
     assert.equal(isPublicAddress(address), true);
   });
 }
+
+test('law 8 ranges permit what they name and nothing beside it', () => {
+  const permitted = (names: readonly string[], addresses: readonly string[]): readonly string[] =>
+    addresses.filter((address) => addressRanges(names).permits(address));
+  const some = [
+    '8.8.8.8',
+    '10.1.2.3',
+    '127.0.0.1',
+    '::1',
+    'fd00::1',
+    '169.254.169.254',
+    'fe80::1',
+    '0.0.0.0',
+  ];
+  assert.deepEqual(permitted([], some), []);
+  assert.deepEqual(permitted(['public'], some), ['8.8.8.8']);
+  assert.deepEqual(permitted(['private'], some), ['10.1.2.3', 'fd00::1']);
+  assert.deepEqual(permitted(['loopback'], some), ['127.0.0.1', '::1']);
+  assert.deepEqual(permitted(['10.1.0.0/16', 'fe80::/10'], some), ['10.1.2.3', 'fe80::1']);
+  assert.deepEqual(
+    permitted(['public', 'private', 'loopback'], ['localhost', '', '10.1.2.3%eth0', '10.1']),
+    [],
+  );
+  // An IPv4 address in an IPv6 one is the address that is reached.
+  assert.deepEqual(permitted(['10.0.0.0/8', 'public'], ['::ffff:127.0.0.1', '::ffff:8.8.8.8']), []);
+  for (const wrong of ['10.0.0.0', '10.0.0.0/33', '::/129', 'all', 'x/8', '10.0.0.0/8/8']) {
+    assert.throws(() => addressRanges([wrong]), { code: 'config_invalid' });
+  }
+});

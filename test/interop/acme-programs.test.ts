@@ -14,6 +14,7 @@ import { type AcmeTown, openAcmeTown } from './acme-town.ts';
 import { missing } from './missing.ts';
 
 const name = 'files.example.internal';
+const needs = (...programs: readonly string[]) => ({ skip: missing(...programs) });
 
 /** A town, a folder that goes away, and how to run a program in it that trusts the town's root. */
 async function withPrograms(
@@ -29,6 +30,7 @@ async function withPrograms(
     REQUESTS_CA_BUNDLE: roots,
     LEGO_CA_CERTIFICATES: roots,
     SSL_CERT_FILE: roots,
+    UACME_CHALLENGE_PATH: folder,
   };
   try {
     await use(at, folder, (...words) => ended(words, folder, env));
@@ -62,64 +64,59 @@ async function stateOf(at: AcmeTown, serial: string): Promise<string | undefined
   return (await at.town.deployment.authority.store.certificates.find(serial))?.state;
 }
 
-test(
-  'I3 certbot enrols, renews with another key, and revokes as an account and with the key',
-  {
-    skip: missing('certbot'),
-  },
-  () =>
-    withPrograms(async (at, folder, run) => {
-      const { kid, hmacKey } = await at.key('files');
-      const certbot = (...words: readonly string[]) =>
-        run(
-          'certbot',
-          ...words,
-          '--non-interactive',
-          '--server',
-          at.directory,
-          '--config-dir',
-          'config',
-          '--work-dir',
-          'work',
-          '--logs-dir',
-          'logs',
-        );
-      const standalone = [
-        '--standalone',
-        '--http-01-port',
-        String(at.httpPort),
-        '--http-01-address',
-        '127.0.0.1',
-      ];
-      const account = [
-        '--agree-tos',
-        '-m',
-        'ops@example.internal',
-        '--eab-kid',
-        kid,
-        '--eab-hmac-key',
-        hmacKey,
-      ];
-      await certbot('certonly', ...standalone, ...account, '-d', name);
-      const live = join(folder, 'config/live', name);
-      const read = () => readFile(join(live, 'fullchain.pem'), 'utf8');
-      const first = leafOf(await read());
-      await certbot('renew', '--force-renewal', '--no-random-sleep-on-renew');
-      const second = leafOf(await read());
-      assert.notEqual(second.serial, first.serial);
-      assert.notDeepEqual(second.spki, first.spki);
-      const key = await readFile(join(live, 'privkey.pem'), 'utf8');
-      assert.ok(new X509Certificate(second.der).checkPrivateKey(createPrivateKey(key)));
-      const [old = ''] = globSync(join(folder, 'config/archive', name, 'cert1.pem'));
-      await certbot('revoke', '--cert-path', old, '--reason', 'superseded', '--no-delete-after-revoke');
-      assert.equal(await stateOf(at, first.serial), 'revoked');
-      const own = ['--cert-path', join(live, 'cert.pem'), '--key-path', join(live, 'privkey.pem')];
-      await certbot('revoke', ...own, '--reason', 'keycompromise', '--no-delete-after-revoke');
-      assert.equal(await stateOf(at, second.serial), 'revoked');
-    }),
+test('I3 certbot enrols, renews with another key and revokes, by account and by key', needs('certbot'), () =>
+  withPrograms(async (at, folder, run) => {
+    const { kid, hmacKey } = await at.key('files');
+    const certbot = (...words: readonly string[]) =>
+      run(
+        'certbot',
+        ...words,
+        '--non-interactive',
+        '--server',
+        at.directory,
+        '--config-dir',
+        'config',
+        '--work-dir',
+        'work',
+        '--logs-dir',
+        'logs',
+      );
+    const standalone = [
+      '--standalone',
+      '--http-01-port',
+      String(at.httpPort),
+      '--http-01-address',
+      '127.0.0.1',
+    ];
+    const account = [
+      '--agree-tos',
+      '-m',
+      'ops@example.internal',
+      '--eab-kid',
+      kid,
+      '--eab-hmac-key',
+      hmacKey,
+    ];
+    await certbot('certonly', ...standalone, ...account, '-d', name);
+    const live = join(folder, 'config/live', name);
+    const read = () => readFile(join(live, 'fullchain.pem'), 'utf8');
+    const first = leafOf(await read());
+    await certbot('renew', '--force-renewal', '--no-random-sleep-on-renew');
+    const second = leafOf(await read());
+    assert.notEqual(second.serial, first.serial);
+    assert.notDeepEqual(second.spki, first.spki);
+    const key = await readFile(join(live, 'privkey.pem'), 'utf8');
+    assert.ok(new X509Certificate(second.der).checkPrivateKey(createPrivateKey(key)));
+    const [old = ''] = globSync(join(folder, 'config/archive', name, 'cert1.pem'));
+    await certbot('revoke', '--cert-path', old, '--reason', 'superseded', '--no-delete-after-revoke');
+    assert.equal(await stateOf(at, first.serial), 'revoked');
+    const own = ['--cert-path', join(live, 'cert.pem'), '--key-path', join(live, 'privkey.pem')];
+    await certbot('revoke', ...own, '--reason', 'keycompromise', '--no-delete-after-revoke');
+    assert.equal(await stateOf(at, second.serial), 'revoked');
+  }),
 );
 
-test('I3 lego enrols over http-01, renews over tls-alpn-01 and revokes', { skip: missing('lego') }, () =>
+test('I3 lego enrols over http-01, renews over tls-alpn-01 and revokes', needs('lego'), () =>
   withPrograms(async (at, folder, run) => {
     const { kid, hmacKey } = await at.key('files');
     const lego = (...words: readonly string[]) =>
@@ -154,11 +151,33 @@ test('I3 lego enrols over http-01, renews over tls-alpn-01 and revokes', { skip:
   }),
 );
 
+test('I3 uacme enrols, changes the key of its account, renews and revokes', needs('uacme', 'unshare'), () =>
+  withPrograms(async (at, folder, run) => {
+    const { kid, hmacKey } = await at.key('files');
+    await at.serveHttp(folder);
+    // It trusts the authorities of the machine and no others: here it finds ours in their place.
+    const bundle = '/etc/ssl/certs/ca-certificates.crt';
+    const script = `mount --bind roots.pem ${bundle} && exec uacme "$@"`;
+    const uacme = (...words: readonly string[]) =>
+      run('unshare', '-rm', 'sh', '-c', script, 'sh', '-y', '-c', 'uacme', '-a', at.directory, ...words);
+    const issue = ['-h', '/usr/share/uacme/uacme.sh', 'issue', name];
+    const certificate = join(folder, 'uacme', name, 'cert.pem');
+    await uacme('-e', `${kid}:${hmacKey}`, 'new', 'ops@example.internal');
+    await uacme(...issue);
+    const first = leafOf(await readFile(certificate, 'utf8'));
+    await uacme('newkey');
+    await uacme('-f', ...issue);
+    const second = leafOf(await readFile(certificate, 'utf8'));
+    assert.notEqual(second.serial, first.serial);
+    await uacme('revoke', certificate);
+    assert.equal(await stateOf(at, second.serial), 'revoked');
+    await uacme('deactivate');
+  }),
+);
+
 test(
   'I3 acme-tiny enrols and renews with an account of RSA that another client opened',
-  {
-    skip: missing('acme-tiny'),
-  },
+  needs('acme-tiny'),
   () =>
     withPrograms(async (at, folder, run) => {
       // acme-tiny knows no external accounts: the account is opened with its key beforehand.
