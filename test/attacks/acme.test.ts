@@ -3,10 +3,11 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { openAcmeDoor } from '../../src/enrol/acme/acme-door.ts';
 import { addressRanges } from '../../src/http/address-guard.ts';
 import { sha256Base64url } from '../../src/kernel/bytes.ts';
-import type { JsonObject } from '../../src/kernel/canonical-json.ts';
+import type { Json, JsonObject } from '../../src/kernel/canonical-json.ts';
 import { certify } from '../../src/ca/certify.ts';
 import { spkiOf } from '../../src/x509/build-certificate.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
@@ -282,6 +283,34 @@ test('I3 an account changes its key; the old one is worth nothing from then on',
     assert.equal((await me.post('new-order', order(name), { key })).status, 201);
     assert.equal((await me.post(me.account ?? '', { status: 'deactivated' }, { key })).status, 200);
     assert.equal((await me.post('new-order', order(name), { key })).problem, 'unauthorized');
+  }));
+
+test('I3 whatever is posted to whatever path comes back as a problem of RFC 8555, and never as a failure of ours', () =>
+  withAccount(async (_at, me) => {
+    const paths = ['new-account', 'new-order', 'revoke-cert', 'key-change', 'order/x', 'order/x/finalize'];
+    const others = [
+      'challenge/x/http-01',
+      'authorization/x',
+      'certificate/x',
+      'account/x',
+      'account/x/orders',
+      'x',
+    ];
+    const cases = fc.record({
+      path: fc.constantFrom(...paths, ...others),
+      payload: fc.jsonValue() as fc.Arbitrary<Json>,
+      header: fc.dictionary(fc.constantFrom('alg', 'kid', 'jwk', 'url', 'nonce', 'crit'), fc.jsonValue()),
+      whole: fc.boolean(),
+    });
+    const check = fc.asyncProperty(cases, async ({ path, payload, header, whole }) => {
+      const departure = whole ? {} : { header: header as JsonObject };
+      const answer = await me.post(path, payload, departure);
+      assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} ${answer.text}`);
+      assert.ok(answer.problem !== null && answer.problem !== 'serverInternal', answer.text);
+      assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+      assert.ok(answer.headers.get('replay-nonce'));
+    });
+    await fc.assert(check, { numRuns: 150 });
   }));
 
 test('I3 an account has fifty open orders at most, and is told when to come again', () =>
