@@ -19,6 +19,7 @@ export const auditEvents = {
   'certificate.renewed': 'A certificate was replaced by a new one for a new key.',
   'certificate.refused': 'A certificate was asked for and not issued.',
   'certificate.revoked': 'A certificate was revoked.',
+  'crl.published': 'Certificate revocation lists were signed and published together: number, entries, cause.',
   'agent.added': 'An agent was registered.',
   'agent.changed': "An agent's record changed.",
   'server.added': 'An MCP server was registered.',

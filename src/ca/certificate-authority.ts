@@ -2,6 +2,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CertificateRecords } from './certificate-records.ts';
 import type { Issuer } from './issuer.ts';
+import type { PublicationUrls } from './publication-urls.ts';
 
 /** Port: the state of registered agents. */
 export interface AgentStates {
@@ -15,4 +16,6 @@ export interface CertificateAuthority {
   readonly agents: AgentStates;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
+  /** What new certificates say of where their standing is published; null says nothing. */
+  readonly urls: PublicationUrls | null;
 }

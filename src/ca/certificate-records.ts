@@ -1,4 +1,6 @@
+import type { CrlEntry } from '../x509/build-crl.ts';
 import type { LeafKind } from '../x509/leaf-profile.ts';
+import type { RevocationReason } from '../x509/revocation-reason.ts';
 
 /** One row of the issuance record: written before the signature is made, never deleted. Times are epoch milliseconds. */
 export interface CertificateRecord {
@@ -21,7 +23,12 @@ export interface CertificateRecord {
   /** The door that gave the evidence: `join-token`, `renewal`, `admin`. */
   readonly door: string;
   readonly revokedAt: number | null;
+  /** Why it is revoked, for people. */
   readonly reason: string | null;
+  /** Why it is revoked, as CRLs say it; `certificateHold` can be taken back. Null while it is not revoked. */
+  readonly revocation: RevocationReason | null;
+  /** base64url SHA-256 of the SubjectPublicKeyInfo; null for what was reserved before keys were noted. */
+  readonly keyHash: string | null;
 }
 
 /** Port: the issuance record. Every promise resolves only when the change is durable. */
@@ -39,9 +46,20 @@ export interface CertificateRecords {
     kind?: LeafKind;
     state?: CertificateRecord['state'];
     expiresBefore?: number;
+    keyHash?: string;
   }): Promise<readonly CertificateRecord[]>;
-  /** Any state → `revoked`; false if it was revoked already (the first reason and time stay). Throws Fault `not_found`. */
-  revoke(serial: string, reason: string, at: number): Promise<boolean>;
+  /**
+   * Any state → `revoked`; false if it was revoked already (the first reason and time stay), but for one on hold, which
+   * can be revoked for good. `revocation` is `unspecified` unless given. Throws Fault `not_found`.
+   */
+  revoke(serial: string, reason: string, at: number, revocation?: RevocationReason): Promise<boolean>;
+  /**
+   * Takes a hold back: `issued` again, or `abandoned` when no certificate had come of it. False when it is not revoked.
+   * Throws Fault `conflict` for one that is revoked for good, `not_found`.
+   */
+  reinstate(serial: string): Promise<boolean>;
+  /** What is revoked or on hold and ends at that time or later, in the order of serials. */
+  listRevoked(endsFrom: number): Promise<readonly CrlEntry[]>;
   /** The largest `reservedAt` of all records, or null when there are none. */
   lastReservedAt(): Promise<number | null>;
 }

@@ -1,4 +1,4 @@
-import { equalBytes } from '../kernel/bytes.ts';
+import { equalBytes, sha256Base64url } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { assembleCertificate, type CertificateTemplate } from '../x509/build-certificate.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
@@ -11,6 +11,7 @@ import { drawSerial } from './draw-serial.ts';
 import type { Issuer } from './issuer.ts';
 import { leafValidity } from './leaf-validity.ts';
 import { LintedTbs } from './linted-tbs.ts';
+import type { PublicationUrls } from './publication-urls.ts';
 
 /**
  * Issues a certificate. The order is the safety argument: what is signed was linted, what was signed is on record, and a
@@ -30,7 +31,7 @@ export async function issue(
   const serial = drawSerial();
 
   // 2  Fill the template from the approval alone.
-  const template = fill(serial, approved, issuer, now);
+  const template = fill(serial, approved, authority, now);
 
   // 3  Lint, under a throw-away key.
   const linted = LintedTbs.lint(template, approved, issuer);
@@ -60,7 +61,12 @@ export async function issue(
   }
 }
 
-function fill(serial: string, approved: ApprovedRequest, issuer: Issuer, now: number): CertificateTemplate {
+function fill(
+  serial: string,
+  approved: ApprovedRequest,
+  { issuer, urls }: CertificateAuthority,
+  now: number,
+): CertificateTemplate {
   return {
     serial,
     issuerDer: issuer.certificate.subjectDer,
@@ -74,7 +80,18 @@ function fill(serial: string, approved: ApprovedRequest, issuer: Issuer, now: nu
     dnsNames: approved.dnsNames,
     ipAddresses: approved.ipAddresses,
     authorityKeyId: issuer.certificate.subjectKeyId,
+    ...pointsOf(serial, approved, urls),
   };
+}
+
+/** Where the certificate's standing is published. A responder's own is not asked for (RFC 6960 §4.2.2.2.1). */
+function pointsOf(
+  serial: string,
+  { kind }: ApprovedRequest,
+  urls: PublicationUrls | null,
+): Pick<CertificateTemplate, 'crlUrl' | 'ocspUrl' | 'issuerUrl' | 'ocspNoCheck'> {
+  if (kind === 'ocsp') return { ocspNoCheck: true };
+  return urls === null ? {} : { crlUrl: urls.crl(serial), ocspUrl: urls.ocsp, issuerUrl: urls.issuer };
 }
 
 function intent(
@@ -98,6 +115,8 @@ function intent(
     door: approved.door,
     revokedAt: null,
     reason: null,
+    revocation: null,
+    keyHash: sha256Base64url(approved.spki),
   };
 }
 

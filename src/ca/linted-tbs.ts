@@ -112,7 +112,30 @@ const lints: readonly { readonly rule: string; readonly holds: (reading: Reading
       certificate.notBefore >= issuer.certificate.notBefore &&
       certificate.notAfter <= issuer.certificate.notAfter,
   },
+  {
+    rule: 'the places where its standing is published are not the ones meant',
+    holds: ({ certificate, template }) =>
+      sameList(certificate.crlUrls, listed(template.crlUrl)) &&
+      sameList(certificate.ocspUrls, listed(template.ocspUrl)) &&
+      sameList(certificate.issuerUrls, listed(template.issuerUrl)),
+  },
+  {
+    rule: 'a place where its standing is published is not plain HTTP',
+    holds: ({ certificate }) =>
+      [...certificate.crlUrls, ...certificate.ocspUrls, ...certificate.issuerUrls].every((url) =>
+        url.startsWith('http://'),
+      ),
+  },
+  {
+    rule: 'the certificate of an OCSP responder names a place where its standing is published',
+    holds: ({ certificate, approved }) =>
+      approved.kind !== 'ocsp' || certificate.crlUrls.length + certificate.ocspUrls.length === 0,
+  },
 ];
+
+function listed(url: string | undefined): readonly string[] {
+  return url === undefined ? [] : [url];
+}
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index]);

@@ -3,6 +3,7 @@ import { type Clock, steppedClock } from '../kernel/clock.ts';
 import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
 import { createAuthority, type NewAuthority } from './create-authority.ts';
 import { memoryRecords } from './memory-records.ts';
+import { publicationUrls } from './publication-urls.ts';
 import { signingKey } from './signing-key.ts';
 
 /** An authority without disk: what it logged and which agents it knows lie open. For specifications. */
@@ -18,6 +19,8 @@ export function memoryAuthority(
   options: {
     readonly clock?: ReturnType<typeof steppedClock>;
     readonly made?: (clock: Clock) => NewAuthority;
+    /** Where certificates say that their standing is published. */
+    readonly publicUrl?: string;
   } = {},
 ): MemoryAuthority {
   const clock = options.clock ?? steppedClock(Date.UTC(2026, 10, 23, 12));
@@ -47,6 +50,10 @@ export function memoryAuthority(
       },
     },
     clock,
+    urls:
+      options.publicUrl === undefined
+        ? null
+        : publicationUrls(options.publicUrl, made.intermediateCertificate),
     events,
     agentStates,
     made,

@@ -1,5 +1,6 @@
 import { Fault } from '../kernel/fault.ts';
 import type { CertificateRecord, CertificateRecords } from './certificate-records.ts';
+import { mayRevoke, stateAfterHold } from './hold.ts';
 
 /** An issuance record that lives as long as the process. */
 export function memoryRecords(): CertificateRecords {
@@ -41,11 +42,28 @@ export function memoryRecords(): CertificateRecords {
         .filter((record) => matches(record, filter))
         .sort((a, b) => a.reservedAt - b.reservedAt || (a.serial < b.serial ? -1 : 1));
     },
-    async revoke(serial, reason, at) {
+    async revoke(serial, reason, at, revocation = 'unspecified') {
       const record = row(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
-      if (record.state === 'revoked') return false;
-      rows.set(serial, Object.freeze({ ...record, state: 'revoked', reason, revokedAt: at }));
+      if (!mayRevoke(record, revocation)) return false;
+      rows.set(serial, Object.freeze({ ...record, state: 'revoked', reason, revokedAt: at, revocation }));
       return true;
+    },
+    async reinstate(serial) {
+      const record = row(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+      if (record.state !== 'revoked') return false;
+      const state = stateAfterHold(record);
+      rows.set(serial, Object.freeze({ ...record, state, reason: null, revokedAt: null, revocation: null }));
+      return true;
+    },
+    async listRevoked(endsFrom) {
+      return [...rows.values()]
+        .filter(({ state, notAfter }) => state === 'revoked' && notAfter >= endsFrom)
+        .map(({ serial, revokedAt, revocation }) => ({
+          serial,
+          revokedAt: revokedAt ?? 0,
+          reason: revocation ?? 'unspecified',
+        }))
+        .sort((a, b) => (a.serial < b.serial ? -1 : 1));
     },
     async lastReservedAt() {
       let last: number | null = null;
@@ -60,6 +78,7 @@ function matches(record: CertificateRecord, filter: Parameters<CertificateRecord
     (filter.name === undefined || record.name === filter.name) &&
     (filter.kind === undefined || record.kind === filter.kind) &&
     (filter.state === undefined || record.state === filter.state) &&
+    (filter.keyHash === undefined || record.keyHash === filter.keyHash) &&
     (filter.expiresBefore === undefined || record.notAfter < filter.expiresBefore)
   );
 }

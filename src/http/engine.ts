@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../kernel/clock.ts';
 import type { NotHttp } from '../wire/not-http.ts';
+import type { HttpVersion } from '../wire/request-head.ts';
 import type { LiveConnection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { ListenTls } from './tls-options.ts';
@@ -25,6 +26,8 @@ export interface Door {
   /** Sent with every answer. */
   readonly extraHeaders: Readonly<Record<string, string>>;
   readonly patience: Patience;
+  /** The oldest HTTP that is spoken; 1.1 unless given. */
+  readonly oldest?: HttpVersion;
   /** Whether connections end after their next answer. */
   closing(): boolean;
   /** Answers one request; never rejects. `wrong` is what its head has against it. */

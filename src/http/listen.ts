@@ -1,6 +1,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../kernel/clock.ts';
+import type { HttpVersion } from '../wire/request-head.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
 import { type CreateEngine, defaultPatience, type Door, type Engine, type Patience } from './engine.ts';
@@ -28,8 +29,12 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** null speaks plain HTTP, on a loopback host only. */
+  /** null speaks plain HTTP, on a loopback host only unless `open`. */
   readonly tls: ListenTls | null;
+  /** Whether all that is served is public and verifies itself, so that plain HTTP may be open to the network. */
+  readonly open?: boolean;
+  /** The oldest HTTP that is spoken; 1.1 unless given. */
+  readonly oldest?: HttpVersion;
   /** Host header names that are answered to besides the loopback ones. */
   readonly hosts: readonly string[];
   /** Origins whose pages may call. */
@@ -62,7 +67,7 @@ const oneYearSeconds = 31_536_000;
 
 /** Opens a listener. Throws Fault `port_taken` or `config_invalid`. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  if (options.tls === null && !isLoopbackHost(options.host)) {
+  if (options.tls === null && options.open !== true && !isLoopbackHost(options.host)) {
     throw new Fault(
       'config_invalid',
       `Listener ${options.name}: plain HTTP on ${options.host} would be open to the network. Use TLS or a loopback host.`,
@@ -96,6 +101,7 @@ function createDoor(options: ListenOptions, state: State): Door {
     date: createHttpDate(options.clock),
     extraHeaders: options.hsts ? { 'strict-transport-security': `max-age=${oneYearSeconds}` } : {},
     patience: options.patience ?? defaultPatience,
+    ...(options.oldest && { oldest: options.oldest }),
     closing: () => state.closing,
     serve: (exchange, connection, wrong) => serve(exchange, connection, wrong, serving),
     refused,

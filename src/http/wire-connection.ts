@@ -5,7 +5,7 @@ import { hasBareFeed, headEnd, maximumHeadOctets } from '../wire/field-lines.ts'
 import { noHeaders, saysClose } from '../wire/headers.ts';
 import { KnownHead } from '../wire/known-head.ts';
 import { NotHttp } from '../wire/not-http.ts';
-import { type Addressed, parseRequestHead, readAddress } from '../wire/request-head.ts';
+import { type Addressed, type HttpVersion, parseRequestHead, readAddress } from '../wire/request-head.ts';
 import type { LiveConnection } from './connection.ts';
 import { type Door, headMilliseconds, keepAliveMilliseconds, lingerMilliseconds } from './engine.ts';
 import { stalled } from './exchange-faults.ts';
@@ -203,7 +203,7 @@ export class WireConnection {
     }
     const size = end + headEnd.length;
     this.pass(size);
-    const request = readRequest(input.toString('latin1', 0, size));
+    const request = readRequest(input.toString('latin1', 0, size), this.door.oldest);
     if (request.wrong === null) this.lastHead.keep(input.subarray(0, size), request);
     return request;
   }
@@ -259,15 +259,18 @@ export class WireConnection {
 }
 
 /** What stands in a head's text; what its fields contradict is told beside it, so that the peer gets to know. */
-function readRequest(text: string): WireRequest {
-  const { method, target, fields } = parseRequestHead(text);
+function readRequest(text: string, oldest?: HttpVersion): WireRequest {
+  const { method, target, version, fields } = parseRequestHead(text, oldest);
   try {
     const head = readAddress(target, fields);
+    // RFC 9112 §6.1: HTTP/1.0 has no transfer codings; where one stands, somebody else may see another end of the body.
+    if (version === '1.0' && head.headers.get('transfer-encoding') !== null)
+      throw new NotHttp('a transfer coding in HTTP/1.0');
     return {
       method,
       head,
       length: requestBodyLength(head.headers),
-      closes: saysClose(head.headers),
+      closes: version === '1.0' || saysClose(head.headers),
       wrong: null,
     };
   } catch (error) {

@@ -6,7 +6,8 @@ import { parseRequestHead, readAddress, writeRequestLine } from './request-head.
 
 test('T6 a head is read as its method, its target as written and its fields in order', () => {
   const head = parseRequestHead('POST /mcp/a?b=%2F HTTP/1.1\r\nHost: h\r\nX:  y  \r\n\r\n');
-  assert.deepEqual(head, { method: 'POST', target: '/mcp/a?b=%2F', fields: ['Host', 'h', 'X', 'y'] });
+  assert.deepEqual(head, { method: 'POST', target: '/mcp/a?b=%2F',
+    version: '1.1', fields: ['Host', 'h', 'X', 'y'] });
 });
 
 for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
@@ -48,6 +49,15 @@ for (const version of ['0.9', '1.0', '1.2', '2.0', '3.0']) {
     assert.throws(() => parseRequestHead(`GET / HTTP/${version}\r\n\r\n`), { name: 'NotHttp', status: 505 });
   });
 }
+
+test('I7 HTTP/1.0 is read where it is spoken, and no other version is', () => {
+  const { method, version } = parseRequestHead('GET / HTTP/1.0\r\n\r\n', '1.0');
+  assert.deepEqual([method, version], ['GET', '1.0']);
+  assert.equal(parseRequestHead('GET / HTTP/1.1\r\n\r\n', '1.0').version, '1.1');
+  for (const other of ['0.9', '1.2', '2.0']) {
+    assert.throws(() => parseRequestHead(`GET / HTTP/${other}\r\n\r\n`, '1.0'), { status: 505 });
+  }
+});
 
 test('T6 no head, however damaged, is anything but read or refused', () => {
   const head = 'POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n';

@@ -2,10 +2,13 @@ import { readFieldLines, refuseControls } from './field-lines.ts';
 import { gatherHeaders, type Headers } from './headers.ts';
 import { NotHttp } from './not-http.ts';
 
+export type HttpVersion = '1.1' | '1.0';
+
 /** A request up to its empty line, as it was written. */
 export interface RequestHead {
   readonly method: string;
   readonly target: string;
+  readonly version: HttpVersion;
   /** (name, value, name, value …) */
   readonly fields: readonly string[];
 }
@@ -14,15 +17,16 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PAT
 // RFC 9112 §3: one space each, and the version is spelt so.
 const requestLine = /^([A-Z]+) (\S+) HTTP\/(\d\.\d)$/;
 
-/** Reads the text of a head, its empty line included. Throws NotHttp. */
-export function parseRequestHead(head: string): RequestHead {
+/** Reads the text of a head, its empty line included; of HTTP/1.0 only where that is spoken as well. Throws NotHttp. */
+export function parseRequestHead(head: string, oldest: HttpVersion = '1.1'): RequestHead {
   refuseControls(head, 'request');
   const end = head.indexOf('\r\n');
   const [, method = '', target = '', version] = requestLine.exec(head.slice(0, end)) ?? [];
   if (version === undefined) throw new NotHttp('the first line is not a request');
-  if (version !== '1.1') throw new NotHttp(`HTTP/${version} is not spoken here, HTTP/1.1 is`, 505);
+  if (version !== '1.1' && (version !== '1.0' || oldest !== '1.0'))
+    throw new NotHttp(`HTTP/${version} is not spoken here, HTTP/1.1 is`, 505);
   if (!methods.has(method)) throw new NotHttp('the method is unknown');
-  return { method, target, fields: readFieldLines(head, end + 2) };
+  return { method, target, version, fields: readFieldLines(head, end + 2) };
 }
 
 // The path and query of an origin-form, as octets that nobody takes for the end of it (RFC 9112 §3.2.1).

@@ -12,19 +12,21 @@ import {
   unsignedInteger,
 } from './der.ts';
 import {
-  authorityInfoAccess,
   authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
   extensionList,
   keyBits,
   keyUsage,
+  type LeafUsage,
   nameConstraints,
+  ocspNoCheck,
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.ts';
 import { writeName } from './name.ts';
 import { oids } from './oid.ts';
+import { authorityInfoAccess, crlDistributionPoint } from './publication-points.ts';
 import { writeTime } from './time.ts';
 
 /** Everything a certificate of ours says. Times are epoch milliseconds and written in whole seconds. */
@@ -44,7 +46,7 @@ export interface CertificateTemplate {
     readonly permittedDns?: readonly string[];
   } | null;
   readonly keyUsage: readonly ('digitalSignature' | 'keyCertSign' | 'cRLSign')[];
-  readonly extendedKeyUsage: readonly ('clientAuth' | 'serverAuth')[];
+  readonly extendedKeyUsage: readonly LeafUsage[];
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
@@ -52,6 +54,11 @@ export interface CertificateTemplate {
   readonly authorityKeyId: string | null;
   /** Where the issuer's certificate can be fetched. */
   readonly issuerUrl?: string;
+  /** Where the CRL that would list it is published; the CRL names the same octets. */
+  readonly crlUrl?: string;
+  readonly ocspUrl?: string;
+  /** Only for an OCSP responder. */
+  readonly ocspNoCheck?: boolean;
 }
 
 export type SignatureAlgorithm =
@@ -140,11 +147,24 @@ function extensionsOf(template: CertificateTemplate): readonly Uint8Array[] {
     subjectKeyIdentifier(keyIdentifier(template.spki)),
     ...(template.authorityKeyId === null ? [] : [authorityKeyIdentifier(template.authorityKeyId)]),
     ...(constrained ? [nameConstraints(permitted)] : []),
-    ...(template.issuerUrl === undefined ? [] : [authorityInfoAccess(template.issuerUrl)]),
+    ...(template.crlUrl === undefined ? [] : [crlDistributionPoint(template.crlUrl)]),
+    ...accessOf(template),
+    ...(template.ocspNoCheck === true ? [ocspNoCheck()] : []),
   ];
 }
 
-function serialOctets(serial: string): Uint8Array {
+function accessOf({ ocspUrl, issuerUrl }: CertificateTemplate): readonly Uint8Array[] {
+  if (ocspUrl === undefined && issuerUrl === undefined) return [];
+  return [
+    authorityInfoAccess({
+      ...(ocspUrl !== undefined && { ocsp: ocspUrl }),
+      ...(issuerUrl !== undefined && { caIssuers: issuerUrl }),
+    }),
+  ];
+}
+
+/** The magnitude of a serial number in hex. Throws Fault `invalid_input`. */
+export function serialOctets(serial: string): Uint8Array {
   // RFC 5280 §4.1.2.2: positive, and at most 20 octets with the sign octet.
   if (!/^([0-9a-f]{2}){1,20}$/.test(serial) || /^0+$/.test(serial)) {
     throw new Fault('invalid_input', 'A serial number is hex of a positive number of at most 20 octets.');

@@ -32,7 +32,8 @@ export function readElements(bytes: Uint8Array): readonly DerElement[] {
   return elements;
 }
 
-function elementAt(bytes: Uint8Array, start: number): DerElement {
+/** The element that begins there. */
+export function elementAt(bytes: Uint8Array, start: number): DerElement {
   const tag = bytes[start];
   const first = bytes[start + 1];
   if (tag === undefined || first === undefined) throw malformed('an element is cut off');

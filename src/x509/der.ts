@@ -8,6 +8,7 @@ export const tags = {
   octetString: 0x04,
   null: 0x05,
   oid: 0x06,
+  enumerated: 0x0a,
   utf8String: 0x0c,
   printableString: 0x13,
   ia5String: 0x16,
@@ -19,7 +20,22 @@ export const tags = {
 
 /** One element: tag, minimal definite length, content. */
 export function element(tag: number, content: Uint8Array): Uint8Array {
-  return concat([new Uint8Array([tag]), lengthOctets(content.length), content]);
+  return elementOf(tag, [content]);
+}
+
+/** An element whose content is in parts; each is copied once, for a list may have megabytes. */
+function elementOf(tag: number, parts: readonly Uint8Array[]): Uint8Array {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const length = lengthOctets(size);
+  const octets = new Uint8Array(1 + length.length + size);
+  octets[0] = tag;
+  octets.set(length, 1);
+  let at = 1 + length.length;
+  for (const part of parts) {
+    octets.set(part, at);
+    at += part.length;
+  }
+  return octets;
 }
 
 function lengthOctets(length: number): Uint8Array {
@@ -30,12 +46,15 @@ function lengthOctets(length: number): Uint8Array {
 }
 
 export function sequence(...parts: readonly Uint8Array[]): Uint8Array {
-  return element(tags.sequence, concat(parts));
+  return elementOf(tags.sequence, parts);
 }
 
 /** A SET OF in the order DER wants: ascending by encoded octets (X.690 §11.6). */
 export function setOf(...parts: readonly Uint8Array[]): Uint8Array {
-  return element(tags.set, concat([...parts].sort((a, b) => Buffer.compare(a, b))));
+  return elementOf(
+    tags.set,
+    [...parts].sort((a, b) => Buffer.compare(a, b)),
+  );
 }
 
 /** A non-negative INTEGER of big-endian magnitude octets. */
@@ -64,7 +83,7 @@ export function octetString(content: Uint8Array): Uint8Array {
 
 /** A BIT STRING of whole octets. */
 export function bitString(content: Uint8Array): Uint8Array {
-  return element(tags.bitString, concat([new Uint8Array([0]), content]));
+  return elementOf(tags.bitString, [new Uint8Array([0]), content]);
 }
 
 /** A named-bit list without trailing zero bits (X.690 §11.2.2); bit 0 is the first. */
@@ -96,7 +115,7 @@ export function text(tag: number, value: string): Uint8Array {
 
 /** Context-specific and constructed: `[number]` around whole elements. */
 export function explicit(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  return element(0xa0 | number, concat(parts));
+  return elementOf(0xa0 | number, parts);
 }
 
 /** Context-specific and primitive: `[number] IMPLICIT` content. */

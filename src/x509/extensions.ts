@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { Fault } from '../kernel/fault.ts';
 import {
   boolean,
+  element,
   explicit,
   implicit,
   namedBits,
@@ -23,7 +23,12 @@ import {
   SequenceReader,
 } from './der-reader.ts';
 import { addressOctets, addressText } from './ip-address.ts';
-import { hasControls } from './name.ts';
+import {
+  type PublicationPoints,
+  readAuthorityInfoAccess,
+  readCrlDistributionPoints,
+} from './publication-points.ts';
+import { ascii, extension, generalName, readAscii } from './general-name.ts';
 import { oidName, oids } from './oid.ts';
 
 /** RFC 5280 §4.2.1.3, in bit order. */
@@ -46,8 +51,11 @@ export interface AlternativeNames {
   readonly ipAddresses: readonly string[];
 }
 
+/** What a leaf of ours may be used for. */
+export type LeafUsage = 'clientAuth' | 'serverAuth' | 'OCSPSigning';
+
 /** Every extension this room reads, with what an absent one means. */
-export interface Extensions extends AlternativeNames {
+export interface Extensions extends AlternativeNames, PublicationPoints {
   readonly isCa: boolean;
   readonly pathLength: number | null;
   readonly keyUsage: readonly string[];
@@ -59,15 +67,10 @@ export interface Extensions extends AlternativeNames {
   readonly authorityKeyId: string | null;
   readonly permittedUris: readonly string[] | null;
   readonly permittedDns: readonly string[] | null;
+  /** RFC 6960 §4.2.2.2.1: a responder's certificate that is not asked about itself. */
+  readonly ocspNoCheck: boolean;
   /** Critical extensions that this room does not know. */
   readonly unknownCritical: readonly string[];
-}
-
-const generalName = { dns: 0x82, uri: 0x86, ip: 0x87 } as const;
-
-function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
-  const flag = critical ? [boolean(true)] : [];
-  return sequence(objectIdentifier(oid), ...flag, octetString(value));
 }
 
 export function basicConstraints(ca: boolean, pathLength: number | null): Uint8Array {
@@ -79,7 +82,7 @@ export function keyUsage(usages: readonly (typeof keyUsages)[number][]): Uint8Ar
   return extension(oids.keyUsage, true, namedBits(usages.map((usage) => keyUsages.indexOf(usage))));
 }
 
-export function extendedKeyUsage(usages: readonly ('clientAuth' | 'serverAuth')[]): Uint8Array {
+export function extendedKeyUsage(usages: readonly LeafUsage[]): Uint8Array {
   return extension(
     oids.extKeyUsage,
     false,
@@ -124,24 +127,14 @@ export function nameConstraints(permitted: {
   return extension(oids.nameConstraints, true, sequence(explicit(0, ...subtrees)));
 }
 
-export function authorityInfoAccess(issuerUrl: string): Uint8Array {
-  const access = sequence(
-    objectIdentifier(oids.caIssuers),
-    implicit(generalName.uri & 0x1f, ascii(issuerUrl)),
-  );
-  return extension(oids.authorityInfoAccess, false, sequence(access));
+/** RFC 6960 §4.2.2.2.1. */
+export function ocspNoCheck(): Uint8Array {
+  return extension(oids.ocspNoCheck, false, element(tags.null, new Uint8Array(0)));
 }
 
 /** The `extensions [3]` or extension-request list, written whole. */
 export function extensionList(extensions: readonly Uint8Array[]): Uint8Array {
   return sequence(...extensions);
-}
-
-function ascii(value: string): Uint8Array {
-  if (value.length === 0 || value.length > 2_048 || !/^[\x21-\x7e]+$/.test(value)) {
-    throw new Fault('invalid_input', 'A name in a certificate is visible ASCII of at most 2,048 characters.');
-  }
-  return new Uint8Array(Buffer.from(value, 'latin1'));
 }
 
 type Mutable = { -readonly [Name in keyof Extensions]: Extensions[Name] };
@@ -161,6 +154,10 @@ export function readExtensions(list: DerElement | null): Extensions {
     authorityKeyId: null,
     permittedUris: null,
     permittedDns: null,
+    crlUrls: [],
+    ocspUrls: [],
+    issuerUrls: [],
+    ocspNoCheck: false,
     unknownCritical: [],
   };
   if (!list) return found;
@@ -217,6 +214,16 @@ const readers: Readonly<Record<string, (value: DerElement, into: Mutable) => voi
     into.permittedUris = names.filter((name) => name.tag === generalName.uri).map(readAscii);
     into.permittedDns = names.filter((name) => name.tag === generalName.dns).map(readAscii);
   },
+  [oids.cRLDistributionPoints](value, into) {
+    into.crlUrls = readCrlDistributionPoints(value);
+  },
+  [oids.authorityInfoAccess](value, into) {
+    Object.assign(into, readAuthorityInfoAccess(value));
+  },
+  [oids.ocspNoCheck](value, into) {
+    if (value.tag !== tags.null || value.content.length > 0) throw malformed('a NULL is expected');
+    into.ocspNoCheck = true;
+  },
 };
 
 function readAlternativeNames(value: DerElement): AlternativeNames & { readonly otherNames: number } {
@@ -233,13 +240,6 @@ function readAlternativeNames(value: DerElement): AlternativeNames & { readonly 
     }),
     otherNames: names.filter((name) => !known.includes(name.tag)).length,
   };
-}
-
-function readAscii(element: DerElement): string {
-  const value = Buffer.from(element.content).toString('latin1');
-  if (hasControls(value) || !/^[\x20-\x7e]*$/.test(value))
-    throw malformed('a name that is not visible ASCII');
-  return value;
 }
 
 /** The SubjectPublicKeyInfo's key octets, for key identifiers (RFC 5280 §4.2.1.2, method 1). */

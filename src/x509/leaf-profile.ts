@@ -1,9 +1,10 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Certificate } from './certificate.ts';
+import type { LeafUsage } from './extensions.ts';
 import { checkPublicKey } from './public-key.ts';
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
 
-export type LeafKind = 'agent' | 'ephemeral' | 'server' | 'gateway' | 'admin';
+export type LeafKind = 'agent' | 'ephemeral' | 'server' | 'gateway' | 'admin' | 'ocsp';
 
 /** What a leaf of one kind must look like. Lives in milliseconds. */
 export interface LeafProfile {
@@ -11,7 +12,7 @@ export interface LeafProfile {
   /** The SPIFFE path before the name. Agents and ephemeral agents share one: they are the same agent. */
   readonly pathPrefix: string;
   /** Exactly these, in any order. */
-  readonly extendedKeyUsage: readonly ('clientAuth' | 'serverAuth')[];
+  readonly extendedKeyUsage: readonly LeafUsage[];
   readonly maximumLife: number;
   readonly defaultLife: number;
   /** Whether DNS names and IP addresses may stand beside the SPIFFE ID. */
@@ -61,6 +62,15 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     extendedKeyUsage: ['clientAuth'],
     maximumLife: day,
     defaultLife: 8 * hour,
+    addressNames: false,
+  },
+  // RFC 6960 §4.2.2.2: the authority's own responder. It cannot be revoked by its own word, so it is short.
+  ocsp: {
+    kind: 'ocsp',
+    pathPrefix: '/ocsp/',
+    extendedKeyUsage: ['OCSPSigning'],
+    maximumLife: 2 * day,
+    defaultLife: day,
     addressNames: false,
   },
 };
@@ -164,6 +174,11 @@ function checkForm(certificate: Certificate, profile: LeafProfile): void {
   if (certificate.otherNames > 0 || (addresses > 0 && !profile.addressNames)) {
     throw misfit(`a certificate of kind ${profile.kind} does not carry such names beside its SPIFFE ID`);
   }
+  // RFC 6960 §4.2.2.2.1: whoever sees it does not ask whether the certificate is revoked.
+  if (certificate.ocspNoCheck !== (profile.kind === 'ocsp'))
+    throw misfit(
+      'only the certificate of an OCSP responder, and every one of those, goes without revocation',
+    );
   if (certificate.unknownCritical.length > 0) throw misfit('it has a critical extension that is not known');
   if (certificate.serial.startsWith('-') || /^0*$/.test(certificate.serial))
     throw misfit('its serial is not positive');

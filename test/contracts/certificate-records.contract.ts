@@ -83,10 +83,56 @@ export function certificateRecordsContract(
       assert.equal((await records.list({ state: 'revoked' })).length, 2);
     },
   );
+  specify('I7 a hold is a revocation that can be taken back, or made one for good', async (records) => {
+    for (const serial of ['0a', '0b', '0c']) await records.reserve(reserved({ serial }));
+    for (const serial of ['0a', '0b']) await records.complete(serial, der);
+    for (const serial of ['0a', '0b', '0c']) {
+      assert.equal(await records.revoke(serial, 'looked into', 5, 'certificateHold'), true);
+      assert.equal(await records.revoke(serial, 'again', 6, 'certificateHold'), false);
+    }
+    assert.equal(await records.reinstate('0a'), true);
+    assert.equal(await records.reinstate('0a'), false);
+    const back = await records.find('0a');
+    assert.deepEqual(
+      [back?.state, back?.reason, back?.revokedAt, back?.revocation],
+      ['issued', null, null, null],
+    );
+    assert.deepEqual(back?.der && [...back.der], [...der]);
+    assert.equal(await records.revoke('0b', 'stolen', 7, 'keyCompromise'), true);
+    const dead = await records.find('0b');
+    assert.deepEqual(
+      [dead?.state, dead?.reason, dead?.revokedAt, dead?.revocation],
+      ['revoked', 'stolen', 7, 'keyCompromise'],
+    );
+    await assert.rejects(records.reinstate('0b'), isFault('conflict'));
+    assert.equal(await records.revoke('0b', 'held after all', 8, 'certificateHold'), false);
+    assert.equal(await records.reinstate('0c'), true);
+    assert.equal((await records.find('0c'))?.state, 'abandoned', 'there is no certificate to go back to');
+    await assert.rejects(records.reinstate('ff'), isFault('not_found'));
+  });
+  specify('I7 lists what is revoked or on hold, by its end', async (records) => {
+    await records.reserve(reserved({ serial: '0c', notAfter: 30 }));
+    await records.reserve(reserved({ serial: '0a', notAfter: 20 }));
+    await records.reserve(reserved({ serial: '0b', notAfter: 10 }));
+    await records.reserve(reserved({ serial: '0d', notAfter: 30 }));
+    await records.revoke('0a', 'stolen', 5, 'keyCompromise');
+    await records.revoke('0b', 'stolen', 6);
+    await records.revoke('0c', 'looked into', 7, 'certificateHold');
+    assert.deepEqual(
+      (await records.listRevoked(20)).map((entry) => ({ ...entry })),
+      [
+        { serial: '0a', revokedAt: 5, reason: 'keyCompromise' },
+        { serial: '0c', revokedAt: 7, reason: 'certificateHold' },
+      ],
+    );
+    assert.equal((await records.listRevoked(0))[1]?.reason, 'unspecified');
+  });
   specify('lists by every filter together, oldest reservation first', async (records) => {
     await records.reserve(reserved({ serial: '03', name: 'a', reservedAt: 3, notAfter: 30 }));
     await records.reserve(reserved({ serial: '01', name: 'a', reservedAt: 1, notAfter: 10 }));
-    await records.reserve(reserved({ serial: '02', name: 'b', kind: 'server', reservedAt: 2, notAfter: 20 }));
+    await records.reserve(
+      reserved({ serial: '02', name: 'b', kind: 'server', reservedAt: 2, notAfter: 20, keyHash: 'a2V5' }),
+    );
     await records.complete('01', der);
     const serials = async (filter: Parameters<CertificateRecords['list']>[0]): Promise<string[]> =>
       (await records.list(filter)).map(({ serial }) => serial);
@@ -96,6 +142,7 @@ export function certificateRecordsContract(
     assert.deepEqual(await serials({ state: 'issued' }), ['01']);
     assert.deepEqual(await serials({ expiresBefore: 20 }), ['01']);
     assert.deepEqual(await serials({ name: 'a', state: 'reserved', expiresBefore: 31 }), ['03']);
+    assert.deepEqual(await serials({ keyHash: 'a2V5' }), ['02']);
     assert.deepEqual(await serials({ name: 'nobody' }), []);
   });
   specify('knows the latest reservation', async (records) => {
@@ -124,6 +171,8 @@ export function reserved(
     door: 'admin',
     revokedAt: null,
     reason: null,
+    revocation: null,
+    keyHash: null,
     ...members,
   };
 }

@@ -61,6 +61,7 @@ const authority: CertificateAuthority = {
   agents: { find: async () => ({ state: 'active' }) },
   audit: { append: (event) => guarded(() => log.append(event)) },
   clock: systemClock,
+  urls: null,
 };
 await recoverIssuance({ records: certificates, audit: log });
 process.stdout.write('ready\n');

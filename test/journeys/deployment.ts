@@ -51,11 +51,17 @@ export async function openTown(
   settings: Record<string, number> = {},
   {
     authority: authoritySettings = {},
+    plainPort = 0,
+    on = {},
     // The program's own variable: `npm run test:reference` sets it for a whole run.
     engine = process.env['COUNTERSIGN_HTTP_ENGINE'] ?? 'wire',
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
     readonly authority?: JsonObject;
+    /** Port of the plain listener; any free one unless given. */
+    readonly plainPort?: number;
+    /** Hosts of listeners, by name; loopback unless given. */
+    readonly on?: Readonly<Record<string, string>>;
     readonly engine?: string;
   } = {},
 ): Promise<Town> {
@@ -63,7 +69,12 @@ export async function openTown(
   const data = dataFolder(join(folder, 'authority'));
   await cp(await freshAuthority(), data.folder, { recursive: true });
   const names = ['agents', 'authority', 'people', 'plain', 'ops'];
-  const listeners = Object.fromEntries(names.map((name) => [name, { port: 0 }]));
+  const listeners = Object.fromEntries(
+    names.map((name) => [
+      name,
+      { port: name === 'plain' ? plainPort : 0, ...(on[name] !== undefined && { host: on[name] }) },
+    ]),
+  );
   const deployment = await composeDeployment({
     config: toConfig(
       configSchema.parse({ listeners, http: { engine }, gateway: settings, authority: authoritySettings }),

@@ -129,3 +129,24 @@ describe('T1 T6 the five listeners', () => {
     }
   });
 });
+
+test('I7 the plain listener is open to the network once a public URL is set, and no other plain listener is', async () => {
+  // An address of this machine alone, which does not look like one.
+  const elsewhere = '::ffff:127.0.0.1';
+  const authority = { publicUrl: 'http://pki.example.internal' };
+  await assert.rejects(openTown({}, { on: { plain: elsewhere } }), { code: 'config_invalid' });
+  await assert.rejects(openTown({}, { authority, on: { ops: elsewhere } }), { code: 'config_invalid' });
+  await using town = await openTown({}, { authority, on: { plain: elsewhere } });
+  const { plain } = town.deployment.listeners;
+  assert.ok(plain);
+  const named = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { host: 'pki.example.internal' };
+    overTcp({ host: '127.0.0.1', port: plain.port, path: '/ca.pem', agent: false, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .once('error', reject)
+      .end();
+  });
+  assert.equal(named, 200);
+});

@@ -76,6 +76,8 @@ export async function mint(
       door: 'test',
       revokedAt: null,
       reason: null,
+      revocation: null,
+      keyHash: null,
     });
     await store.certificates.complete(serial, der);
   }

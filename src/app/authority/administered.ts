@@ -49,6 +49,7 @@ export function administered(parts: Parts): Acts {
     issuer: ca.issuer,
     ca,
     subjects: subjectStates(store),
+    urls: ca.urls,
     feed,
     serverStates: createServerStates(clock),
     describe: () => ({

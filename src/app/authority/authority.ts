@@ -5,6 +5,7 @@ import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
 import type { SubjectStates } from '../../enrol/acme/acme-parts.ts';
 import type { BindingSecrets } from '../../enrol/acme/external-account.ts';
+import type { PublicationUrls } from '../../ca/publication-urls.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -52,6 +53,8 @@ export interface Authority extends AsyncDisposable {
   readonly issuer: Issuer;
   /** What the doors issue with. */
   readonly ca: CertificateAuthority;
+  /** What new certificates say of where their standing is published; null when they say nothing. */
+  readonly urls: PublicationUrls | null;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
   /** Whether an agent or a server may have certificates. */

@@ -9,6 +9,8 @@ export interface DataFolder {
   readonly rootCertificate: string;
   /** The sealed root key, or absent when the root is kept offline. */
   readonly rootKey: string;
+  /** What the root has revoked; signed with the root key. */
+  readonly rootCrl: string;
   readonly intermediateCertificate: string;
   readonly intermediateKey: string;
   readonly auditKey: string;
@@ -33,6 +35,7 @@ export function dataFolder(folder: string): DataFolder {
     marker: at('authority.json'),
     rootCertificate: at('root.pem'),
     rootKey: at('root-key.json'),
+    rootCrl: at('root.crl'),
     intermediateCertificate: at('intermediate.pem'),
     intermediateKey: at('intermediate-key.json'),
     auditKey: at('audit-key.json'),

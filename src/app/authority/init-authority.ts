@@ -3,6 +3,7 @@ import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { certifyAuthority } from '../../ca/create-authority.ts';
 import { sealKey } from '../../ca/key-file.ts';
+import { maySignCrls, signRootCrl } from '../../ca/root-crl.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -152,6 +153,13 @@ async function writeAuthority(
       rootCertificate: keys.rootCertificate,
     },
   );
+  if (maySignCrls(rootCertificate)) {
+    const crl = await signRootCrl(
+      { root: rootCertificate, now: clock.now(), number: 1, entries: [] },
+      keys.root.key,
+    );
+    await writeDurably(staging.rootCrl, crl.der, 0o644);
+  }
   const rootContent = await keys.root.content(passphrase);
   if (rootContent !== null) {
     const inside = keys.root.held || order.rootKeyFile === order.data.rootKey;

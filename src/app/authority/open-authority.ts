@@ -4,6 +4,7 @@ import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Issuer } from '../../ca/issuer.ts';
+import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
@@ -19,6 +20,7 @@ import { createLocalFeed } from '../feed/local-feed.ts';
 import type { PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
 import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -43,6 +45,8 @@ export async function openAuthority(options: {
   readonly holderLimits?: HolderLimits;
   /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
   readonly renewalGrace?: number;
+  /** Where others reach the plain listener, '' for nowhere; what was last said unless given. */
+  readonly publicUrl?: string;
 }): Promise<Authority> {
   const { data, clock, log } = options;
   const trustDomain = await readMarker(data);
@@ -84,6 +88,7 @@ export async function openAuthority(options: {
     agents: store.agents,
     audit,
     clock,
+    urls: await publicationOf(store, issuer, options.publicUrl),
   };
   await recoverIssuance(ca);
   const held = opened.move();
@@ -110,6 +115,17 @@ async function openWorkloads(data: DataFolder, clock: Clock): Promise<WorkloadsF
   const file = new WorkloadsFile(data.workloads, clock);
   await file.list();
   return file;
+}
+
+/** What certificates say of their publication, the same from the listener and from commands run without one. */
+async function publicationOf(
+  { meta }: Store,
+  issuer: Issuer,
+  said: string | undefined,
+): Promise<PublicationUrls | null> {
+  if (said !== undefined) await meta.set('public-url', said);
+  const url = said ?? (await meta.get('public-url')) ?? '';
+  return url === '' ? null : publicationUrls(url, issuer.certificate);
 }
 
 /** The policy folder, with every change told to the gateways, to the log and to a person. */

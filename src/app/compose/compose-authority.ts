@@ -9,7 +9,9 @@ import { authorityName } from '../../x509/leaf-profile.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { admitsUnverified, answerAuthority } from '../listeners/authority-routes.ts';
-import { answerPeople, answerPlain } from '../listeners/people-routes.ts';
+import { answerPeople } from '../listeners/people-routes.ts';
+import { answerPlain } from '../listeners/plain-routes.ts';
+import type { RunningEnds } from './compose-ends.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 
 /** The authority's listeners. */
@@ -24,9 +26,10 @@ export async function composeAuthority(options: {
   readonly config: Config;
   readonly clock: Clock;
   readonly authority: Authority;
+  readonly ends: RunningEnds;
   readonly log: (line: string) => void;
 }): Promise<RunningAuthorityListeners> {
-  const { config, clock, authority, log } = options;
+  const { config, clock, authority, ends, log } = options;
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(await ownServerIdentity(authority, config, clock, log));
   const acme = config.authority.acme.door === 'open' ? opened.use(await acmeDoor(authority, config)) : null;
@@ -35,7 +38,13 @@ export async function composeAuthority(options: {
     clientCertificate: 'optional' | 'never' | null,
     handle: (exchange: Exchange, turnedAway: ConnectionRefusals['record']) => Promise<void>,
   ): Promise<Listener> => {
-    const { host, port, hosts, origins, tlsMinimum } = config.listeners[name];
+    const { host, port, origins, tlsMinimum } = config.listeners[name];
+    const { publicUrl } = config.authority;
+    // Everything at the plain listener is signed and public; who names it to others wants it reached by them.
+    const open = name === 'plain' && publicUrl !== '';
+    const hosts = open
+      ? [...config.listeners.plain.hosts, new URL(publicUrl).host]
+      : config.listeners[name].hosts;
     const tls = clientCertificate && {
       material: identity.current(),
       clientCertificate,
@@ -51,6 +60,9 @@ export async function composeAuthority(options: {
       hosts,
       origins,
       hsts,
+      open,
+      // OpenSSL fetches CRLs and asks for OCSP in HTTP/1.0.
+      ...(name === 'plain' && { oldest: '1.0' }),
       handle: (exchange) => handle(exchange, refusals.record),
       ...(name === 'authority' && { admitsUnverified }),
       onRefused: refusals.record,
@@ -65,7 +77,9 @@ export async function composeAuthority(options: {
       answerAuthority(exchange, { authority, acme, turnedAway }),
     ),
     people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
-    plain: await open('plain', null, (exchange) => answerPlain(exchange, authority.describe())),
+    plain: await open('plain', null, (exchange) =>
+      answerPlain(exchange, { authority: authority.describe(), ends, now: clock.now() }),
+    ),
   };
   const held = opened.move();
   return { ...listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };

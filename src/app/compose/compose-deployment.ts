@@ -7,6 +7,7 @@ import { openAuthority } from '../authority/open-authority.ts';
 import { announce } from '../authority/running-authority.ts';
 import type { Config } from '../config/config.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
+import { composeEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
@@ -36,8 +37,12 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
-  const authority = opened.use(await openAuthority({ data, passphrase, clock, log, renewalGrace }));
-  const own = opened.use(await composeAuthority({ config, clock, authority, log }));
+  const { publicUrl } = config.authority;
+  const authority = opened.use(
+    await openAuthority({ data, passphrase, clock, log, renewalGrace, publicUrl }),
+  );
+  const ends = opened.use(await composeEnds({ config, data, clock, authority, log }));
+  const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,
     people: own.people,

@@ -35,6 +35,8 @@ export interface Config {
       readonly httpPort: number;
       readonly tlsPort: number;
     };
+    readonly publicUrl: string;
+    readonly crlMinutes: number;
   };
   readonly gateway: {
     readonly audit: 'durable' | 'queued';
@@ -55,6 +57,9 @@ export interface Config {
 }
 
 const hostPattern = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/;
+/** RFC 5280 §8: fetched in plain HTTP, since TLS would need what is fetched. */
+const publicUrlPattern =
+  /^(http:\/\/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?)?$/;
 const originPattern = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/;
 
 /**
@@ -68,7 +73,7 @@ export const configSchema = z
         agents: tlsListener(8443, 'Agents: requires a certificate, speaks MCP only.'),
         authority: tlsListener(8444, 'Enrolment, renewal and administration; asks for a certificate.'),
         people: tlsListener(8445, 'Browsers; never asks for a certificate.'),
-        plain: plainListener(8446, 'CA certificates over HTTP.'),
+        plain: plainListener(8446, 'CRLs, OCSP and CA certificates over HTTP.'),
         ops: plainListener(8447, 'Health and metrics.'),
       })
       .prefault({}),
@@ -90,6 +95,16 @@ export const configSchema = z
             'An ended certificate proves nothing unless somebody decides so; machines that sleep need some hours.',
         }),
         acme: acmeSettings,
+        publicUrl: z.string().regex(publicUrlPattern).max(300).default('').meta({
+          description:
+            'Where others reach the plain listener, such as http://pki.example.internal; new certificates then name their CRL, OCSP responder and issuer there. Empty: they name none.',
+          reason: 'Only you know the name; gateways of ours are told of revocations and need none of it.',
+        }),
+        crlMinutes: whole(2, 44_640, 1_440, {
+          description: 'How long a CRL may be used, in minutes; a new one comes when half of it is over.',
+          reason:
+            'Half a day to mend what keeps an authority from publishing; a revocation is published at once anyway.',
+        }),
       })
       .prefault({}),
     gateway: z

@@ -32,19 +32,8 @@ export async function answerPeople(exchange: Exchange, authority: AuthorityDescr
   }
 }
 
-/** Answers the `plain` listener: the authority's certificates, which verify themselves by their fingerprint. */
-export async function answerPlain(exchange: Exchange, authority: AuthorityDescription): Promise<void> {
-  try {
-    if (exchange.method !== 'GET' || exchange.path !== '/ca.pem') {
-      throw new Fault('not_found', 'This listener has GET /ca.pem only.');
-    }
-    await answerRoots(exchange, authority);
-  } catch (error) {
-    await answerProblem(exchange, toFault(error));
-  }
-}
-
-async function answerRoots(exchange: Exchange, authority: AuthorityDescription): Promise<void> {
+/** The root certificate as text. */
+export async function answerRoots(exchange: Exchange, authority: AuthorityDescription): Promise<void> {
   // RFC 8555 §9.1 registers the media type of a PEM chain.
   await exchange.respond(200, { 'content-type': 'application/pem-certificate-chain' }, authority.roots);
 }

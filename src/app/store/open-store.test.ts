@@ -363,6 +363,8 @@ function certificate(serial: string): Parameters<Store['certificates']['reserve'
     door: 'admin',
     revokedAt: null,
     reason: null,
+    revocation: null,
+    keyHash: null,
   };
 }
 

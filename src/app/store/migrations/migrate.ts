@@ -1,12 +1,15 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { sha256Base64url } from '../../../kernel/bytes.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import { readCertificate } from '../../../x509/certificate.ts';
 import { transact } from '../sqlite/transact.ts';
 import { first } from './0001-first.ts';
 import { acme } from './0002-acme.ts';
 import { usedTokens } from './0003-used-tokens.ts';
+import { ends } from './0004-ends.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme, usedTokens];
+const migrations: readonly Migration[] = [first, acme, usedTokens, ends];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;
@@ -24,6 +27,7 @@ export function migrate(database: DatabaseSync): void {
         'Nothing was changed. Start the version that wrote it, or a newer one.',
     );
   }
+  if (found < schemaVersion) database.function('spki_hash', { deterministic: true }, spkiHash);
   for (const migration of migrations) {
     if (migration.version <= found) continue;
     transact(database, () => {
@@ -36,4 +40,14 @@ export function migrate(database: DatabaseSync): void {
 /** The schema version a database is at; 0 for an empty one. */
 export function readVersion(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+/** base64url SHA-256 of the key that a certificate is for; null for octets that are no certificate. */
+function spkiHash(der: SQLOutputValue): string | null {
+  if (!(der instanceof Uint8Array)) return null;
+  try {
+    return sha256Base64url(readCertificate(der).spki);
+  } catch {
+    return null;
+  }
 }

@@ -1,7 +1,9 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { CertificateRecord, CertificateRecords } from '../../../ca/certificate-records.ts';
+import { mayRevoke, stateAfterHold } from '../../../ca/hold.ts';
 import { sha256Base64url } from '../../../kernel/bytes.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import type { CrlEntry } from '../../../x509/build-crl.ts';
 import type { CertificateStanding } from '../change-feed.ts';
 import type { Connection, NewChange } from './connection.ts';
 import { isTaken } from './storage-fault.ts';
@@ -11,13 +13,21 @@ export function certificateRecords(connection: Connection): CertificateRecords {
   const { database, read, write } = connection;
   const insert = database.prepare(
     `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
-       der, replaces, door, revoked_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       der, replaces, door, revoked_at, reason, revocation, key_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const select = database.prepare('SELECT * FROM certificates WHERE serial = ?');
   const complete = database.prepare(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`);
   const abandon = database.prepare(`UPDATE certificates SET state = 'abandoned' WHERE serial = ?`);
   const revoke = database.prepare(
-    `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ? WHERE serial = ?`,
+    `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ?, revocation = ? WHERE serial = ?`,
+  );
+  const reinstate = database.prepare(
+    'UPDATE certificates SET state = ?, reason = NULL, revoked_at = NULL, revocation = NULL WHERE serial = ?',
+  );
+  const revoked = database.prepare(
+    `SELECT serial, revoked_at AS revokedAt, coalesce(revocation, 'unspecified') AS reason FROM certificates
+     WHERE state = 'revoked' AND not_after >= ? ORDER BY serial`,
   );
   const latest = database.prepare('SELECT max(reserved_at) AS at FROM certificates');
   const find = (serial: string): CertificateRecord | null => {
@@ -69,15 +79,25 @@ export function certificateRecords(connection: Connection): CertificateRecords {
           .all(...values);
         return rows.map((row) => toRecord(row as unknown as CertificateRow));
       }),
-    revoke: (serial, reason, at) =>
+    revoke: (serial, reason, at, revocation = 'unspecified') =>
       write((note) => {
         // A serial that was reserved or abandoned may have been signed before a crash; it can be revoked too.
         const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
-        if (record.state === 'revoked') return false;
-        revoke.run(reason, at, serial);
+        if (!mayRevoke(record, revocation)) return false;
+        revoke.run(reason, at, revocation, serial);
         note(changeOf({ ...record, state: 'revoked' }));
         return true;
       }),
+    reinstate: (serial) =>
+      write((note) => {
+        const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+        if (record.state !== 'revoked') return false;
+        const state = stateAfterHold(record);
+        reinstate.run(state, serial);
+        note(changeOf({ ...record, state }));
+        return true;
+      }),
+    listRevoked: (endsFrom) => read(() => revoked.all(endsFrom) as unknown as CrlEntry[]),
     lastReservedAt: () =>
       read(() => {
         const at = latest.get()?.['at'];
@@ -107,6 +127,7 @@ function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
     ['kind = ?', filter.kind],
     ['state = ?', filter.state],
     ['not_after < ?', filter.expiresBefore],
+    ['key_hash = ?', filter.keyHash],
   ];
   const given = parts.filter((part): part is [string, SQLInputValue] => part[1] !== undefined);
   if (given.length === 0) return { where: '', values: [] };
@@ -131,6 +152,8 @@ interface CertificateRow {
   readonly door: string;
   readonly revoked_at: number | null;
   readonly reason: string | null;
+  readonly revocation: CertificateRecord['revocation'];
+  readonly key_hash: string | null;
 }
 
 function toRecord(row: CertificateRow): CertificateRecord {
@@ -149,6 +172,9 @@ function toRecord(row: CertificateRow): CertificateRecord {
     door: row.door,
     revokedAt: row.revoked_at,
     reason: row.reason,
+    // What was revoked before reasons were noted has none.
+    revocation: row.state === 'revoked' ? (row.revocation ?? 'unspecified') : null,
+    keyHash: row.key_hash,
   };
 }
 
@@ -168,5 +194,7 @@ function toColumns(record: CertificateRecord): SQLInputValue[] {
     record.door,
     record.revokedAt,
     record.reason,
+    record.revocation,
+    record.keyHash,
   ];
 }

@@ -1,0 +1,140 @@
+import type { CrlPublisher, PublishedCrl } from '../../ca/crl.ts';
+import { shardCount } from '../../ca/publication-urls.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { answerProblem } from '../../http/problem.ts';
+import { sha256Base64url } from '../../kernel/bytes.ts';
+import { Fault, toFault } from '../../kernel/fault.ts';
+import type { Crl } from '../../x509/crl.ts';
+import type { AuthorityDescription } from '../authority/authority.ts';
+import { answerRoots } from './people-routes.ts';
+
+/** What anybody may fetch about the ends of certificates. All of it is signed. */
+export interface PublishedEnds {
+  readonly crls: Pick<CrlPublisher, 'current'>;
+  /** The certificates of the issuers in DER, by their key identifiers in hex. */
+  readonly issuers: ReadonlyMap<string, Uint8Array>;
+  /** Key identifiers of the issuer that signs leaves, and of its root. */
+  readonly intermediateId: string;
+  readonly rootId: string | null;
+  rootCrl(): Promise<Crl | null>;
+}
+
+/** What the `plain` listener answers from. */
+export interface PlainAnswers {
+  readonly authority: AuthorityDescription;
+  readonly ends: PublishedEnds;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: RegExp;
+  answer(exchange: Exchange, answers: PlainAnswers, match: RegExpExecArray): Promise<void>;
+}
+
+const routes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: /^\/ca\.pem$/,
+    answer: (exchange, { authority }) => answerRoots(exchange, authority),
+  },
+  {
+    method: 'GET',
+    path: /^\/ca\/((?:[0-9a-f]{2}){1,64})\.cer$/,
+    async answer(exchange, { ends }, [, keyId = '']) {
+      const der = ends.issuers.get(keyId);
+      if (!der) throw new Fault('not_found', 'No issuer of this authority has that key identifier.');
+      // RFC 2585 §4.1.
+      await answerCached(exchange, {
+        der,
+        type: 'application/pkix-cert',
+        tag: sha256Base64url(der),
+        seconds: 3_600,
+      });
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/crl\/((?:[0-9a-f]{2}){1,64})\.crl$/,
+    async answer(exchange, { ends, now }, [, keyId]) {
+      if (keyId === ends.intermediateId) return await answerCrl(exchange, ends.crls.current().full, now);
+      const crl = keyId === ends.rootId ? await ends.rootCrl() : null;
+      if (crl === null) throw noList();
+      if (now > crl.nextUpdate) throw new Fault('unavailable', 'The CRL of the root has ended.');
+      await answerCrl(exchange, { ...crl, tag: sha256Base64url(crl.der) }, now);
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/crl\/((?:[0-9a-f]{2}){1,64})\/(\d{1,3})\/(\d{1,3})\.crl$/,
+    async answer(exchange, { ends, now }, [, keyId, of, index]) {
+      const known = keyId === ends.intermediateId && Number(of) === shardCount;
+      const list = known ? ends.crls.current().shards[Number(index)] : undefined;
+      if (!list) throw noList();
+      await answerCrl(exchange, list, now);
+    },
+  },
+];
+
+/** Answers the `plain` listener: what verifies itself by its signature or fingerprint, and is public. */
+export async function answerPlain(exchange: Exchange, answers: PlainAnswers): Promise<void> {
+  try {
+    const methods: string[] = [];
+    for (const route of routes) {
+      const match = route.path.exec(exchange.path);
+      if (!match) continue;
+      if (route.method === exchange.method) return await route.answer(exchange, answers, match);
+      methods.push(route.method);
+    }
+    if (methods.length > 0) {
+      const fault = new Fault('method_not_allowed', `This path offers ${methods.join(' and ')}.`);
+      return await answerProblem(exchange, fault, { allow: methods.join(', ') });
+    }
+    throw new Fault('not_found', 'This listener has CRLs, an OCSP responder and CA certificates only.');
+  } catch (error) {
+    await answerProblem(exchange, toFault(error));
+  }
+}
+
+function noList(): Fault {
+  return new Fault(
+    'not_found',
+    'There is no such CRL. With authority.publicUrl set, certificates name theirs.',
+  );
+}
+
+/** How long a copy on the way may stand in for the list, so that a revocation is soon seen through caches as well. */
+const longestCopySeconds = 60;
+
+async function answerCrl(exchange: Exchange, crl: PublishedCrl, now: number): Promise<void> {
+  const { der, tag, thisUpdate, nextUpdate } = crl;
+  const seconds = Math.max(0, Math.min(longestCopySeconds, Math.floor((nextUpdate - now) / 1_000)));
+  // RFC 2585 §4.2.
+  await answerCached(exchange, { der, type: 'application/pkix-crl', tag, seconds, thisUpdate, nextUpdate });
+}
+
+async function answerCached(
+  exchange: Exchange,
+  answer: {
+    readonly der: Uint8Array;
+    readonly type: string;
+    readonly tag: string;
+    readonly seconds: number;
+    readonly thisUpdate?: number;
+    readonly nextUpdate?: number;
+  },
+): Promise<void> {
+  const { der, type, seconds, thisUpdate, nextUpdate } = answer;
+  const tag = `"${answer.tag}"`;
+  const headers = {
+    'cache-control': `public, max-age=${seconds}, must-revalidate`,
+    etag: tag,
+    ...(thisUpdate !== undefined && { 'last-modified': new Date(thisUpdate).toUTCString() }),
+    ...(nextUpdate !== undefined && { expires: new Date(nextUpdate).toUTCString() }),
+  };
+  // RFC 9110 §13.1.2: a list of tags, or any.
+  const asked = (exchange.headers.get('if-none-match') ?? '').split(',').map((one) => one.trim());
+  if (asked.includes(tag) || asked.includes('*')) return await exchange.respond(304, headers);
+  await exchange.respond(200, { ...headers, 'content-type': type }, der);
+}

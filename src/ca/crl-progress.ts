@@ -1,0 +1,38 @@
+import { isJsonObject } from '../kernel/canonical-json.ts';
+import { Fault } from '../kernel/fault.ts';
+import { parseJson } from '../kernel/parse-json.ts';
+import { utf8 } from '../kernel/bytes.ts';
+
+/** Port: small facts by name that outlive the process. Every promise resolves only when the change is durable. */
+export interface CrlFacts {
+  get(name: string): Promise<string | null>;
+  set(name: string, value: string): Promise<void>;
+}
+
+/** How far the lists of an issuer have come. */
+export interface CrlProgress {
+  /** The greatest number that was ever taken; 0 before the first. */
+  readonly number: number;
+  /** When the last scheduled publication was, in epoch milliseconds; 0 before the first. */
+  readonly scheduledAt: number;
+}
+
+const nameOf = (keyId: string): string => `crl-progress ${keyId}`;
+
+/** Of the issuer with that key identifier. Throws Fault `state_damaged`: a number must not come twice. */
+export async function readProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
+  const text = await facts.get(nameOf(keyId));
+  if (text === null) return { number: 0, scheduledAt: 0 };
+  const value = parseJson(utf8(text));
+  if (isJsonObject(value)) {
+    const { number, scheduledAt } = value;
+    if (Number.isSafeInteger(number) && Number.isSafeInteger(scheduledAt)) {
+      return { number: Number(number), scheduledAt: Number(scheduledAt) };
+    }
+  }
+  throw new Fault('state_damaged', 'The progress of the CRLs cannot be read. Restore a backup.');
+}
+
+export async function recordProgress(facts: CrlFacts, keyId: string, progress: CrlProgress): Promise<void> {
+  await facts.set(nameOf(keyId), JSON.stringify(progress));
+}

@@ -1,0 +1,29 @@
+import { execFile, spawnSync } from 'node:child_process';
+
+/** What another program said, on both streams, and how it ended. */
+export interface Said {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Runs a program of somebody else, without a shell, for ten seconds at most. */
+export function run(
+  program: string,
+  words: readonly string[],
+  options: { readonly cwd: string },
+): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(program, words, { ...options, timeout: 10_000, encoding: 'utf8' }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, text: `${stdout}${stderr}` });
+    });
+  });
+}
+
+/** Why tests with these programs cannot run here, or false. In CI all of them are there (`.ci/run`). */
+export function missing(programs: readonly string[]): string | false {
+  const absent = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
+  if (absent.length === 0) return false;
+  if (process.env['CI']) throw new Error(`not installed: ${absent.join(', ')}`);
+  return `not installed: ${absent.join(', ')}`;
+}
