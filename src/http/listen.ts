@@ -49,6 +49,8 @@ export interface ListenOptions {
    * handler finds it as `unverified` and decides for itself.
    */
   admitsUnverified?(exchange: Exchange): boolean;
+  /** An OCSP response about the listener's own certificate, in DER, for peers that ask for one in the handshake. */
+  staple?(certificate: Uint8Array): Promise<Uint8Array | null>;
   onRefused?(refusal: Refusal): void;
   /** Told of errors that no peer may see. */
   onError?(error: unknown): void;
@@ -126,10 +128,30 @@ function accept(engine: Engine, options: ListenOptions, state: State): void {
     }
     engine.accept(socket, connection);
   });
+  const { staple } = options;
+  if (staple) server.on('OCSPRequest', stapling(staple, options));
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     const address = plainAddress(socket.remoteAddress ?? '');
     options.onRefused?.({ stage: 'tls', address, reason: tlsReason(error, socket.authorizationError) });
   });
+}
+
+type GiveStaple = (error: Error | null, response: Buffer | null) => void;
+
+/** A handshake goes on without a response when there is none to give: the peer decides what that means to it. */
+function stapling(
+  staple: NonNullable<ListenOptions['staple']>,
+  { onError }: ListenOptions,
+): (certificate: Buffer, issuer: Buffer, give: GiveStaple) => void {
+  return (certificate, _issuer, give) => {
+    staple(certificate).then(
+      (response) => give(null, response && Buffer.from(response)),
+      (error: unknown) => {
+        onError?.(error);
+        give(null, null);
+      },
+    );
+  };
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {

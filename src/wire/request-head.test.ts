@@ -6,8 +6,12 @@ import { parseRequestHead, readAddress, writeRequestLine } from './request-head.
 
 test('T6 a head is read as its method, its target as written and its fields in order', () => {
   const head = parseRequestHead('POST /mcp/a?b=%2F HTTP/1.1\r\nHost: h\r\nX:  y  \r\n\r\n');
-  assert.deepEqual(head, { method: 'POST', target: '/mcp/a?b=%2F',
-    version: '1.1', fields: ['Host', 'h', 'X', 'y'] });
+  assert.deepEqual(head, {
+    method: 'POST',
+    target: '/mcp/a?b=%2F',
+    version: '1.1',
+    fields: ['Host', 'h', 'X', 'y'],
+  });
 });
 
 for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {

@@ -8,7 +8,6 @@ import {
   type DerElement,
   malformed,
   readBitString,
-  readBoolean,
   elementAt,
   readElement,
   readOid,
@@ -16,6 +15,7 @@ import {
   readUnsigned,
   SequenceReader,
 } from './der-reader.ts';
+import { readExtensionList } from './extension-list.ts';
 import { oidName, oids } from './oid.ts';
 import { readDistributionPointName } from './publication-points.ts';
 import { revocationReasonOf } from './revocation-reason.ts';
@@ -114,7 +114,7 @@ function readEntry(entry: DerElement): CrlEntry {
   if (serial.length > 20 || (serial.length === 1 && serial[0] === 0))
     throw malformed('a serial that is not a positive number of at most 20 octets');
   let reason: CrlEntry['reason'] = 'unspecified';
-  for (const [oid, { critical, value }] of extensions ? readList(extensions) : []) {
+  for (const [oid, { critical, value }] of extensions ? readExtensionList(extensions) : []) {
     if (oid === oids.cRLReason) reason = readReason(value);
     // RFC 5280 §5.3: a list with an unknown critical one must not be used.
     else if (critical) throw malformed('a critical extension of an entry that is not known');
@@ -134,7 +134,7 @@ function readCrlExtensions(list: DerElement): Pick<Crl, 'number' | 'authorityKey
   let number: number | null = null;
   let authorityKeyId: string | null = null;
   let urls: readonly string[] | null = null;
-  for (const [oid, { critical, value }] of readList(list)) {
+  for (const [oid, { critical, value }] of readExtensionList(list)) {
     switch (oid) {
       case oids.cRLNumber:
         number = readNumber(value);
@@ -173,26 +173,4 @@ function readScope(value: DerElement): readonly string[] {
   const urls = readDistributionPointName(reader.next(0xa0));
   reader.end();
   return urls;
-}
-
-interface ListedExtension {
-  readonly critical: boolean;
-  readonly value: DerElement;
-}
-
-function readList(list: DerElement): ReadonlyMap<string, ListedExtension> {
-  const found = new Map<string, ListedExtension>();
-  for (const member of new SequenceReader(list).rest()) {
-    const reader = new SequenceReader(member);
-    const oid = readOid(reader.next(tags.oid));
-    const criticality = reader.optional(tags.boolean);
-    const critical = criticality !== null && readBoolean(criticality);
-    if (criticality && !critical) throw malformed('a default that is written out');
-    const value = readElement(reader.next(tags.octetString).content);
-    reader.end();
-    if (found.has(oid)) throw malformed('an extension that comes twice');
-    found.set(oid, { critical, value });
-  }
-  if (found.size === 0) throw malformed('an empty list that is written out');
-  return found;
 }

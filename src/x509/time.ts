@@ -10,10 +10,25 @@ export function writeTime(milliseconds: number): Uint8Array {
     : text(tags.generalizedTime, `${digits}Z`);
 }
 
+/** A GeneralizedTime in whole seconds, as OCSP has it for every year (RFC 6960 §4.2.2.1). */
+export function writeGeneralizedTime(milliseconds: number): Uint8Array {
+  const digits = new Date(milliseconds).toISOString().replace(/[-:T]/g, '').slice(0, 14);
+  return text(tags.generalizedTime, `${digits}Z`);
+}
+
+/** Epoch milliseconds of a GeneralizedTime in whole seconds, of any year. */
+export function readGeneralizedTime(element: DerElement): number {
+  if (element.tag !== tags.generalizedTime) throw malformed('a GeneralizedTime is expected');
+  return timeOf(Buffer.from(element.content).toString('latin1'));
+}
+
 /** Epoch milliseconds of a UTCTime or GeneralizedTime in the one form that RFC 5280 allows. */
 export function readTime(element: DerElement): number {
   const written = Buffer.from(element.content).toString('latin1');
-  const full = fullDigits(element.tag, written);
+  return timeOf(fullDigits(element.tag, written));
+}
+
+function timeOf(full: string | null): number {
   const match = full === null ? null : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full);
   if (!match) throw malformed('a time that RFC 5280 does not allow');
   const [, year, month, day, hour, minute, second] = match;

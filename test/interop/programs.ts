@@ -13,10 +13,17 @@ export function run(
   options: { readonly cwd: string },
 ): Promise<Said> {
   return new Promise((resolve) => {
-    execFile(program, words, { ...options, timeout: 10_000, encoding: 'utf8' }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, text: `${stdout}${stderr}` });
-    });
+    const child = execFile(
+      program,
+      words,
+      { ...options, timeout: 10_000, encoding: 'utf8' },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ code, text: `${stdout}${stderr}` });
+      },
+    );
+    // Some read on for something to send.
+    child.stdin?.end();
   });
 }
 

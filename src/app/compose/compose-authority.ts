@@ -65,6 +65,7 @@ export async function composeAuthority(options: {
       ...(name === 'plain' && { oldest: '1.0' }),
       handle: (exchange) => handle(exchange, refusals.record),
       ...(name === 'authority' && { admitsUnverified }),
+      ...(tls && { staple: ends.staple }),
       onRefused: refusals.record,
       clock,
       engine: config.http.engine,

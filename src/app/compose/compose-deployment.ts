@@ -7,7 +7,7 @@ import { openAuthority } from '../authority/open-authority.ts';
 import { announce } from '../authority/running-authority.ts';
 import type { Config } from '../config/config.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
-import { composeEnds } from './compose-ends.ts';
+import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
@@ -48,7 +48,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     people: own.people,
     plain: own.plain,
   };
-  const gateway = options.gateway ? opened.use(await besideAuthority(authority, options)) : null;
+  const gateway = options.gateway ? opened.use(await besideAuthority(authority, ends, options)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
   listeners['ops'] = opened.use(await openOps({ config, clock, authority, gateway }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
@@ -57,7 +57,11 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
 }
 
 /** A gateway in the authority's own process: its feed and its certificate need no network. */
-async function besideAuthority(authority: Authority, options: DeploymentOptions): Promise<RunningGateway> {
+async function besideAuthority(
+  authority: Authority,
+  { staple }: RunningEnds,
+  options: DeploymentOptions,
+): Promise<RunningGateway> {
   const { config, data, clock, log } = options;
   await using opened = new AsyncDisposableStack();
   const names = listenerNames(config, ['agents']);
@@ -82,6 +86,7 @@ async function besideAuthority(authority: Authority, options: DeploymentOptions)
       tellSeen: (seen) => authority.agentsSeen(seen),
       tellServers: async (states) => authority.serverStates.heard('gateway', states),
       log,
+      staple,
       ...(options.disk && { disk: options.disk }),
     }),
   );

@@ -62,6 +62,8 @@ export interface GatewayOptions {
   readonly log: (line: string) => void;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
+  /** An OCSP response about the gateway's own certificate; none unless given. */
+  readonly staple?: (certificate: Uint8Array) => Promise<Uint8Array | null>;
 }
 
 /** Puts the data path together: registry view, log, upstreams, gateway, listener. */
@@ -162,6 +164,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
         silentMilliseconds: config.gateway.silentStreamMilliseconds,
       },
       onRefused: refusals.record,
+      ...(options.staple && { staple: options.staple }),
       clock,
       engine: config.http.engine,
     }),

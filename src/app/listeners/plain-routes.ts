@@ -1,9 +1,11 @@
 import type { CrlPublisher, PublishedCrl } from '../../ca/crl.ts';
+import type { OcspReply, OcspResponder } from '../../ca/ocsp.ts';
 import { shardCount } from '../../ca/publication-urls.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
-import { sha256Base64url } from '../../kernel/bytes.ts';
+import { fromBase64, sha256Base64url } from '../../kernel/bytes.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
+import { greatestOcspRequest } from '../../x509/ocsp-request.ts';
 import type { Crl } from '../../x509/crl.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
 import { answerRoots } from './people-routes.ts';
@@ -11,6 +13,7 @@ import { answerRoots } from './people-routes.ts';
 /** What anybody may fetch about the ends of certificates. All of it is signed. */
 export interface PublishedEnds {
   readonly crls: Pick<CrlPublisher, 'current'>;
+  readonly ocsp: Pick<OcspResponder, 'answer'>;
   /** The certificates of the issuers in DER, by their key identifiers in hex. */
   readonly issuers: ReadonlyMap<string, Uint8Array>;
   /** Key identifiers of the issuer that signs leaves, and of its root. */
@@ -75,7 +78,35 @@ const routes: readonly Route[] = [
       await answerCrl(exchange, list, now);
     },
   },
+  {
+    // RFC 6960 Appendix A.1: the request in base64, escaped for a URL; some clients leave its slashes as they are.
+    method: 'GET',
+    path: /^\/ocsp\/([A-Za-z0-9+/=%]{1,12000})$/,
+    async answer(exchange, { ends, now }, [, text = '']) {
+      await answerOcsp(exchange, await ends.ocsp.answer(requestIn(text)), now);
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/ocsp\/?$/,
+    async answer(exchange, { ends, now }) {
+      if (!/^application\/ocsp-request$/i.test(exchange.headers.get('content-type') ?? '')) {
+        throw new Fault('media_type', 'Send an OCSP request as application/ocsp-request.');
+      }
+      const request = await exchange.body({ bytes: greatestOcspRequest, milliseconds: 10_000 });
+      await answerOcsp(exchange, await ends.ocsp.answer(request), now);
+    },
+  },
 ];
+
+/** Octets that are no request are answered as such. */
+function requestIn(text: string): Uint8Array {
+  try {
+    return fromBase64(decodeURIComponent(text)) ?? new Uint8Array();
+  } catch {
+    return new Uint8Array();
+  }
+}
 
 /** Answers the `plain` listener: what verifies itself by its signature or fingerprint, and is public. */
 export async function answerPlain(exchange: Exchange, answers: PlainAnswers): Promise<void> {
@@ -112,6 +143,17 @@ async function answerCrl(exchange: Exchange, crl: PublishedCrl, now: number): Pr
   const seconds = Math.max(0, Math.min(longestCopySeconds, Math.floor((nextUpdate - now) / 1_000)));
   // RFC 2585 §4.2.
   await answerCached(exchange, { der, type: 'application/pkix-crl', tag, seconds, thisUpdate, nextUpdate });
+}
+
+/** RFC 5019 §6.2: how long a copy may be kept; what answers a nonce, or says nothing, may not. */
+async function answerOcsp(exchange: Exchange, { der, kept }: OcspReply, now: number): Promise<void> {
+  const type = 'application/ocsp-response';
+  if (kept === null) {
+    return await exchange.respond(200, { 'content-type': type, 'cache-control': 'no-store' }, der);
+  }
+  const { tag, thisUpdate, nextUpdate } = kept;
+  const seconds = Math.max(0, Math.min(longestCopySeconds, Math.floor((nextUpdate - now) / 1_000)));
+  await answerCached(exchange, { der, type, tag, seconds, thisUpdate, nextUpdate });
 }
 
 async function answerCached(
