@@ -4,9 +4,10 @@ import { assembleCrl, buildCrlTbs, type CrlEntry } from '../src/x509/build-crl.t
 import { isCrlSignedBy, readCrl } from '../src/x509/crl.ts';
 import { writeName } from '../src/x509/name.ts';
 import { drawSerial } from '../src/ca/draw-serial.ts';
+import { ocspTable } from './ocsp-table.ts';
 import { timed } from './timed.ts';
 
-// What the ends of certificates cost: lists that are written, signed, read back and verified.
+// What the ends of certificates cost: lists that are written, signed, read back and verified; answers that are kept and signed.
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const algorithm = signatureAlgorithmFor(privateKey);
@@ -53,6 +54,9 @@ for (const [count, times] of [
   const cells = [written.p50, written.p99, read.p50, read.p99].map((micros) => (micros / 1_000).toFixed(1));
   say(`| ${count} | ${der.length} | ${cells.join(' | ')} |`);
 }
+
+say('\n## OCSP\n');
+for (const line of await ocspTable(3_000)) say(line);
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);

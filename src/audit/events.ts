@@ -19,6 +19,11 @@ export const auditEvents = {
   'certificate.renewed': 'A certificate was replaced by a new one for a new key.',
   'certificate.refused': 'A certificate was asked for and not issued.',
   'certificate.revoked': 'A certificate was revoked.',
+  'certificate.held': 'A certificate was put on hold: refused like a revoked one, until it is reinstated.',
+  'certificate.reinstated': 'The hold of a certificate was taken back.',
+  'key.blocked': 'A key was revoked: it gets no certificate any more.',
+  'subject.revoked':
+    'The certificates and join tokens of an agent, a person, a server or a key were revoked together: how many.',
   'crl.published': 'Certificate revocation lists were signed and published together: number, entries, cause.',
   'agent.added': 'An agent was registered.',
   'agent.changed': "An agent's record changed.",

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
-import { equalBytes } from '../kernel/bytes.ts';
+import { equalBytes, sha256Base64url } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type LeafKind, leafProfiles, leafUri, namePattern } from '../x509/leaf-profile.ts';
 import type { CertificateRequest } from '../x509/request.ts';
 import { type AddressNames, readAddressNames } from './address-names.ts';
-import type { AgentStates } from './certificate-authority.ts';
+import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
 import type { Evidence } from './evidence.ts';
 import type { Issuer } from './issuer.ts';
 import { allowedLife } from './leaf-validity.ts';
@@ -64,13 +64,14 @@ export class ApprovedRequest {
  */
 export async function approve(
   order: CertificateOrder,
-  authority: { readonly issuer: Issuer; readonly agents: AgentStates },
+  authority: Pick<CertificateAuthority, 'issuer' | 'agents' | 'blockedKeys'>,
 ): Promise<ApprovedRequest> {
   const { request, evidence } = order;
-  const { issuer, agents } = authority;
+  const { issuer, agents, blockedKeys } = authority;
   checkName(evidence);
   checkIdentity(request, evidence, issuer.trustDomain);
   checkKey(request, issuer);
+  await checkBlocked(request, blockedKeys);
   const names = grantedNames(request, evidence);
   const { name: commonName } = evidence;
   checkNameConstraints(
@@ -107,6 +108,14 @@ function checkIdentity(request: CertificateRequest, evidence: Evidence, trustDom
 function checkKey(request: CertificateRequest, issuer: Issuer): void {
   const own = issuer.chain.some(({ spki }) => equalBytes(spki, request.spki));
   if (own) throw new Fault('key_unacceptable', "The request is for one of the authority's own keys.");
+}
+
+async function checkBlocked(
+  { spki }: CertificateRequest,
+  keys: CertificateAuthority['blockedKeys'],
+): Promise<void> {
+  if (!(await keys.isBlocked(sha256Base64url(spki)))) return;
+  throw new Fault('key_unacceptable', 'This key was revoked and gets no certificate. Make a new one.');
 }
 
 /** What the request lists, as far as the evidence grants it; all that is granted when it lists nothing. */

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { BlockedKeys } from './blocked-keys.ts';
 import type { CertificateRecords } from './certificate-records.ts';
 import type { Issuer } from './issuer.ts';
 import type { PublicationUrls } from './publication-urls.ts';
@@ -14,6 +15,7 @@ export interface CertificateAuthority {
   readonly issuer: Issuer;
   readonly records: CertificateRecords;
   readonly agents: AgentStates;
+  readonly blockedKeys: Pick<BlockedKeys, 'isBlocked'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   /** What new certificates say of where their standing is published; null says nothing. */

@@ -51,7 +51,7 @@ export async function issue(
 
     // 7  Store. From here on the certificate counts as issued.
     await records.complete(serial, certificate.der);
-    await checkPredecessor(approved, authority);
+    await checkMeanwhile(approved, authority);
 
     // 8  Tell the log.
     await audit.append({ type: 'certificate.issued', ...facts(record), thumbprint: certificate.thumbprint });
@@ -136,11 +136,14 @@ function compare(der: Uint8Array, tbs: Uint8Array, issuer: Issuer): Certificate 
   return certificate;
 }
 
-// A certificate revoked while its renewal was under way must not live on in its successor.
-async function checkPredecessor(
-  { replaces }: ApprovedRequest,
-  { records }: Pick<CertificateAuthority, 'records'>,
+// A certificate revoked while its renewal was under way must not live on in its successor, nor a key that was blocked.
+async function checkMeanwhile(
+  { replaces, spki }: ApprovedRequest,
+  { records, blockedKeys }: Pick<CertificateAuthority, 'records' | 'blockedKeys'>,
 ): Promise<void> {
+  if (await blockedKeys.isBlocked(sha256Base64url(spki))) {
+    throw new Fault('certificate_revoked', 'The key was revoked while its certificate was being issued.');
+  }
   if (replaces === null || (await records.find(replaces))?.state !== 'revoked') return;
   throw new Fault('certificate_revoked', 'The certificate was revoked while it was being renewed.');
 }

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../audit/log.ts';
 import { type Clock, steppedClock } from '../kernel/clock.ts';
+import { type BlockedKeys, memoryBlockedKeys } from './blocked-keys.ts';
 import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
 import { createAuthority, type NewAuthority } from './create-authority.ts';
 import { memoryRecords } from './memory-records.ts';
@@ -12,6 +13,7 @@ export interface MemoryAuthority extends CertificateAuthority {
   readonly events: readonly AuditEvent[];
   readonly agentStates: Map<string, 'active' | 'suspended' | 'retired'>;
   readonly made: NewAuthority;
+  readonly blockedKeys: BlockedKeys;
 }
 
 /** A fresh authority for `example.internal` with the active agent `ci-bot`, at a fixed time. */
@@ -43,6 +45,7 @@ export function memoryAuthority(
     },
     records: memoryRecords(),
     agents,
+    blockedKeys: memoryBlockedKeys(),
     audit: {
       async append(event) {
         events.push(event);

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { certify } from './certify.ts';
 import { memoryAuthority } from './memory-authority.ts';
-import { revoke, revokeName } from './revoke.ts';
-import { specimenOrder } from './specimen-request.ts';
+import { reinstate, revoke, revokeKey, revokeName } from './revoke.ts';
+import { issue } from './issue.ts';
+import { approve } from './approve.ts';
+import { sha256Base64url } from '../kernel/bytes.ts';
+import { freshKey, specimenOrder, specimenRequest } from './specimen-request.ts';
 
 const lost = { reason: 'key lost', actor: 'first-admin' };
 
@@ -50,4 +53,64 @@ test('I7 revoking a name takes all its certificates of the kinds told and no oth
   for (const { serial } of [over, server, other]) {
     assert.equal((await authority.records.find(serial))?.state, 'issued');
   }
+});
+
+test('I7 a hold is logged as one, and its end is in the log before the certificate works again', async () => {
+  const authority = memoryAuthority();
+  const { serial } = await certify(specimenOrder(), authority);
+  const hold = { serial, ...lost, revocation: 'certificateHold' as const };
+  assert.equal(await revoke(hold, authority), true);
+  assert.equal(authority.events.at(-1)?.type, 'certificate.held');
+  const audit = { append: () => Promise.reject(new Error('disk full')) };
+  await assert.rejects(reinstate({ serial, ...lost }, { ...authority, audit }), /disk full/);
+  assert.equal((await authority.records.find(serial))?.state, 'revoked');
+  assert.equal(await reinstate({ serial, ...lost }, authority), true);
+  assert.equal(authority.events.at(-1)?.type, 'certificate.reinstated');
+  assert.equal((await authority.records.find(serial))?.state, 'issued');
+  assert.equal(await reinstate({ serial, ...lost }, authority), false);
+  await assert.rejects(reinstate({ serial: '0a', ...lost }, authority), { code: 'not_found' });
+});
+
+test('I7 what is revoked for good is not reinstated, and the log does not say so', async () => {
+  const authority = memoryAuthority();
+  const { serial } = await certify(specimenOrder(), authority);
+  await revoke({ serial, ...lost, revocation: 'keyCompromise' }, authority);
+  await assert.rejects(reinstate({ serial, ...lost }, authority), { code: 'conflict' });
+  assert.equal(authority.events.at(-1)?.type, 'certificate.revoked');
+});
+
+test('I7 revoking a name revokes what is on hold for good', async () => {
+  const authority = memoryAuthority();
+  const { serial } = await certify(specimenOrder(), authority);
+  await revoke({ serial, ...lost, revocation: 'certificateHold' }, authority);
+  assert.deepEqual(await revokeName({ name: 'ci-bot', kinds: ['agent'], ...lost }, authority), [serial]);
+  assert.equal((await authority.records.find(serial))?.revocation, 'unspecified');
+});
+
+test('I7 a revoked key loses its certificates under every name and gets none any more, under none', async () => {
+  const authority = memoryAuthority();
+  const key = freshKey();
+  const request = specimenRequest('ci-bot', {}, key);
+  const keyHash = sha256Base64url(request.spki);
+  const agent = await certify(specimenOrder({ request }), authority);
+  const server = { kind: 'server', name: 'files' } as const;
+  const asServer = await certify(
+    specimenOrder({ evidence: server, request: specimenRequest('files', {}, key) }),
+    authority,
+  );
+  const other = await certify(specimenOrder(), authority);
+  // Approved before the block, and issued after it.
+  const approved = await approve(specimenOrder({ request }), authority);
+  const revoked = await revokeKey({ keyHash, ...lost, revocation: 'keyCompromise' }, authority);
+  assert.deepEqual(new Set(revoked), new Set([agent.serial, asServer.serial]));
+  assert.equal((await authority.records.find(other.serial))?.state, 'issued');
+  await assert.rejects(certify(specimenOrder({ request }), authority), { code: 'key_unacceptable' });
+  await assert.rejects(issue(approved, authority), { code: 'certificate_revoked' });
+  assert.deepEqual(
+    (await authority.records.list({ keyHash })).map(({ state }) => state),
+    ['revoked', 'revoked', 'revoked'],
+  );
+  assert.equal(authority.events.filter(({ type }) => type === 'key.blocked').length, 1);
+  assert.deepEqual(await revokeKey({ keyHash, ...lost }, authority), []);
+  assert.equal(authority.events.filter(({ type }) => type === 'key.blocked').length, 1);
 });

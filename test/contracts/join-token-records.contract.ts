@@ -19,6 +19,19 @@ export function joinTokenRecordsContract(
     assert.equal(await records.redeem('a', 'hash', 6), null);
     assert.deepEqual(await records.list(), [{ ...record, redeemedAt: 5 }]);
   });
+  specify('I7 withdraws the open tokens of a name and kind, and no others', async (records) => {
+    await records.add(token({ id: 'a', name: 'bot', kind: 'agent', expiresAt: 10 }));
+    await records.add(token({ id: 'b', name: 'bot', kind: 'server', expiresAt: 10 }));
+    await records.add(token({ id: 'c', name: 'other', kind: 'agent', expiresAt: 10 }));
+    await records.add(token({ id: 'd', name: 'bot', kind: 'agent', expiresAt: 4 }));
+    await records.add(token({ id: 'e', name: 'bot', kind: 'ephemeral', expiresAt: 10 }));
+    await records.add(token({ id: 'f', name: 'bot', kind: 'agent', expiresAt: 10 }));
+    await records.redeem('f', 'hash', 3);
+    assert.equal(await records.withdraw('bot', ['agent', 'ephemeral'], 5), 2);
+    assert.equal(await records.withdraw('bot', ['agent', 'ephemeral'], 5), 0);
+    for (const id of ['a', 'e']) assert.equal(await records.redeem(id, 'hash', 5), null);
+    for (const id of ['b', 'c']) assert.notEqual(await records.redeem(id, 'hash', 5), null);
+  });
   specify('I3 gives nothing for another hash or id, and the token stays good', async (records) => {
     await records.add(token({ id: 'a' }));
     assert.equal(await records.redeem('a', 'other', 5), null);

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readCertificate } from '../../src/x509/certificate.ts';
 import { decodePem } from '../../src/x509/pem.ts';
-import { missing, run } from './programs.ts';
+import { missing } from './missing.ts';
+import { run } from './programs.ts';
 import { openPublishedTown } from './published-town.ts';
 
-const skip = missing(['openssl', 'certtool']);
+const skip = missing('openssl', 'certtool');
 
 test('I7 OpenSSL and GnuTLS read our CRLs, verify them, and refuse what they list', { skip }, async () => {
   await using published = await openPublishedTown();

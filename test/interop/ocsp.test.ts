@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { isOcspSignedBy, readOcspResponse } from '../../src/x509/ocsp-response.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
-import { missing, run } from './programs.ts';
+import { missing } from './missing.ts';
+import { run } from './programs.ts';
 import { openPublishedTown } from './published-town.ts';
 
-const skip = missing(['openssl', 'ocsptool']);
+const skip = missing('openssl', 'ocsptool');
 
 test('I7 OpenSSL and GnuTLS ask our OCSP responder and believe it', { skip }, async () => {
   await using published = await openPublishedTown();
@@ -85,7 +86,12 @@ test('I7 OpenSSL and GnuTLS ask our OCSP responder and believe it', { skip }, as
       [
         `--ask=${url}/ocsp`,
         '--nonce',
-        ...['--load-cert', `${name}.pem`, '--load-issuer', 'intermediate.pem', '--load-trust', 'chain.pem'],
+        '--load-cert',
+        `${name}.pem`,
+        '--load-issuer',
+        'intermediate.pem',
+        '--load-trust',
+        'chain.pem',
       ],
       { cwd },
     );

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 
 /** What another program said, on both streams, and how it ended. */
 export interface Said {
@@ -25,12 +25,4 @@ export function run(
     // Some read on for something to send.
     child.stdin?.end();
   });
-}
-
-/** Why tests with these programs cannot run here, or false. In CI all of them are there (`.ci/run`). */
-export function missing(programs: readonly string[]): string | false {
-  const absent = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
-  if (absent.length === 0) return false;
-  if (process.env['CI']) throw new Error(`not installed: ${absent.join(', ')}`);
-  return `not installed: ${absent.join(', ')}`;
 }

@@ -9,6 +9,7 @@ import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { refuseReserved } from './reserved-name.ts';
+import { revocation, revocationOperations } from './revocation-operations.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -126,9 +127,15 @@ export const operations: readonly Operation[] = [
   operation(
     'certificate.revoke',
     true,
-    z.strictObject({ serial: z.string().optional(), name: name.optional(), reason: text }),
+    z.strictObject({
+      serial: z.string().optional(),
+      name: name.optional(),
+      reason: text,
+      revocation: revocation.optional(),
+    }),
     async (authority, input, actor) => plain(await authority.revoke(input, actor.name)),
   ),
+  ...revocationOperations,
   operation(
     'join-token.create',
     true,

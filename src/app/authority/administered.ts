@@ -17,6 +17,7 @@ import type { LocalFeed } from '../feed/local-feed.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
+import { revocations } from './revocations.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { subjectStates } from './subject-states.ts';
 
@@ -116,6 +117,7 @@ export function administered(parts: Parts): Acts {
         audit,
       }),
     renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
+    revocations: revocations(parts),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };
     },
@@ -158,13 +160,13 @@ async function revokeOrdered(
   actor: string,
   parts: Parts,
 ): Promise<readonly string[]> {
-  const { serial, name, reason } = order;
+  const { serial, name, reason, revocation } = order;
   if (serial !== undefined && name === undefined) {
-    const done = await revoke({ serial: serial.toLowerCase(), reason, actor }, revoking(parts));
+    const done = await revoke({ serial: serial.toLowerCase(), reason, revocation, actor }, revoking(parts));
     return done ? [serial.toLowerCase()] : [];
   }
   if (name !== undefined && serial === undefined) {
-    return await revokeName({ name, kinds: everyKind, reason, actor }, revoking(parts));
+    return await revokeName({ name, kinds: everyKind, reason, revocation, actor }, revoking(parts));
   }
   throw new Fault('invalid_input', 'Name either a serial or a name to revoke.');
 }

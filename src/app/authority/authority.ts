@@ -12,9 +12,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
+import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Feed } from '../feed/feed-message.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
+import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
 
 /** What a certificate is asked for by an administrator. */
@@ -33,6 +35,8 @@ export interface RevocationOrder {
   readonly serial?: string | undefined;
   readonly name?: string | undefined;
   readonly reason: string;
+  /** As CRLs say it; `unspecified` unless given. */
+  readonly revocation?: RevocationReason | undefined;
 }
 
 /** A join token and what it was made for; the text is shown once and never stored. */
@@ -81,6 +85,7 @@ export interface Authority extends AsyncDisposable {
   /** `token`: the JWT that its platform gave to a workload. */
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
+  readonly revocations: Revocations;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(
     order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & { readonly minutes: number },

@@ -86,6 +86,7 @@ export async function openAuthority(options: {
     issuer,
     records: store.certificates,
     agents: store.agents,
+    blockedKeys: store.blockedKeys,
     audit,
     clock,
     urls: await publicationOf(store, issuer, options.publicUrl),

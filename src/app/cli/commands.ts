@@ -11,6 +11,7 @@ import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
 import { keyCommands } from './commands/key.ts';
 import { policyCommands } from './commands/policy.ts';
+import { revokeCommands } from './commands/revoke.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   ...agentCommands,
   ...serverCommands,
   ...certCommands,
+  ...revokeCommands,
   ...joinTokenCommands,
   ...acmeCommands,
   ...keyCommands,

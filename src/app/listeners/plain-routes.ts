@@ -4,6 +4,7 @@ import { shardCount } from '../../ca/publication-urls.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
 import { fromBase64, sha256Base64url } from '../../kernel/bytes.ts';
+import { rememberedFor } from '../../kernel/remembered-for.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { greatestOcspRequest } from '../../x509/ocsp-request.ts';
 import type { Crl } from '../../x509/crl.ts';
@@ -82,19 +83,19 @@ const routes: readonly Route[] = [
     // RFC 6960 Appendix A.1: the request in base64, escaped for a URL; some clients leave its slashes as they are.
     method: 'GET',
     path: /^\/ocsp\/([A-Za-z0-9+/=%]{1,12000})$/,
-    async answer(exchange, { ends, now }, [, text = '']) {
-      await answerOcsp(exchange, await ends.ocsp.answer(requestIn(text)), now);
+    async answer(exchange, { ends }, [, text = '']) {
+      await answerOcsp(exchange, await ends.ocsp.answer(requestIn(text)));
     },
   },
   {
     method: 'POST',
     path: /^\/ocsp\/?$/,
-    async answer(exchange, { ends, now }) {
+    async answer(exchange, { ends }) {
       if (!/^application\/ocsp-request$/i.test(exchange.headers.get('content-type') ?? '')) {
         throw new Fault('media_type', 'Send an OCSP request as application/ocsp-request.');
       }
       const request = await exchange.body({ bytes: greatestOcspRequest, milliseconds: 10_000 });
-      await answerOcsp(exchange, await ends.ocsp.answer(request), now);
+      await answerOcsp(exchange, await ends.ocsp.answer(request));
     },
   },
 ];
@@ -145,38 +146,52 @@ async function answerCrl(exchange: Exchange, crl: PublishedCrl, now: number): Pr
   await answerCached(exchange, { der, type: 'application/pkix-crl', tag, seconds, thisUpdate, nextUpdate });
 }
 
-/** RFC 5019 §6.2: how long a copy may be kept; what answers a nonce, or says nothing, may not. */
-async function answerOcsp(exchange: Exchange, { der, kept }: OcspReply, now: number): Promise<void> {
-  const type = 'application/ocsp-response';
-  if (kept === null) {
-    return await exchange.respond(200, { 'content-type': type, 'cache-control': 'no-store' }, der);
-  }
-  const { tag, thisUpdate, nextUpdate } = kept;
-  const seconds = Math.max(0, Math.min(longestCopySeconds, Math.floor((nextUpdate - now) / 1_000)));
-  await answerCached(exchange, { der, type, tag, seconds, thisUpdate, nextUpdate });
+const ocspType = { 'content-type': 'application/ocsp-response' };
+const uncached = Object.freeze({ ...ocspType, 'cache-control': 'no-store' });
+
+/** RFC 5019 §6.2. The same for all who get the same answer, which is used for no more than half of its life. */
+const cached = rememberedFor(({ tag, thisUpdate, nextUpdate }: NonNullable<OcspReply['kept']>) => {
+  const seconds = Math.min(longestCopySeconds, Math.floor((nextUpdate - thisUpdate) / 4_000));
+  return Object.freeze({ ...ocspType, ...cacheHeaders({ tag, seconds, thisUpdate, nextUpdate }) });
+});
+
+/** What answers a nonce, or says nothing, may not be kept by anybody. */
+async function answerOcsp(exchange: Exchange, { der, kept }: OcspReply): Promise<void> {
+  if (kept === null) return await exchange.respond(200, uncached, der);
+  const headers = cached(kept);
+  if (has(exchange, headers.etag)) return await exchange.respond(304, headers);
+  await exchange.respond(200, headers, der);
+}
+
+interface CacheTimes {
+  readonly tag: string;
+  readonly seconds: number;
+  readonly thisUpdate?: number;
+  readonly nextUpdate?: number;
+}
+
+function cacheHeaders({ tag, seconds, thisUpdate, nextUpdate }: CacheTimes) {
+  return {
+    'cache-control': `public, max-age=${seconds}, must-revalidate`,
+    etag: `"${tag}"`,
+    ...(thisUpdate !== undefined && { 'last-modified': new Date(thisUpdate).toUTCString() }),
+    ...(nextUpdate !== undefined && { expires: new Date(nextUpdate).toUTCString() }),
+  };
+}
+
+/** RFC 9110 §13.1.2: whether the asker says that it has it: a list of tags, or any. */
+function has(exchange: Exchange, tag: string): boolean {
+  const asked = exchange.headers.get('if-none-match');
+  if (asked === null) return false;
+  const tags = asked.split(',').map((one) => one.trim());
+  return tags.includes(tag) || tags.includes('*');
 }
 
 async function answerCached(
   exchange: Exchange,
-  answer: {
-    readonly der: Uint8Array;
-    readonly type: string;
-    readonly tag: string;
-    readonly seconds: number;
-    readonly thisUpdate?: number;
-    readonly nextUpdate?: number;
-  },
+  answer: CacheTimes & { readonly der: Uint8Array; readonly type: string },
 ): Promise<void> {
-  const { der, type, seconds, thisUpdate, nextUpdate } = answer;
-  const tag = `"${answer.tag}"`;
-  const headers = {
-    'cache-control': `public, max-age=${seconds}, must-revalidate`,
-    etag: tag,
-    ...(thisUpdate !== undefined && { 'last-modified': new Date(thisUpdate).toUTCString() }),
-    ...(nextUpdate !== undefined && { expires: new Date(nextUpdate).toUTCString() }),
-  };
-  // RFC 9110 §13.1.2: a list of tags, or any.
-  const asked = (exchange.headers.get('if-none-match') ?? '').split(',').map((one) => one.trim());
-  if (asked.includes(tag) || asked.includes('*')) return await exchange.respond(304, headers);
-  await exchange.respond(200, { ...headers, 'content-type': type }, der);
+  const headers = cacheHeaders(answer);
+  if (has(exchange, headers.etag)) return await exchange.respond(304, headers);
+  await exchange.respond(200, { ...headers, 'content-type': answer.type }, answer.der);
 }

@@ -5,6 +5,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { acmeAccountRecords, acmeKeyRecords } from './sqlite/acme-accounts.ts';
 import { acmeOrderRecords } from './sqlite/acme-orders.ts';
 import { agentRecords } from './sqlite/agents.ts';
+import { blockedKeys } from './sqlite/blocked-keys.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
@@ -30,6 +31,7 @@ export async function openStore(options: {
   await dropOldChanges(connection);
   return {
     certificates: certificateRecords(connection),
+    blockedKeys: blockedKeys(connection),
     joinTokens: joinTokenRecords(connection),
     acmeKeys: acmeKeyRecords(connection),
     acmeAccounts: acmeAccountRecords(connection),

@@ -1,3 +1,4 @@
+import type { BlockedKeys } from '../../ca/blocked-keys.ts';
 import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../../enrol/acme/acme-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
@@ -15,6 +16,7 @@ export interface StoreMeta {
 /** Everything the authority remembers. Closing it ends every use. */
 export interface Store extends AsyncDisposable {
   readonly certificates: CertificateRecords;
+  readonly blockedKeys: BlockedKeys;
   readonly joinTokens: JoinTokenRecords;
   readonly acmeKeys: AcmeKeyRecords;
   readonly acmeAccounts: AcmeAccountRecords;

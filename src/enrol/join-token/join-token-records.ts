@@ -24,6 +24,8 @@ export interface JoinTokenRecords {
    * record (with `redeemedAt` set); every other call resolves to null.
    */
   redeem(id: string, secretHash: string, now: number): Promise<JoinTokenRecord | null>;
+  /** Ends every token of the name and of one of the kinds that is neither used nor over. How many those were. */
+  withdraw(name: string, kinds: readonly LeafKind[], now: number): Promise<number>;
   /** Oldest first. */
   list(): Promise<readonly JoinTokenRecord[]>;
 }

@@ -18,6 +18,14 @@ export function memoryJoinTokens(): JoinTokenRecords {
       rows.set(id, redeemed);
       return redeemed;
     },
+    async withdraw(name, kinds, now) {
+      const open = [...rows.values()].filter(
+        (row) =>
+          row.name === name && kinds.includes(row.kind) && row.redeemedAt === null && now < row.expiresAt,
+      );
+      for (const row of open) rows.set(row.id, Object.freeze({ ...row, expiresAt: now }));
+      return open.length;
+    },
     async list() {
       return [...rows.values()].sort((a, b) => a.createdAt - b.createdAt);
     },

@@ -10,6 +10,7 @@ import type { Command, CommandContext, CommandInput, CommandResult } from '../co
 import { wholeMinutes } from '../flag-value.ts';
 import { formatTable } from '../format-table.ts';
 import { administer, administrationFlags } from './administration.ts';
+import { code, reason, why } from './revoke.ts';
 import { describe, rows } from './show-json.ts';
 
 const kinds = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
@@ -92,7 +93,8 @@ export const certCommands: readonly Command[] = [
     example: 'countersign cert revoke --name ci-bot --reason "laptop stolen"',
     flags: [
       { name: 'name', kind: 'text', meaning: 'revoke every live certificate of this name' },
-      { name: 'reason', kind: 'text', meaning: 'why, for the record', required: true },
+      reason,
+      code,
       ...administrationFlags,
     ],
     positionals: [{ name: 'serial', meaning: 'the serial number, in hex', count: 'optional' }],
@@ -103,7 +105,7 @@ export const certCommands: readonly Command[] = [
         throw new Fault('usage', 'Give either a serial number or --name.');
       }
       const order = {
-        reason: input.must('reason'),
+        ...why(input),
         ...given('name', name),
         ...given('serial', number ?? null),
       };
@@ -112,6 +114,8 @@ export const certCommands: readonly Command[] = [
       return { text: `Revoked ${count} certificate${count === 1 ? '' : 's'}.`, json };
     },
   },
+  changing('hold', 'Put a certificate on hold: refused like a revoked one, until it is reinstated'),
+  changing('reinstate', 'Take the hold of a certificate back; it works again until its end'),
   {
     path: ['cert', 'renew'],
     summary: 'Renew the certificate in a folder over mutual TLS, with a new key',
@@ -125,6 +129,24 @@ export const certCommands: readonly Command[] = [
     run: renew,
   },
 ];
+
+function changing(verb: 'hold' | 'reinstate', summary: string): Command {
+  const done = verb === 'hold' ? 'held' : 'reinstated';
+  return {
+    path: ['cert', verb],
+    summary,
+    example: `countersign cert ${verb} 5f2a90c1d3e4b5a6978812340c0ffee1 --reason "looked into"`,
+    flags: [reason, ...administrationFlags],
+    positionals: [serial],
+    async run(context, input) {
+      const order = { serial: input.word('serial'), reason: input.must('reason') };
+      const json = await administer(context, input, `certificate.${verb}`, order);
+      const changed = isJsonObject(json) && json[done] === true;
+      const text = `The certificate ${order.serial} ${changed ? `is ${done} at every gateway that is connected` : `was not ${done}: see countersign cert show`}.`;
+      return { text, json };
+    },
+  };
+}
 
 async function issue(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const name = input.word('name');

@@ -41,6 +41,16 @@ export function joinTokenRecords(connection: Connection): JoinTokenRecords {
         const row = redeem.get(id, secretHash, now);
         return row ? toRecord(row as unknown as JoinTokenRow) : null;
       }),
+    withdraw: (name, kinds, now) =>
+      write(() => {
+        const { changes } = database
+          .prepare(
+            `UPDATE join_tokens SET expires_at = ?2 WHERE name = ?1 AND redeemed_at IS NULL AND ?2 < expires_at
+             AND kind IN (SELECT value FROM json_each(?3))`,
+          )
+          .run(name, now, JSON.stringify(kinds));
+        return Number(changes);
+      }),
     list: () =>
       read(() => {
         const rows = database.prepare('SELECT * FROM join_tokens ORDER BY created_at, id').all();

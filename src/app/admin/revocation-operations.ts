@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import type { Json } from '../../kernel/canonical-json.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { namePattern } from '../../x509/leaf-profile.ts';
+import type { Authority } from '../authority/authority.ts';
+import { type Operation, operation } from './operation.ts';
+
+const text = z.string().trim().min(1).max(500);
+const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
+const serial = z.string().regex(/^[0-9a-fA-F]{1,42}$/, 'must be a serial number in hex');
+
+/** Why a certificate is revoked for good; a hold has an operation of its own. */
+export const revocation = z.enum([
+  'unspecified',
+  'keyCompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+]);
+const why = { reason: text, revocation: revocation.optional() };
+
+/** Revoking more than one certificate, and less than for good. */
+export const revocationOperations: readonly Operation[] = [
+  operation(
+    'certificate.hold',
+    true,
+    z.strictObject({ serial, reason: text }),
+    async ({ revocations }, input, actor) => ({
+      held: await revocations.hold(input.serial.toLowerCase(), { reason: input.reason, actor: actor.name }),
+    }),
+  ),
+  operation(
+    'certificate.reinstate',
+    true,
+    z.strictObject({ serial, reason: text }),
+    async ({ revocations }, input, actor) => ({
+      reinstated: await revocations.reinstate(input.serial.toLowerCase(), {
+        reason: input.reason,
+        actor: actor.name,
+      }),
+    }),
+  ),
+  operation(
+    'agent.revoke',
+    true,
+    z.strictObject({ name, ...why }),
+    async ({ revocations }, { name: agent, ...words }, actor) => ({
+      ...(await revocations.agent(agent, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation(
+    'person.revoke',
+    true,
+    z.strictObject({ owner: text, ...why }),
+    async ({ revocations }, { owner, ...words }, actor) => ({
+      ...(await revocations.person(owner, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation(
+    'server.revoke',
+    true,
+    z.strictObject({ name, ...why }),
+    async ({ revocations }, { name: server, ...words }, actor) => ({
+      ...(await revocations.server(server, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation(
+    'key.revoke',
+    true,
+    z.strictObject({ key: z.string().max(100).optional(), of: serial.optional(), ...why }),
+    async (authority, { key, of, ...words }, actor): Promise<Json> => {
+      const keyHash = await keyOrdered(authority, key, of);
+      const { revoked } = await authority.revocations.key(keyHash, { ...words, actor: actor.name });
+      return { key: keyHash, revoked };
+    },
+  ),
+];
+
+async function keyOrdered(
+  { store }: Authority,
+  key: string | undefined,
+  of: string | undefined,
+): Promise<string> {
+  if (key !== undefined && of === undefined) return key;
+  if (of === undefined || key !== undefined) {
+    throw new Fault('invalid_input', 'Name either the hash of a key or the serial of a certificate for it.');
+  }
+  const record = await store.certificates.find(of.toLowerCase());
+  if (record?.keyHash) return record.keyHash;
+  throw new Fault('not_found', `No certificate has the serial ${of}. See: countersign cert list`);
+}

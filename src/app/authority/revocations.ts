@@ -1,0 +1,124 @@
+import type { AuditLog } from '../../audit/log.ts';
+import { reinstate, revoke, revokeKey, revokeName, type RevocationWords } from '../../ca/revoke.ts';
+import { fromBase64url, toBase64url } from '../../kernel/bytes.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { suggest } from '../../kernel/suggest.ts';
+import { authorityName, type LeafKind } from '../../x509/leaf-profile.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a revocation took away. */
+export interface Revoked {
+  /** Serials, in the order of their issuance. */
+  readonly revoked: readonly string[];
+  /** How many join tokens can no longer be used. */
+  readonly joinTokens: number;
+}
+
+/** Revoking more than one certificate, and less than for good. */
+export interface Revocations {
+  /** Refused like a revoked one until it is reinstated. False when it was revoked or held already. */
+  hold(serial: string, words: Words): Promise<boolean>;
+  /** False when it is not on hold. Fault `conflict` for one that is revoked for good. */
+  reinstate(serial: string, words: Words): Promise<boolean>;
+  /** All certificates and join tokens of an agent. Its record stays: a new join token lets it in again. */
+  agent(name: string, words: Words): Promise<Revoked>;
+  /** Those of every agent that a person owns. Fault `not_found` for a person who owns none. */
+  person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
+  /** All server certificates and join tokens of a name. */
+  server(name: string, words: Words): Promise<Revoked>;
+  /** All certificates for a key, given by its hash; it gets none any more, under whatever name. */
+  key(keyHash: string, words: Words): Promise<Revoked>;
+}
+
+type Words = RevocationWords;
+
+interface Parts {
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+}
+
+const agentKinds: readonly LeafKind[] = ['agent', 'ephemeral'];
+
+/** The revocations of an authority over its opened parts. */
+export function revocations({ store, audit, clock }: Parts): Revocations {
+  const authority = { records: store.certificates, blockedKeys: store.blockedKeys, audit, clock };
+  const take = async (name: string, kinds: readonly LeafKind[], words: Words): Promise<Revoked> => {
+    // Tokens first: what is let in after this was let in before it.
+    const joinTokens = await store.joinTokens.withdraw(name, kinds, clock.now());
+    return { revoked: await revokeName({ ...words, name, kinds }, authority), joinTokens };
+  };
+  const told = async <Result extends Revoked>(
+    subject: string,
+    name: string,
+    words: Words,
+    result: Result,
+  ): Promise<Result> => {
+    const { reason, revocation = 'unspecified', actor } = words;
+    const { revoked, joinTokens } = result;
+    const counts = { certificates: revoked.length, joinTokens };
+    await audit.append({ type: 'subject.revoked', subject, name, reason, revocation, actor, ...counts });
+    return result;
+  };
+  return {
+    hold: (serial, words) => revoke({ ...words, serial, revocation: 'certificateHold' }, authority),
+    reinstate: (serial, words) => reinstate({ ...words, serial }, authority),
+    async agent(name, words) {
+      if (!(await store.agents.find(name))) throw unknown('agent', name, await store.agents.list());
+      return await told('agent', name, words, await take(name, agentKinds, words));
+    },
+    async person(owner, words) {
+      const agents = await store.agents.list();
+      const own = agents.filter((agent) => agent.owner === owner).map(({ name }) => name);
+      if (own.length === 0) {
+        throw unknown(
+          'owner',
+          owner,
+          agents.map((agent) => ({ name: agent.owner })),
+        );
+      }
+      const revoked: string[] = [];
+      let joinTokens = 0;
+      for (const name of own) {
+        const taken = await take(name, agentKinds, words);
+        revoked.push(...taken.revoked);
+        joinTokens += taken.joinTokens;
+      }
+      return await told('person', owner, words, { agents: own, revoked, joinTokens });
+    },
+    async server(name, words) {
+      if (name === authorityName) {
+        throw new Fault(
+          'conflict',
+          "That is the authority's own certificate. Revoke its serial: countersign cert revoke",
+        );
+      }
+      return await told('server', name, words, await take(name, ['server'], words));
+    },
+    async key(text, words) {
+      const keyHash = readKeyHash(text);
+      const revoked = await revokeKey({ revocation: 'keyCompromise', ...words, keyHash }, authority);
+      return await told('key', keyHash, words, { revoked, joinTokens: 0 });
+    },
+  };
+}
+
+function unknown(what: string, wanted: string, known: readonly { readonly name: string }[]): Fault {
+  const nearest = suggest(
+    wanted,
+    known.map(({ name }) => name),
+  );
+  const hint = nearest ? `Did you mean ${nearest}?` : 'See: countersign agent list';
+  return new Fault('not_found', `There is no ${what} ${wanted}. ${hint}`);
+}
+
+/** base64url of a SHA-256 as it is recorded, from that or from hex. Throws Fault `invalid_input`. */
+function readKeyHash(text: string): string {
+  const octets = /^[0-9a-fA-F]{64}$/.test(text) ? Buffer.from(text, 'hex') : fromBase64url(text);
+  if (octets?.length === 32) return toBase64url(octets);
+  throw new Fault(
+    'invalid_input',
+    'Give the SHA-256 of the SubjectPublicKeyInfo of the key, in hex or base64url, or the serial of a certificate for it.',
+  );
+}

@@ -1,0 +1,121 @@
+import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Command, CommandInput, Flag } from '../command.ts';
+import { administer, administrationFlags } from './administration.ts';
+
+export const reason = {
+  name: 'reason',
+  kind: 'text',
+  meaning: 'why, for the record',
+  required: true,
+} as const;
+
+/** Why, as CRLs and OCSP answers say it. */
+export const code: Flag = {
+  name: 'code',
+  kind: 'text',
+  meaning: 'why, as CRLs and OCSP answers say it',
+  choices: [
+    'unspecified',
+    'keyCompromise',
+    'affiliationChanged',
+    'superseded',
+    'cessationOfOperation',
+    'privilegeWithdrawn',
+  ],
+};
+
+const flags: readonly Flag[] = [reason, code, ...administrationFlags];
+
+/** The reason and the code of an order. */
+export function why(input: CommandInput): { readonly reason: string; readonly revocation?: string } {
+  const revocation = input.text('code');
+  return { reason: input.must('reason'), ...(revocation !== null && { revocation }) };
+}
+
+/** The commands that revoke all there is of somebody or something. */
+export const revokeCommands: readonly Command[] = [
+  {
+    path: ['revoke', 'agent'],
+    summary: 'Revoke all certificates and join tokens of an agent; its streams end within a second',
+    example: 'countersign revoke agent ci-bot --reason "laptop stolen" --code keyCompromise',
+    flags,
+    positionals: [{ name: 'name', meaning: 'the name of the agent', count: 'one' }],
+    async run(context, input) {
+      const name = input.word('name');
+      const json = await administer(context, input, 'agent.revoke', { name, ...why(input) });
+      return { text: `${counted(json)} A new join token lets ${name} in again.`, json };
+    },
+  },
+  {
+    path: ['revoke', 'person'],
+    summary: 'Revoke all certificates and join tokens of every agent that a person owns',
+    example: 'countersign revoke person alice@example.com --reason "left the company"',
+    flags,
+    positionals: [{ name: 'owner', meaning: 'the owner, as agents were registered', count: 'one' }],
+    async run(context, input) {
+      const json = await administer(context, input, 'person.revoke', {
+        owner: input.word('owner'),
+        ...why(input),
+      });
+      return { text: `Agents: ${listOf(json, 'agents').join(', ')}. ${counted(json)}`, json };
+    },
+  },
+  {
+    path: ['revoke', 'server'],
+    summary: 'Revoke all server certificates and join tokens of a name',
+    example: 'countersign revoke server files --reason "moved to another machine" --code superseded',
+    flags,
+    positionals: [{ name: 'name', meaning: 'the name in the certificates', count: 'one' }],
+    async run(context, input) {
+      const order = { name: input.word('name'), ...why(input) };
+      const json = await administer(context, input, 'server.revoke', order);
+      return { text: counted(json), json };
+    },
+  },
+  {
+    path: ['revoke', 'key'],
+    summary: 'Revoke all certificates for a key, which gets none any more',
+    example:
+      'countersign revoke key --of 5f2a90c1d3e4b5a6978812340c0ffee1 --reason "key was in a public repository"',
+    flags: [
+      {
+        name: 'of',
+        kind: 'text',
+        placeholder: 'serial',
+        meaning: 'the key of the certificate with this serial',
+      },
+      ...flags,
+    ],
+    positionals: [
+      {
+        name: 'hash',
+        meaning: 'the SHA-256 of its SubjectPublicKeyInfo, in hex or base64url',
+        count: 'optional',
+      },
+    ],
+    async run(context, input) {
+      const [key] = input.words('hash');
+      const of = input.text('of');
+      if ((key === undefined) === (of === null)) {
+        throw new Fault('usage', 'Give either the hash of a key or --of.');
+      }
+      const order = { ...(key !== undefined && { key }), ...(of !== null && { of }), ...why(input) };
+      const json = await administer(context, input, 'key.revoke', order);
+      return { text: `${counted(json)} The key gets no certificate any more.`, json };
+    },
+  },
+];
+
+function counted(json: Json): string {
+  const count = listOf(json, 'revoked').length;
+  const tokens = isJsonObject(json) && typeof json['joinTokens'] === 'number' ? json['joinTokens'] : 0;
+  const words = [`${count} certificate${count === 1 ? '' : 's'}`];
+  if (tokens > 0) words.push(`${tokens} join token${tokens === 1 ? '' : 's'}`);
+  return `Revoked ${words.join(' and ')}.`;
+}
+
+function listOf(json: Json, member: string): readonly Json[] {
+  const list = isJsonObject(json) ? json[member] : null;
+  return Array.isArray(list) ? list : [];
+}
