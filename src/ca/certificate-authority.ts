@@ -15,6 +15,8 @@ export interface CertificateAuthority {
   readonly issuer: Issuer;
   readonly records: CertificateRecords;
   readonly agents: AgentStates;
+  /** Whether the issuer itself is revoked. */
+  readonly revokesIssuer: () => boolean;
   readonly blockedKeys: Pick<BlockedKeys, 'isBlocked'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;

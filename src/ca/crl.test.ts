@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../kernel/clock.ts';
 import { readCrl } from '../x509/crl.ts';
 import { readCertificate } from '../x509/certificate.ts';
 import { certify } from './certify.ts';
@@ -142,6 +143,19 @@ test('I7 a certificate reinstated while the list that has it is being signed doe
   gate.resolve();
   await settled;
   assert.deepEqual(listed(publisher.current().full.der), []);
+});
+
+test('I7 the lists are made anew when half of their life is over, with nothing revoked', async () => {
+  const authority = memoryAuthority();
+  const sources = sourcesOf(authority, { clock: systemClock, life: 400 });
+  using publisher = await openCrlPublisher(sources, assert.fail);
+  const first = publisher.current();
+  while (publisher.current().number < 3) {
+    assert.ok(systemClock.now() < first.nextUpdate + 2_000);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const published = authority.events.filter(({ type }) => type === 'crl.published');
+  assert.ok(published.length >= 3 && published.every(({ cause }) => cause === 'scheduled'));
 });
 
 test('I7 when a list cannot be signed the last one stays until it ends, and then there is none', async () => {

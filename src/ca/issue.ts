@@ -25,6 +25,7 @@ export async function issue(
 ): Promise<Certificate> {
   if (!ApprovedRequest.proves(approved)) throw new TypeError('The request was not approved.');
   const { issuer, records, audit, clock } = authority;
+  refuseRevokedIssuer(authority);
   const now = await watchedNow(records, clock);
 
   // 1  Choose the serial; step 4 makes it ours.
@@ -136,11 +137,21 @@ function compare(der: Uint8Array, tbs: Uint8Array, issuer: Issuer): Certificate 
   return certificate;
 }
 
+function refuseRevokedIssuer({ revokesIssuer }: CertificateAuthority): void {
+  if (!revokesIssuer()) return;
+  throw new Fault(
+    'certificate_revoked',
+    'The root has revoked the certificate that issues here. Make a new authority, or a new intermediate below the root.',
+  );
+}
+
 // A certificate revoked while its renewal was under way must not live on in its successor, nor a key that was blocked.
 async function checkMeanwhile(
   { replaces, spki }: ApprovedRequest,
-  { records, blockedKeys }: Pick<CertificateAuthority, 'records' | 'blockedKeys'>,
+  authority: CertificateAuthority,
 ): Promise<void> {
+  const { records, blockedKeys } = authority;
+  refuseRevokedIssuer(authority);
   if (await blockedKeys.isBlocked(sha256Base64url(spki))) {
     throw new Fault('certificate_revoked', 'The key was revoked while its certificate was being issued.');
   }

@@ -45,6 +45,7 @@ export function memoryAuthority(
     },
     records: memoryRecords(),
     agents,
+    revokesIssuer: () => false,
     blockedKeys: memoryBlockedKeys(),
     audit: {
       async append(event) {

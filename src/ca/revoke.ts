@@ -106,6 +106,14 @@ export async function revokeKey(
   return revoked;
 }
 
+/** Revokes every certificate that is not over, whoever has it. Returns the serials. */
+export async function revokeOpen(
+  words: RevocationWords,
+  authority: RevokingAuthority,
+): Promise<readonly string[]> {
+  return await revokeAll(await authority.records.list({}), words, authority);
+}
+
 async function revokeAll(
   records: readonly CertificateRecord[],
   words: RevocationWords,

@@ -111,6 +111,32 @@ test('I7 refuses a list that ends before it begins', () => {
   assert.throws(() => readCrl(make({ nextUpdate: now })), isMalformed);
 });
 
+test('bad input: a time that does not exist, and a serial that is not in its shortest form, are refused in entries as well', () => {
+  const entry = {
+    serial: '4a01',
+    revokedAt: Date.UTC(2026, 10, 26, 11, 22, 33),
+    reason: 'keyCompromise',
+  } as const;
+  const der = Buffer.from(make({ entries: [entry, entry] }));
+  const at = der.lastIndexOf('261126112233Z');
+  assert.ok(at > 0);
+  for (const text of [
+    '261126242233Z',
+    '261126116033Z',
+    '261126112260Z',
+    '261131112233Z',
+    '26112611223:Z',
+    '2611261122330',
+  ]) {
+    const changed = Buffer.from(der);
+    changed.write(text, at, 'latin1');
+    assert.throws(() => readCrl(changed), isMalformed, text);
+  }
+  const long = Buffer.from(der);
+  long.write('004a', der.lastIndexOf(Buffer.from('4a01', 'hex')), 'hex');
+  assert.throws(() => readCrl(long), isMalformed);
+});
+
 const sample = make({
   url: 'http://pki.example.internal/crl/1.crl',
   entries: Array.from({ length: 40 }, (_, at) => ({

@@ -58,6 +58,7 @@ const authority: CertificateAuthority = {
     reserve: (record) => guarded(() => certificates.reserve(record)),
     complete: (serial, der) => guarded(() => certificates.complete(serial, der)),
   },
+  revokesIssuer: () => false,
   blockedKeys: store.blockedKeys,
   agents: { find: async () => ({ state: 'active' }) },
   audit: { append: (event) => guarded(() => log.append(event)) },

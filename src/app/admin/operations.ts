@@ -111,8 +111,12 @@ export const operations: readonly Operation[] = [
       kind: kind.optional(),
       state: z.enum(['reserved', 'issued', 'revoked', 'abandoned']).optional(),
       expiresBefore: z.number().int().optional(),
+      expiresAfter: z.number().int().optional(),
     }),
-    async ({ store }, input) => plain((await store.certificates.list(defined(input))).map(summary)),
+    async ({ store }, { expiresAfter = 0, ...input }) => {
+      const records = await store.certificates.list(defined(input));
+      return plain(records.filter(({ notAfter }) => notAfter >= expiresAfter).map(summary));
+    },
   ),
   operation('certificate.show', false, z.strictObject({ serial: z.string() }), async ({ store }, input) => {
     const record = await store.certificates.find(input.serial.toLowerCase());

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
+import { fromBase64 } from '../../kernel/bytes.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
@@ -63,6 +65,25 @@ export const revocationOperations: readonly Operation[] = [
     z.strictObject({ name, ...why }),
     async ({ revocations }, { name: server, ...words }, actor) => ({
       ...(await revocations.server(server, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation('root-crl.show', false, z.strictObject({}), async ({ rootCrl, issuer }) => {
+    const crl = rootCrl.current();
+    const root = issuer.chain.at(-1);
+    return {
+      root: root ? pemOfCertificate(root.der) : null,
+      intermediate: issuer.certificate.serial,
+      number: crl?.number ?? 0,
+      nextUpdate: crl?.nextUpdate ?? null,
+      entries: (crl?.entries ?? []).map((entry) => ({ ...entry })),
+    };
+  }),
+  operation(
+    'root-crl.replace',
+    true,
+    z.strictObject({ crl: z.base64().max(1_000_000) }),
+    async ({ rootCrl }, input, actor) => ({
+      revoked: await rootCrl.replace(fromBase64(input.crl) ?? new Uint8Array(), actor.name),
     }),
   ),
   operation(

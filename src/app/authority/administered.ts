@@ -34,7 +34,10 @@ interface Parts {
   readonly renewalGrace: number;
 }
 
-type Acts = Omit<Authority, 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose>;
+type Acts = Omit<
+  Authority,
+  'rootCrl' | 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose
+>;
 
 const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 

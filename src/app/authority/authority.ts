@@ -16,6 +16,7 @@ import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Feed } from '../feed/feed-message.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
+import type { RootCrl } from './root-crl.ts';
 import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
 
@@ -86,6 +87,7 @@ export interface Authority extends AsyncDisposable {
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;
+  readonly rootCrl: RootCrl;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(
     order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & { readonly minutes: number },

@@ -24,6 +24,7 @@ import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
+import { openRootCrl } from './root-crl.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { discreet, lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
 import { WorkloadsFile } from './workload-issuers.ts';
@@ -82,10 +83,12 @@ export async function openAuthority(options: {
     issuers: opened.use(await openWorkloads(data, clock)),
     strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
   };
+  const rootCrl = await openRootCrl({ data, issuer, records: store.certificates, audit, clock });
   const ca: CertificateAuthority = {
     issuer,
     records: store.certificates,
     agents: store.agents,
+    revokesIssuer: rootCrl.revokesIssuer,
     blockedKeys: store.blockedKeys,
     audit,
     clock,
@@ -105,6 +108,7 @@ export async function openAuthority(options: {
       renewalGrace: options.renewalGrace ?? 0,
     }),
     auditKey,
+    rootCrl,
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -12,6 +12,7 @@ import { joinTokenCommands } from './commands/join-token.ts';
 import { keyCommands } from './commands/key.ts';
 import { policyCommands } from './commands/policy.ts';
 import { revokeCommands } from './commands/revoke.ts';
+import { rootCommands } from './commands/root.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   ...serverCommands,
   ...certCommands,
   ...revokeCommands,
+  ...rootCommands,
   ...joinTokenCommands,
   ...acmeCommands,
   ...keyCommands,

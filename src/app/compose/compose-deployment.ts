@@ -41,7 +41,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const authority = opened.use(
     await openAuthority({ data, passphrase, clock, log, renewalGrace, publicUrl }),
   );
-  const ends = opened.use(await composeEnds({ config, data, clock, authority, log }));
+  const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,
@@ -50,7 +50,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   };
   const gateway = options.gateway ? opened.use(await besideAuthority(authority, ends, options)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
-  listeners['ops'] = opened.use(await openOps({ config, clock, authority, gateway }));
+  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, gateway }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
   return { authority, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };

@@ -8,9 +8,7 @@ import { readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { holdOwnIdentity } from './own-identity.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
-import { readRootCrl } from '../authority/root-crl.ts';
 import type { Authority } from '../authority/authority.ts';
-import type { DataFolder } from '../authority/data-folder.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { PublishedEnds } from '../listeners/plain-routes.ts';
@@ -30,12 +28,11 @@ const signaturesPerSecond = 2_000;
 /** Publishes CRLs for as long as the authority works. Throws what publishing the first ones throws. */
 export async function composeEnds(options: {
   readonly config: Config;
-  readonly data: DataFolder;
   readonly clock: Clock;
   readonly authority: Authority;
   readonly log: (line: string) => void;
 }): Promise<RunningEnds> {
-  const { config, data, clock, authority, log } = options;
+  const { config, clock, authority, log } = options;
   const { store, issuer, audit, urls } = authority;
   await using opened = new AsyncDisposableStack();
   const crls = opened.use(
@@ -69,7 +66,7 @@ export async function composeEnds(options: {
     issuers: new Map([intermediate, root].flatMap((one) => (one ? [[keyIdOf(one), one.der] as const] : []))),
     intermediateId: keyIdOf(issuer.certificate),
     rootId: root ? keyIdOf(root) : null,
-    rootCrl: () => readRootCrl(data, issuer),
+    rootCrl: authority.rootCrl.current,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

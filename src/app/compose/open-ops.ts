@@ -1,9 +1,11 @@
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { errorText } from '../../kernel/fault.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { answerOps, type Health } from '../listeners/ops-routes.ts';
+import type { RunningEnds } from './compose-ends.ts';
 import type { RunningGateway } from './compose-gateway.ts';
 
 /** Opens the `ops` listener: health and metrics of whatever runs in this process. */
@@ -11,6 +13,8 @@ export async function openOps(options: {
   readonly config: Config;
   readonly clock: Clock;
   readonly authority: Authority | null;
+  /** Beside an authority that publishes. */
+  readonly ends?: RunningEnds;
   readonly gateway: RunningGateway | null;
 }): Promise<Listener> {
   const { config, clock } = options;
@@ -31,9 +35,10 @@ export async function openOps(options: {
 function healthOf(options: {
   readonly clock: Clock;
   readonly authority: Authority | null;
+  readonly ends?: RunningEnds;
   readonly gateway: RunningGateway | null;
 }): Health {
-  const { authority, gateway, clock } = options;
+  const { authority, ends, gateway, clock } = options;
   const parts: Record<string, { ok: boolean; detail: string }> = {};
   const metrics: Record<string, number> = {};
   if (authority) {
@@ -43,6 +48,7 @@ function healthOf(options: {
     parts['policies'] = { ok: problem === null, detail: problem?.message ?? 'in force' };
     metrics['intermediate_not_after_seconds'] = authority.describe().intermediateNotAfter / 1_000;
   }
+  if (ends) addEnds(ends, { now: clock.now(), parts, metrics });
   if (gateway) {
     const log = gateway.audit.health();
     parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
@@ -61,7 +67,38 @@ function healthOf(options: {
   }
   // A server that is down is that server's matter; calls to the others are served.
   const ready = Object.entries(parts).every(
-    ([name, part]) => part.ok || name.startsWith('server ') || name === 'policies',
+    ([name, part]) => part.ok || name.startsWith('server ') || stopsNothing.includes(name),
   );
   return { ready, parts, metrics };
+}
+
+/** Parts that gateways of ours can do without. */
+const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl'];
+
+/** When the lists end, so that somebody hears of it before their verifiers do. */
+function addEnds(
+  { crls, rootCrl }: RunningEnds,
+  into: {
+    readonly now: number;
+    readonly parts: Record<string, { ok: boolean; detail: string }>;
+    readonly metrics: Record<string, number>;
+  },
+): void {
+  const { now, parts, metrics } = into;
+  try {
+    const { number, nextUpdate } = crls.current();
+    parts['crls'] = { ok: true, detail: `number ${number}` };
+    metrics['crl_number'] = number;
+    metrics['crl_next_update_seconds'] = nextUpdate / 1_000;
+  } catch (error) {
+    parts['crls'] = { ok: false, detail: errorText(error) };
+  }
+  const root = rootCrl();
+  if (!root) return;
+  const ended = now > root.nextUpdate;
+  parts['root-crl'] = {
+    ok: !ended,
+    detail: ended ? 'has ended; make one with: countersign root crl' : `number ${root.number}`,
+  };
+  metrics['root_crl_next_update_seconds'] = root.nextUpdate / 1_000;
 }

@@ -20,7 +20,7 @@ export interface PublishedEnds {
   /** Key identifiers of the issuer that signs leaves, and of its root. */
   readonly intermediateId: string;
   readonly rootId: string | null;
-  rootCrl(): Promise<Crl | null>;
+  rootCrl(): Crl | null;
 }
 
 /** What the `plain` listener answers from. */
@@ -63,7 +63,7 @@ const routes: readonly Route[] = [
     path: /^\/crl\/((?:[0-9a-f]{2}){1,64})\.crl$/,
     async answer(exchange, { ends, now }, [, keyId]) {
       if (keyId === ends.intermediateId) return await answerCrl(exchange, ends.crls.current().full, now);
-      const crl = keyId === ends.rootId ? await ends.rootCrl() : null;
+      const crl = keyId === ends.rootId ? ends.rootCrl() : null;
       if (crl === null) throw noList();
       if (now > crl.nextUpdate) throw new Fault('unavailable', 'The CRL of the root has ended.');
       await answerCrl(exchange, { ...crl, tag: sha256Base64url(crl.der) }, now);

@@ -58,17 +58,17 @@ export const certCommands: readonly Command[] = [
         meaning: 'only in this state',
         choices: ['issued', 'revoked', 'reserved', 'abandoned'],
       },
-      { name: 'expires-within', kind: 'duration', meaning: 'only those that end within this time' },
+      { name: 'expiring', kind: 'duration', meaning: 'only those in force that end within this time' },
       ...administrationFlags,
     ],
     positionals: [],
     async run(context, input) {
-      const within = input.duration('expires-within');
+      const within = input.duration('expiring');
       const json = await administer(context, input, 'certificate.list', {
         ...given('name', input.text('name')),
         ...given('kind', input.text('kind')),
-        ...given('state', input.text('state')),
-        ...(within === null ? {} : { expiresBefore: context.clock.now() + within }),
+        ...given('state', input.text('state') ?? (within === null ? null : 'issued')),
+        ...(within === null ? {} : expiring(context.clock.now(), within)),
       });
       return {
         text: formatTable(['serial', 'kind', 'name', 'state', 'notAfter', 'reason'], rows(json)),
@@ -129,6 +129,14 @@ export const certCommands: readonly Command[] = [
     run: renew,
   },
 ];
+
+/** What has ended already is not about to. */
+function expiring(
+  now: number,
+  within: number,
+): { readonly expiresAfter: number; readonly expiresBefore: number } {
+  return { expiresAfter: now, expiresBefore: now + within };
+}
 
 function changing(verb: 'hold' | 'reinstate', summary: string): Command {
   const done = verb === 'hold' ? 'held' : 'reinstated';

@@ -58,7 +58,8 @@ export const revokeCommands: readonly Command[] = [
         owner: input.word('owner'),
         ...why(input),
       });
-      return { text: `Agents: ${listOf(json, 'agents').join(', ')}. ${counted(json)}`, json };
+      const agents = listOf(json, 'agents').filter((name) => typeof name === 'string');
+      return { text: `Agents: ${agents.join(', ')}. ${counted(json)}`, json };
     },
   },
   {
