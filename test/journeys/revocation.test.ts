@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { generateKeyPairSync } from 'node:crypto';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
+import { findOperation } from '../../src/app/admin/operations.ts';
 import { openTown, type Town } from './deployment.ts';
 import { legacyClient, mutualFetch } from './mcp-clients.ts';
 import { openLegacyServer } from './mcp-servers.ts';
@@ -122,7 +123,26 @@ test('I7 a revoked agent and server cannot use the join tokens they had, and an 
     authority.createJoinToken({ name, kind, dnsNames: [], ipAddresses: [], minutes: 5 }, 'test');
   const agents = await token('ci-bot', 'agent');
   const servers = await token('ci-bot', 'server');
-  assert.equal((await of(town).agent('ci-bot', words)).joinTokens, 1);
+  await town.addHttpServer('ci-bot', 'http://127.0.0.1:9/mcp');
+  const accountKey = async (kind: 'agent' | 'server') => {
+    const input = { name: 'ci-bot', kind, dnsNames: ['localhost'] };
+    await findOperation('acme-key.create').run(authority, input, { name: 'test', way: 'local' });
+  };
+  await accountKey('agent');
+  const { acmeKeys, acmeAccounts } = authority.store;
+  const [used] = await acmeKeys.list();
+  const account = { id: 'account', thumbprint: 'thumbprint', jwk: '{}', contact: [], keyId: used?.id ?? '' };
+  assert.ok(await acmeAccounts.open(account, Date.now()));
+  await accountKey('agent');
+  await accountKey('server');
+  const taken = await of(town).agent('ci-bot', words);
+  assert.deepEqual([taken.joinTokens, taken.acme], [1, 2]);
+  assert.equal((await acmeAccounts.find('account'))?.status, 'revoked');
+  const open = (await acmeKeys.list()).filter(({ usedAt }) => usedAt === null);
+  assert.deepEqual(
+    open.map(({ kind }) => kind),
+    ['server'],
+  );
   await assert.rejects(authority.redeem(agents.token, newRequest('ci-bot'), '127.0.0.1'), {
     code: 'join_token_invalid',
   });

@@ -13,6 +13,8 @@ export interface Revoked {
   readonly revoked: readonly string[];
   /** How many join tokens can no longer be used. */
   readonly joinTokens: number;
+  /** How many ACME accounts, and keys to open some with, can no longer be used. */
+  readonly acme: number;
 }
 
 /** Revoking more than one certificate, and less than for good. */
@@ -21,11 +23,11 @@ export interface Revocations {
   hold(serial: string, words: Words): Promise<boolean>;
   /** False when it is not on hold. Fault `conflict` for one that is revoked for good. */
   reinstate(serial: string, words: Words): Promise<boolean>;
-  /** All certificates and join tokens of an agent. Its record stays: a new join token lets it in again. */
+  /** All certificates, join tokens and ACME accounts of an agent. Its record stays: a new join token lets it in again. */
   agent(name: string, words: Words): Promise<Revoked>;
   /** Those of every agent that a person owns. Fault `not_found` for a person who owns none. */
   person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
-  /** All server certificates and join tokens of a name. */
+  /** All server certificates, join tokens and ACME accounts of a name. */
   server(name: string, words: Words): Promise<Revoked>;
   /** All certificates for a key, given by its hash; it gets none any more, under whatever name. */
   key(keyHash: string, words: Words): Promise<Revoked>;
@@ -45,9 +47,10 @@ const agentKinds: readonly LeafKind[] = ['agent', 'ephemeral'];
 export function revocations({ store, audit, clock }: Parts): Revocations {
   const authority = { records: store.certificates, blockedKeys: store.blockedKeys, audit, clock };
   const take = async (name: string, kinds: readonly LeafKind[], words: Words): Promise<Revoked> => {
-    // Tokens first: what is let in after this was let in before it.
+    // The doors first: what is let in after this was let in before it.
     const joinTokens = await store.joinTokens.withdraw(name, kinds, clock.now());
-    return { revoked: await revokeName({ ...words, name, kinds }, authority), joinTokens };
+    const acme = await closeAcme({ name, kinds, actor: words.actor }, { store, audit });
+    return { revoked: await revokeName({ ...words, name, kinds }, authority), joinTokens, acme };
   };
   const told = async <Result extends Revoked>(
     subject: string,
@@ -56,8 +59,8 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
     result: Result,
   ): Promise<Result> => {
     const { reason, revocation = 'unspecified', actor } = words;
-    const { revoked, joinTokens } = result;
-    const counts = { certificates: revoked.length, joinTokens };
+    const { revoked, joinTokens, acme } = result;
+    const counts = { certificates: revoked.length, joinTokens, acme };
     await audit.append({ type: 'subject.revoked', subject, name, reason, revocation, actor, ...counts });
     return result;
   };
@@ -80,12 +83,14 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
       }
       const revoked: string[] = [];
       let joinTokens = 0;
+      let acme = 0;
       for (const name of own) {
         const taken = await take(name, agentKinds, words);
         revoked.push(...taken.revoked);
         joinTokens += taken.joinTokens;
+        acme += taken.acme;
       }
-      return await told('person', owner, words, { agents: own, revoked, joinTokens });
+      return await told('person', owner, words, { agents: own, revoked, joinTokens, acme });
     },
     async server(name, words) {
       if (name === authorityName) {
@@ -99,9 +104,31 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
     async key(text, words) {
       const keyHash = readKeyHash(text);
       const revoked = await revokeKey({ revocation: 'keyCompromise', ...words, keyHash }, authority);
-      return await told('key', keyHash, words, { revoked, joinTokens: 0 });
+      return await told('key', keyHash, words, { revoked, joinTokens: 0, acme: 0 });
     },
   };
+}
+
+/** Closes the ACME accounts of a subject and removes the keys that some could be opened with. How many those were. */
+async function closeAcme(
+  subject: { readonly name: string; readonly kinds: readonly LeafKind[]; readonly actor: string },
+  { store, audit }: Pick<Parts, 'store' | 'audit'>,
+): Promise<number> {
+  const { name, kinds, actor } = subject;
+  const isTheirs = (one: { readonly name: string; readonly kind: LeafKind }): boolean =>
+    one.name === name && kinds.includes(one.kind);
+  let closed = 0;
+  for (const { id } of (await store.acmeKeys.list()).filter(isTheirs)) {
+    if (!(await store.acmeKeys.remove(id))) continue;
+    closed += 1;
+    await audit.append({ type: 'acme-key.removed', id, actor });
+  }
+  for (const { id, kind } of (await store.acmeAccounts.list()).filter(isTheirs)) {
+    if (!(await store.acmeAccounts.close(id, 'revoked'))) continue;
+    closed += 1;
+    await audit.append({ type: 'acme-account.changed', id, kind, name, status: 'revoked', actor });
+  }
+  return closed;
 }
 
 function unknown(what: string, wanted: string, known: readonly { readonly name: string }[]): Fault {

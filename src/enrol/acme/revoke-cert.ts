@@ -4,17 +4,18 @@ import { equalBytes, fromBase64url } from '../../kernel/bytes.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type Certificate, readCertificate } from '../../x509/certificate.ts';
+import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import { spkiOf } from '../../x509/build-certificate.ts';
 import type { AcmeParts, Reply } from './acme-parts.ts';
 import { objectOf, type SignedRequest } from './signed-request.ts';
 
 /** The reasons of RFC 5280 §5.3.1 that the holder of a certificate can give. */
-const reasons: Readonly<Record<number, string>> = {
-  0: 'unspecified',
-  1: 'key compromise',
-  3: 'affiliation changed',
-  4: 'superseded',
-  5: 'cessation of operation',
+const reasons: Readonly<Record<number, readonly [string, RevocationReason]>> = {
+  0: ['unspecified', 'unspecified'],
+  1: ['key compromise', 'keyCompromise'],
+  3: ['affiliation changed', 'affiliationChanged'],
+  4: ['superseded', 'superseded'],
+  5: ['cessation of operation', 'cessationOfOperation'],
 };
 
 /**
@@ -24,17 +25,17 @@ const reasons: Readonly<Record<number, string>> = {
 export async function revokeCert(request: SignedRequest, parts: AcmeParts): Promise<Reply> {
   const { ca } = parts;
   const input = objectOf(request);
-  const reason = readReason(input['reason']);
+  const [reason, revocation] = readReason(input['reason']);
   const { certificate, record } = await readIssued(input['certificate'], parts);
   const actor = await whoMayRevoke(request, certificate, record, parts);
-  const order = { serial: record.serial, reason: `${reason} (ACME)`, actor };
+  const order = { serial: record.serial, reason: `${reason} (ACME)`, revocation, actor };
   const done = await revoke(order, { records: ca.records, audit: ca.audit, clock: ca.clock });
   if (!done) throw new Fault('certificate_revoked', 'The certificate is revoked already.');
   return { status: 200 };
 }
 
-function readReason(value: Json | undefined): string {
-  const reason = value === undefined ? reasons[0] : typeof value === 'number' ? reasons[value] : undefined;
+function readReason(value: Json | undefined): readonly [string, RevocationReason] {
+  const reason = reasons[typeof value === 'number' ? value : value === undefined ? 0 : -1];
   if (reason !== undefined) return reason;
   throw new Fault('revocation_reason', `A reason is one of the codes ${Object.keys(reasons).join(', ')}.`);
 }

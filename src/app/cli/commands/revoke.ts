@@ -112,8 +112,11 @@ function counted(json: Json): string {
   const count = listOf(json, 'revoked').length;
   const tokens = isJsonObject(json) && typeof json['joinTokens'] === 'number' ? json['joinTokens'] : 0;
   const words = [`${count} certificate${count === 1 ? '' : 's'}`];
+  const acme = isJsonObject(json) && typeof json['acme'] === 'number' ? json['acme'] : 0;
+  if (acme > 0)
+    words.push(`${acme} ACME account${acme === 1 ? '' : 's'} or account key${acme === 1 ? '' : 's'}`);
   if (tokens > 0) words.push(`${tokens} join token${tokens === 1 ? '' : 's'}`);
-  return `Revoked ${words.join(' and ')}.`;
+  return `Revoked ${words.join(', ')}.`;
 }
 
 function listOf(json: Json, member: string): readonly Json[] {
