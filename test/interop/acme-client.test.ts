@@ -9,6 +9,7 @@ import { Agent as Dispatcher, fetch } from 'undici';
 import { renewalId } from '../../src/enrol/acme/renewal-info.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
 import { decodePem } from '../../src/x509/pem.ts';
+import { legacyClient, mutualFetch } from '../journeys/mcp-clients.ts';
 import { type AcmeTown, openAcmeTown } from './acme-town.ts';
 
 /** A client of the package acme-client, with its account opened. */
@@ -62,7 +63,8 @@ async function finish(
   readonly key: Buffer;
   readonly leaf: ReturnType<typeof readCertificate>;
 }> {
-  const [key, csr] = await acme.crypto.createCsr({ altNames: [...names] });
+  const made = await acme.crypto.createPrivateEcdsaKey();
+  const [key, csr] = await acme.crypto.createCsr({ altNames: [...names] }, made);
   const done = await client.finalizeOrder(order, csr);
   const chain = await client.getCertificate(done);
   const [leaf] = decodePem(chain, 'CERTIFICATE').map(readCertificate);
@@ -152,7 +154,7 @@ test('I3 acme-client proves a wildcard in its zone, a name over TLS-ALPN, and an
   assert.deepEqual((await finish(client, address, ['127.0.0.1'])).leaf.ipAddresses, ['127.0.0.1']);
 });
 
-test('I3 an account that is bound to an agent gets the certificate of that agent, which its listener lets in', async () => {
+test('I3 an account that is bound to an agent gets the certificate of that agent, which the gateway lets in', async () => {
   await using at = await openAcmeTown();
   await at.serveHttp();
   await at.town.addAgent('ci-bot');
@@ -164,10 +166,14 @@ test('I3 an account that is bound to an agent gets the certificate of that agent
   );
   const order = await client.createOrder({ identifiers: [dns(name)] });
   await prove(client, order, 'http-01', overHttp(at));
-  const { leaf } = await finish(client, order, [name]);
+  const { leaf, chain, key } = await finish(client, order, [name]);
   assert.deepEqual(leaf.uris, ['spiffe://example.internal/agent/ci-bot']);
   assert.deepEqual(leaf.dnsNames, []);
   assert.deepEqual(leaf.extendedKeyUsage, ['clientAuth']);
+  await using over = mutualFetch({ ca: at.roots, cert: chain, key: key.toString() });
+  const agent = await legacyClient(`${at.town.gateway.agents.url}/mcp`, over);
+  assert.deepEqual((await agent.listTools()).tools, []);
+  await agent.close();
   await at.town.deployment.authority.changeAgentState('ci-bot', 'suspended', 'test');
   await assert.rejects(client.createOrder({ identifiers: [dns(name)] }), /is not active/);
 });
