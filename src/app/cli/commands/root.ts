@@ -50,10 +50,9 @@ async function signCrl(context: CommandContext, input: CommandInput): Promise<Co
   const entries: readonly CrlEntry[] = ends
     ? [...kept, { serial: before.intermediate, revokedAt: now, reason: 'cACompromise' }]
     : before.entries;
-  const crl = await signRootCrl(
-    { root: before.root, now, number: before.number + 1, entries },
-    await readRootKey(context, input, before.root),
-  );
+  // Closed at the end: a key on a token has a process of its own.
+  await using key = await readRootKey(context, input, before.root);
+  const crl = await signRootCrl({ root: before.root, now, number: before.number + 1, entries }, key);
   const json = await administer(context, input, 'root-crl.replace', { crl: toBase64(crl.der) });
   const revoked = isJsonObject(json) && Array.isArray(json['revoked']) ? json['revoked'].length : 0;
   const until = new Date(crl.nextUpdate).toISOString();
@@ -88,22 +87,26 @@ async function readRootKey(
   context: CommandContext,
   input: CommandInput,
   root: Certificate,
-): Promise<SigningKey> {
+): Promise<SigningKey & AsyncDisposable> {
   const file = resolve(input.text('root-key') ?? dataFolder(input.must('folder')).rootKey);
   const octets = Buffer.from(await readPrivateFile(file));
   const pem = octets.toString('latin1');
   const key = pem.startsWith('-----BEGIN')
-    ? signingKey(
-        createPrivateKey({
-          key: pem,
-          ...(pem.includes('ENCRYPTED') && {
-            passphrase: await readPassphrase(context, input, { confirm: false }),
+    ? {
+        ...signingKey(
+          createPrivateKey({
+            key: pem,
+            ...(pem.includes('ENCRYPTED') && {
+              passphrase: await readPassphrase(context, input, { confirm: false }),
+            }),
           }),
-        }),
-      )
+        ),
+        async [Symbol.asyncDispose]() {},
+      }
     : await openSigningKey(file, root, {
         passphrase: () => readPassphrase(context, input, { confirm: false }),
         clock: context.clock,
+        environment: context.env,
       });
   if (key.publicKey.equals(root.publicKey)) return key;
   throw new Fault('invalid_input', `${file} is not the key of the root.`);
