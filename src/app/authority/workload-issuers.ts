@@ -13,8 +13,6 @@ const limits = { connectMilliseconds: 5_000, totalMilliseconds: 10_000, bodyByte
 
 /** One reading of the file. */
 interface Reading {
-  /** What the file looked like; another look is another reading. */
-  readonly version: string;
   readonly issuers: readonly ConfiguredIssuer[];
   readonly keys: ReadonlyMap<WorkloadIssuer, KeySource>;
   readonly clients: readonly Client[];
@@ -28,6 +26,7 @@ export class WorkloadsFile implements WorkloadIssuers, AsyncDisposable {
   private readonly path: string;
   private readonly clock: Clock;
   private reading: Promise<Reading> | null = null;
+  /** What the file looked like at that reading; another look is another reading. */
   private version = '';
 
   constructor(path: string, clock: Clock) {
@@ -48,39 +47,49 @@ export class WorkloadsFile implements WorkloadIssuers, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { clients } = (await this.reading?.catch(() => null)) ?? { clients: [] };
-    await Promise.all(clients.map((client) => client.close()));
+    await closeClients((await this.reading?.catch(() => null)) ?? { clients: [] });
   }
 
   private async current(): Promise<Reading> {
     const version = await versionOf(this.path);
-    if (!this.reading || this.version !== version) {
-      const before = this.reading;
-      this.version = version;
-      this.reading = this.read(version);
-      const old = (await before?.catch(() => null)) ?? { clients: [] };
-      await Promise.all(old.clients.map((client) => client.close()));
-    }
-    return await this.reading;
+    if (this.reading && this.version === version) return await this.reading;
+    const before = this.reading;
+    const reading = this.read(version);
+    this.reading = reading;
+    this.version = version;
+    // What could not be read is read again the next time: another file, which this one names, may have been wrong.
+    reading.catch(() => {
+      if (this.reading === reading) this.reading = null;
+    });
+    before?.then(closeClients).catch(() => undefined);
+    return await reading;
   }
 
   private async read(version: string): Promise<Reading> {
     const issuers = version === '' ? [] : readWorkloads(this.path, await readFile(this.path, 'utf8'));
     const keys = new Map<WorkloadIssuer, KeySource>();
     const clients: Client[] = [];
-    for (const issuer of issuers) {
-      const { keys: place, authority, privateAddresses } = issuer;
+    const authorities = await Promise.all(
+      issuers.map(async ({ authority }) => (authority === null ? null : await readFile(authority, 'utf8'))),
+    );
+    for (const [at, issuer] of issuers.entries()) {
+      const { keys: place, privateAddresses } = issuer;
       if ('file' in place) continue;
+      const vouching = authorities[at] ?? null;
       const client = createClient({
-        ...(authority !== null && { tls: { authorities: await readFile(authority, 'utf8') } }),
+        ...(vouching !== null && { tls: { authorities: vouching } }),
         addressGuard: privateAddresses ? 'any' : 'public-only',
         limits,
       });
       clients.push(client);
       keys.set(issuer, new KeySource(place, client, this.clock));
     }
-    return { version, issuers, keys, clients };
+    return { issuers, keys, clients };
   }
+}
+
+async function closeClients({ clients }: Pick<Reading, 'clients'>): Promise<void> {
+  await Promise.all(clients.map((client) => client.close()));
 }
 
 /** What tells one state of a file from another; '' when there is none. */
