@@ -60,7 +60,7 @@ const clients: Readonly<Record<string, (url: string, fetch: Fetch) => Promise<He
 
 for (const [era, connect] of Object.entries(clients)) {
   test(`T4 T5 a ${era} client hears at /mcp of resources and tools of servers of both eras, over every transport`, async () => {
-    await using town = await openTown();
+    await using town = await openTown({ listMilliseconds: 60_000 });
     await using _servers = await openNewsServers(town);
     await town.addAgent('ci-bot');
     await town.permit('permit (principal, action, resource);');

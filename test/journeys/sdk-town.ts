@@ -24,7 +24,8 @@ permit (principal, action == Action::"tools/call", resource) unless { resource.n
 
 export async function openSdkTown(): Promise<SdkTown> {
   await using opened = new AsyncDisposableStack();
-  const town = opened.use(await openTown());
+  // Nothing here is about slowness, and many a child starts at once: a list waits for all of them.
+  const town = opened.use(await openTown({ listMilliseconds: 60_000 }));
   const state = await mkdtemp(join(tmpdir(), 'countersign-sdk-'));
   opened.defer(() => rm(state, { recursive: true, force: true }));
   await town.addAgent('ci-bot');
