@@ -30,8 +30,9 @@ export const auditEvents = {
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",
   'server.removed': 'An MCP server was removed.',
-  'join-token.created': 'A one-time join token was made.',
+  'join-token.created': 'A join token was made: for one name, or for so many of a pattern.',
   'join-token.redeemed': 'A join token was used.',
+  'join-token.ended': 'A join token was ended before its time.',
   'join-token.refused': 'A join token was presented and not accepted.',
   'join-tokens.refused':
     'More join tokens were not accepted than are recorded one by one: how many, in how long.',

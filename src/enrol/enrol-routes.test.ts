@@ -9,6 +9,7 @@ import { buildRequest } from '../x509/request.ts';
 import { type EnrolmentDoors, redeemRoute, renewRoute, trustBundleRoute } from './enrol-routes.ts';
 import { createJoinToken, type JoinTokenOrder } from './join-token/create-join-token.ts';
 import { memoryJoinTokens } from './join-token/memory-join-tokens.ts';
+import { proveJoinToken } from './join-token/prove-join-token.ts';
 
 const fault = (code: string) => ({ name: 'Fault', code });
 const minute = 60_000;
@@ -17,7 +18,8 @@ const address = '127.0.0.1';
 function doors(): EnrolmentDoors & ReturnType<typeof memoryAuthority> {
   const authority = memoryAuthority();
   const strangers = createBoundedRecord(authority.audit, { type: 'join-tokens.refused' });
-  return { ...authority, joinTokens: memoryJoinTokens(), strangers };
+  const joinTokens = memoryJoinTokens(({ name, state }) => authority.agentStates.set(name, state));
+  return { ...authority, joinTokens, strangers };
 }
 
 async function token(at: EnrolmentDoors, order: Partial<JoinTokenOrder> = {}): Promise<string> {
@@ -86,7 +88,7 @@ test('I3 refuses a token that is foreign, cut, or has another secret, and logs n
   await redeemRoute({ token: text, csr: csr(), address }, at);
 });
 
-test('I3 a token is bound to its name: a request for another gives nothing and uses it up', async () => {
+test('I3 a token is bound to its name: a request for another gives nothing, and the token stays good', async () => {
   const at = doors();
   at.agentStates.set('other-bot', 'active');
   const text = await token(at);
@@ -94,8 +96,94 @@ test('I3 a token is bound to its name: a request for another gives nothing and u
     redeemRoute({ token: text, csr: csr('other-bot'), address }, at),
     fault('request_invalid'),
   );
-  await assert.rejects(redeemRoute({ token: text, csr: csr(), address }, at), fault('join_token_invalid'));
   assert.deepEqual(await at.records.list({}), []);
+  await redeemRoute({ token: text, csr: csr(), address }, at);
+  await assert.rejects(redeemRoute({ token: text, csr: csr(), address }, at), fault('join_token_invalid'));
+});
+
+const batch = { count: 2, owner: 'ada@example.com', purpose: 'builds', roles: ['builder'] };
+
+test('I3 I12 a batch token registers as many new agents as it counts, for its owner and in its roles', async () => {
+  const at = doors();
+  const text = await token(at, { name: 'run-*', batch });
+  const { spiffeId } = await redeemRoute({ token: text, csr: csr('run-1'), address }, at);
+  assert.equal(spiffeId, 'spiffe://example.internal/agent/run-1');
+  await redeemRoute({ token: text, csr: csr('run-2'), address }, at);
+  await assert.rejects(
+    redeemRoute({ token: text, csr: csr('run-3'), address }, at),
+    fault('join_token_invalid'),
+  );
+  const added = at.events.filter(({ type }) => type === 'agent.added');
+  assert.deepEqual(
+    added.map(({ name, owner, roles }) => [name, owner, roles]),
+    [
+      ['run-1', 'ada@example.com', ['builder']],
+      ['run-2', 'ada@example.com', ['builder']],
+    ],
+  );
+});
+
+test('I3 a batch token gives nobody a name that is taken, is not of its pattern, or is none, and is not used up by asking', async () => {
+  const at = doors();
+  at.agentStates.set('run-old', 'active');
+  const text = await token(at, { name: 'run-*', batch: { ...batch, count: 1 } });
+  for (const [name, code] of [
+    ['run-old', 'conflict'],
+    ['ci-bot', 'request_invalid'],
+    ['run-', 'request_invalid'],
+    ['run-a.b', 'request_invalid'],
+    ['run-A', 'request_invalid'],
+  ] as const) {
+    await assert.rejects(redeemRoute({ token: text, csr: csr(name), address }, at), fault(code));
+  }
+  const nameless = proveJoinToken({ text, commonName: null, address }, { ...at, tokens: at.joinTokens });
+  await assert.rejects(nameless, fault('request_invalid'));
+  assert.equal(at.events.filter(({ type }) => type === 'certificate.refused').length, 6);
+  await redeemRoute({ token: text, csr: csr('run-new'), address }, at);
+  // Whoever holds the token cannot become an agent that enrolled with it.
+  await assert.rejects(
+    redeemRoute({ token: text, csr: csr('run-new'), address }, at),
+    fault('join_token_invalid'),
+  );
+});
+
+test('I3 of a hundred batch enrolments under one name at once exactly one gives a certificate', async () => {
+  const at = doors();
+  const text = await token(at, { name: 'run-*', batch: { ...batch, count: 100 } });
+  const results = await Promise.allSettled(
+    Array.from({ length: 100 }, () => redeemRoute({ token: text, csr: csr('run-1'), address }, at)),
+  );
+  assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
+  const [left] = await at.joinTokens.list();
+  assert.equal(left?.batch?.used, 1);
+});
+
+test('I3 a batch of servers carries DNS names made of the name of each', async () => {
+  const at = doors();
+  const order = { name: 'mcp-*', kind: 'server', dnsNames: ['{name}.example.internal'], batch } as const;
+  const text = await token(at, order);
+  const { certificate } = await redeemRoute({ token: text, csr: csr('mcp-1'), address }, at);
+  const [leaf] = decodePem(certificate, 'CERTIFICATE').map(readCertificate);
+  assert.deepEqual(leaf?.dnsNames, ['mcp-1.example.internal']);
+  const all = await token(at, { ...order, name: '*' });
+  await assert.rejects(redeemRoute({ token: all, csr: csr('authority'), address }, at), fault('conflict'));
+});
+
+test('I3 refuses to make a batch token for administrators, without a pattern, or for none or too many', async () => {
+  const at = doors();
+  for (const wrong of [
+    { name: 'run-*', kind: 'admin', batch },
+    { name: 'run', batch },
+    { name: 'run-**', batch },
+    { name: '-*', batch },
+    { name: 'run-*' },
+    { name: 'run-*', batch: { ...batch, count: 0 } },
+    { name: 'run-*', batch: { ...batch, count: 10_001 } },
+    { name: 'mcp-*', kind: 'server', dnsNames: ['{name}..internal'], batch },
+  ] as const) {
+    await assert.rejects(token(at, wrong), fault('invalid_input'));
+  }
+  assert.deepEqual(await at.joinTokens.list(), []);
 });
 
 test('I3 a malformed request does not use the token up', async () => {

@@ -9,7 +9,7 @@ import { readPemRequest } from '../ca/request.ts';
 import { toHex, sha256 } from '../kernel/bytes.ts';
 import { type Delivery, deliver, rootOf } from './delivery.ts';
 import type { JoinTokenRecords } from './join-token/join-token-records.ts';
-import { redeemJoinToken } from './join-token/redeem-join-token.ts';
+import { proveJoinToken } from './join-token/prove-join-token.ts';
 
 /** The authority with the records of its join-token door. */
 export interface EnrolmentDoors extends CertificateAuthority {
@@ -19,17 +19,20 @@ export interface EnrolmentDoors extends CertificateAuthority {
 }
 
 /**
- * A join token and a request in PEM become a certificate. The request is read first, so that a malformed one does not use
- * the token up. Throws Fault `join_token_invalid`, or what reading the request and `certify` throw.
+ * A join token and a request in PEM become a certificate. The token is used up when the request is approved, and not before.
+ * Throws what `proveJoinToken`, reading the request and `certify` throw.
  */
 export async function redeemRoute(
   input: { readonly token: string; readonly csr: string; readonly address: string },
   doors: EnrolmentDoors,
 ): Promise<Delivery> {
   const request = readPemRequest(input.csr);
-  const { joinTokens: tokens, clock, audit, strangers } = doors;
-  const evidence = await redeemJoinToken(input.token, { tokens, clock, audit, strangers }, input.address);
-  return deliver(await certify({ request, evidence, requestedLife: null }, doors), doors.issuer);
+  const { commonName } = request;
+  const { token: text, address } = input;
+  const proven = await proveJoinToken({ text, commonName, address }, { ...doors, tokens: doors.joinTokens });
+  const { evidence, agents, useUp } = proven;
+  const authority = { ...doors, agents };
+  return deliver(await certify({ request, evidence, requestedLife: null }, authority, useUp), doors.issuer);
 }
 
 /**

@@ -15,8 +15,10 @@ export function joinTokenRecordsContract(
   specify('I3 gives a token once, with the time it was redeemed', async (records) => {
     const record = token({ id: 'a', dnsNames: ['db.example.internal'], ipAddresses: ['127.0.0.1'] });
     await records.add(record);
-    assert.deepEqual(await records.redeem('a', 'hash', 5), { ...record, redeemedAt: 5 });
-    assert.equal(await records.redeem('a', 'hash', 6), null);
+    assert.deepEqual(await records.find('a', 'hash', 5), record);
+    assert.equal(await records.use('a', once, 5), true);
+    assert.equal(await records.find('a', 'hash', 6), null);
+    assert.equal(await records.use('a', once, 6), false);
     assert.deepEqual(await records.list(), [{ ...record, redeemedAt: 5 }]);
   });
   specify('I7 withdraws the open tokens of a name and kind, and no others', async (records) => {
@@ -26,28 +28,62 @@ export function joinTokenRecordsContract(
     await records.add(token({ id: 'd', name: 'bot', kind: 'agent', expiresAt: 4 }));
     await records.add(token({ id: 'e', name: 'bot', kind: 'ephemeral', expiresAt: 10 }));
     await records.add(token({ id: 'f', name: 'bot', kind: 'agent', expiresAt: 10 }));
-    await records.redeem('f', 'hash', 3);
+    await records.use('f', once, 3);
     assert.equal(await records.withdraw('bot', ['agent', 'ephemeral'], 5), 2);
     assert.equal(await records.withdraw('bot', ['agent', 'ephemeral'], 5), 0);
-    for (const id of ['a', 'e']) assert.equal(await records.redeem(id, 'hash', 5), null);
-    for (const id of ['b', 'c']) assert.notEqual(await records.redeem(id, 'hash', 5), null);
+    for (const id of ['a', 'e']) assert.equal(await records.use(id, once, 5), false);
+    for (const id of ['b', 'c']) assert.equal(await records.use(id, once, 5), true);
   });
   specify('I3 gives nothing for another hash or id, and the token stays good', async (records) => {
     await records.add(token({ id: 'a' }));
-    assert.equal(await records.redeem('a', 'other', 5), null);
-    assert.equal(await records.redeem('b', 'hash', 5), null);
-    assert.notEqual(await records.redeem('a', 'hash', 5), null);
+    assert.equal(await records.find('a', 'other', 5), null);
+    assert.equal(await records.find('b', 'hash', 5), null);
+    assert.equal(await records.use('b', once, 5), false);
+    assert.equal(await records.use('a', once, 5), true);
   });
   specify('I3 gives a token until its end, and not at its end', async (records) => {
     await records.add(token({ id: 'a', expiresAt: 10 }));
     await records.add(token({ id: 'b', expiresAt: 10 }));
-    assert.equal(await records.redeem('a', 'hash', 10), null);
-    assert.notEqual(await records.redeem('b', 'hash', 9), null);
+    assert.equal(await records.find('a', 'hash', 10), null);
+    assert.equal(await records.use('a', once, 10), false);
+    assert.notEqual(await records.find('b', 'hash', 9), null);
+    assert.equal(await records.use('b', once, 9), true);
   });
   specify('I3 gives a token to exactly one of 100 simultaneous redemptions', async (records) => {
     await records.add(token({ id: 'a' }));
-    const given = await Promise.all(Array.from({ length: 100 }, () => records.redeem('a', 'hash', 5)));
-    assert.equal(given.filter((record) => record !== null).length, 1);
+    const given = await Promise.all(Array.from({ length: 100 }, () => records.use('a', once, 5)));
+    assert.equal(given.filter(Boolean).length, 1);
+  });
+  specify('I3 gives a batch token for as many new names as it counts, each once', async (records) => {
+    await records.add(token({ id: 'a', name: 'run-*', batch: { ...batch, count: 3 } }));
+    await records.add(token({ id: 'b', name: 'run-*', batch }));
+    const names = Array.from({ length: 20 }, (_, at) => `run-${Math.floor(at / 2)}`);
+    const given = await Promise.allSettled(names.map((name) => records.use('a', { name, agent: null }, 5)));
+    const done = given.filter((one) => one.status === 'fulfilled' && one.value);
+    assert.equal(done.length, 3);
+    assert.equal(await records.find('a', 'hash', 5), null);
+    // Another batch does not give a name of the first away.
+    await assert.rejects(records.use('b', { name: 'run-0', agent: null }, 5), isFault('conflict'));
+    assert.equal((await records.find('b', 'hash', 5))?.batch?.used, 0);
+    assert.equal(await records.use('b', { name: 'run-9', agent: null }, 5), true);
+    assert.deepEqual(
+      (await records.list()).map((one) => [one.id, one.batch?.used, one.redeemedAt]),
+      [
+        ['a', 3, 5],
+        ['b', 1, 5],
+      ],
+    );
+  });
+  specify('I3 I7 ends one token, and those of an owner, for good', async (records) => {
+    for (const id of ['a', 'b']) await records.add(token({ id, name: 'run-*', batch }));
+    await records.add(token({ id: 'c' }));
+    assert.equal(await records.end('a', 5), true);
+    assert.equal(await records.end('a', 5), false);
+    assert.equal(await records.withdrawOwned('ada', 5), 1);
+    assert.equal(await records.withdrawOwned('ada', 5), 0);
+    for (const id of ['a', 'b']) assert.equal(await records.find(id, 'hash', 5), null);
+    assert.notEqual(await records.find('c', 'hash', 5), null);
+    await assert.rejects(records.end('z', 5), isFault('not_found'));
   });
   specify('refuses an id that exists', async (records) => {
     await records.add(token({ id: 'a' }));
@@ -64,6 +100,9 @@ export function joinTokenRecordsContract(
   });
 }
 
+const once = { name: 'ci-bot', agent: null };
+const batch = { count: 2, used: 0, owner: 'ada', purpose: 'p', roles: ['builder'] };
+
 function token(members: Partial<JoinTokenRecord> & { readonly id: string }): JoinTokenRecord {
   return {
     secretHash: 'hash',
@@ -75,6 +114,7 @@ function token(members: Partial<JoinTokenRecord> & { readonly id: string }): Joi
     createdBy: 'spiffe://example.internal/admin/first',
     dnsNames: [],
     ipAddresses: [],
+    batch: null,
     ...members,
   };
 }

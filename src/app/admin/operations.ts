@@ -7,6 +7,7 @@ import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
+import { joinTokenOperations } from './join-token-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
@@ -140,19 +141,7 @@ export const operations: readonly Operation[] = [
     async (authority, input, actor) => plain(await authority.revoke(input, actor.name)),
   ),
   ...revocationOperations,
-  operation(
-    'join-token.create',
-    true,
-    z.strictObject({
-      name,
-      kind: kind.default('agent'),
-      minutes: z.number().int().min(1).max(1_440).default(10),
-      dnsNames,
-      ipAddresses,
-    }),
-    async (authority, input, actor) =>
-      plain(await authority.createJoinToken(refuseReserved(input), actor.name)),
-  ),
+  ...joinTokenOperations,
   ...acmeOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];

@@ -12,6 +12,7 @@ import type { WorkloadDoor } from '../../enrol/workload/workload-door.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { namePattern } from '../../x509/leaf-profile.ts';
 import { refuseLookAlike } from '../admin/server-offer.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import { createServerStates } from '../feed/server-states.ts';
@@ -124,20 +125,20 @@ export function administered(parts: Parts): Acts {
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };
     },
-    async createJoinToken(order, actor) {
-      const { name, kind, dnsNames, ipAddresses } = order;
-      if (kind === 'agent' || kind === 'ephemeral') await requireActiveAgent(name, store);
+    async createJoinToken({ minutes, ...order }, actor) {
+      const { name, kind, batch } = order;
+      const one = !batch && namePattern.test(name);
+      if (one && (kind === 'agent' || kind === 'ephemeral')) await requireActiveAgent(name, store);
       const made = await createJoinToken(
-        { name, kind, dnsNames, ipAddresses, life: order.minutes * 60_000, createdBy: actor },
+        { ...order, life: minutes * 60_000, createdBy: actor },
         { tokens: store.joinTokens, audit, clock },
       );
-      return {
-        token: made.token,
-        name,
-        kind,
-        expiresAt: made.expiresAt,
-        rootFingerprint: fingerprintOf(root),
-      };
+      return { ...made, name, kind, rootFingerprint: fingerprintOf(root) };
+    },
+    async endJoinToken(id, actor) {
+      const ended = await store.joinTokens.end(id, clock.now());
+      if (ended) await audit.append({ type: 'join-token.ended', id, actor });
+      return ended;
     },
   };
 }

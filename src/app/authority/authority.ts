@@ -7,6 +7,7 @@ import type { SubjectStates } from '../../enrol/acme/acme-parts.ts';
 import type { BindingSecrets } from '../../enrol/acme/external-account.ts';
 import type { PublicationUrls } from '../../ca/publication-urls.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
+import type { JoinTokenOrder } from '../../enrol/join-token/create-join-token.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
@@ -43,6 +44,7 @@ export interface RevocationOrder {
 /** A join token and what it was made for; the text is shown once and never stored. */
 export interface JoinToken {
   readonly token: string;
+  readonly id: string;
   readonly name: string;
   readonly kind: LeafKind;
   readonly expiresAt: number;
@@ -90,9 +92,15 @@ export interface Authority extends AsyncDisposable {
   readonly rootCrl: RootCrl;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(
-    order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & { readonly minutes: number },
+    order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & {
+      readonly minutes: number;
+      /** Makes it a batch token, and the name a pattern. */
+      readonly batch?: NonNullable<JoinTokenOrder['batch']> | null;
+    },
     actor: string,
   ): Promise<JoinToken>;
+  /** False when it was used up or over before. Fault `not_found`. */
+  endJoinToken(id: string, actor: string): Promise<boolean>;
 }
 
 /** What anybody may know of an authority. */

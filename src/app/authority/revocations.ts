@@ -82,7 +82,7 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
         );
       }
       const revoked: string[] = [];
-      let joinTokens = 0;
+      let joinTokens = await store.joinTokens.withdrawOwned(owner, clock.now());
       let acme = 0;
       for (const name of own) {
         const taken = await take(name, agentKinds, words);

@@ -7,9 +7,10 @@ import { first } from './0001-first.ts';
 import { acme } from './0002-acme.ts';
 import { usedTokens } from './0003-used-tokens.ts';
 import { ends } from './0004-ends.ts';
+import { batchTokens } from './0005-batch-tokens.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme, usedTokens, ends];
+const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;

@@ -2,16 +2,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { AgentRecord } from '../../../identity/agent-record.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { AgentRecords } from '../agent-records.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Note } from './connection.ts';
 import { isTaken } from './storage-fault.ts';
 
 /** The agents of the store. */
 export function agentRecords(connection: Connection): AgentRecords {
   const { database, read, write } = connection;
-  const insert = database.prepare(
-    `INSERT INTO agents (name, owner, purpose, roles, build_digest, state, created_at, last_seen)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
   const update = database.prepare(
     'UPDATE agents SET owner = ?, purpose = ?, roles = ?, build_digest = ?, state = ? WHERE name = ?',
   );
@@ -24,19 +20,7 @@ export function agentRecords(connection: Connection): AgentRecords {
     return row ? toRecord(row as unknown as AgentRow) : null;
   };
   return {
-    add: (record) =>
-      write((note) => {
-        try {
-          const { name, owner, purpose, roles, buildDigest, state, createdAt, lastSeen } = record;
-          insert.run(name, owner, purpose, JSON.stringify(roles), buildDigest, state, createdAt, lastSeen);
-        } catch (error) {
-          if (!isTaken(error)) throw error;
-          throw new Fault('conflict', `An agent named ${record.name} exists already. Choose another name.`, {
-            cause: error,
-          });
-        }
-        note({ kind: 'agent', key: record.name, value: record });
-      }),
+    add: (record) => write((note) => addAgent(database, record, note)),
     find: (name) => read(() => find(name)),
     list: () => read(() => listAgents(database)),
     change: (name, patch) =>
@@ -65,6 +49,25 @@ export function agentRecords(connection: Connection): AgentRecords {
         seen.run(at, name);
       }),
   };
+}
+
+/** Adds an agent in the transaction of the caller. Throws Fault `conflict` when the name is taken. */
+export function addAgent(database: DatabaseSync, record: AgentRecord, note: Note): void {
+  try {
+    const { name, owner, purpose, roles, buildDigest, state, createdAt, lastSeen } = record;
+    database
+      .prepare(
+        `INSERT INTO agents (name, owner, purpose, roles, build_digest, state, created_at, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(name, owner, purpose, JSON.stringify(roles), buildDigest, state, createdAt, lastSeen);
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    throw new Fault('conflict', `An agent named ${record.name} exists already. Choose another name.`, {
+      cause: error,
+    });
+  }
+  note({ kind: 'agent', key: record.name, value: record });
 }
 
 /** All agents in name order. */
