@@ -41,6 +41,7 @@ const view: IdentityView = {
       purpose: 'bench',
       roles: ['bench'],
       buildDigest: null,
+      device: null,
       state: 'active',
       createdAt: 0,
       lastSeen: null,

@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configJsonSchema } from '../src/app/config/json-schema.ts';
+import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 
-/** Rewrites the JSON Schemas of countersign.yaml, limits.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
+/** Rewrites the JSON Schemas of countersign.yaml, issuance.yaml, limits.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
 writeFileSync('docs/countersign.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+writeFileSync('docs/issuance.schema.json', `${JSON.stringify(issuanceJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/limits.schema.json', `${JSON.stringify(limitsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/workloads.schema.json', `${JSON.stringify(workloadsJsonSchema(), null, 2)}\n`);
 const page = readFileSync('docs/defaults.md', 'utf8');

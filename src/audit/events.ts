@@ -30,6 +30,9 @@ export const auditEvents = {
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",
   'server.removed': 'An MCP server was removed.',
+  'device.refused':
+    'The certificates of an agent were revoked, because its device is not compliant any more.',
+  'device.unchecked': 'Whether a device is compliant could not be told.',
   'join-token.created': 'A join token was made: for one name, or for so many of a pattern.',
   'join-token.redeemed': 'A join token was used.',
   'join-token.ended': 'A join token was ended before its time.',

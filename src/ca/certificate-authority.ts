@@ -2,12 +2,15 @@ import type { AuditLog } from '../audit/log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { BlockedKeys } from './blocked-keys.ts';
 import type { CertificateRecords } from './certificate-records.ts';
+import type { IssuanceCheck } from './issuance-check.ts';
 import type { Issuer } from './issuer.ts';
 import type { PublicationUrls } from './publication-urls.ts';
 
-/** Port: the state of registered agents. */
+/** Port: the state of registered agents, and the device of each. */
 export interface AgentStates {
-  find(name: string): Promise<{ readonly state: 'active' | 'suspended' | 'retired' } | null>;
+  find(
+    name: string,
+  ): Promise<{ readonly state: 'active' | 'suspended' | 'retired'; readonly device: string | null } | null>;
 }
 
 /** Everything that issuing needs; `app` composes one. */
@@ -18,6 +21,8 @@ export interface CertificateAuthority {
   /** Whether the issuer itself is revoked. */
   readonly revokesIssuer: () => boolean;
   readonly blockedKeys: Pick<BlockedKeys, 'isBlocked'>;
+  /** What else has to agree, asked in order. */
+  readonly checks: readonly IssuanceCheck[];
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   /** What new certificates say of where their standing is published; null says nothing. */

@@ -5,7 +5,7 @@ import type { CertificateAuthority } from './certificate-authority.ts';
 import { issue } from './issue.ts';
 
 /**
- * From evidence to certificate: approve, then issue. A refusal is in the log before the caller hears of it. `lastly` is done in
+ * From evidence to certificate: approve, ask what else has to agree, then issue. A refusal is in the log before the caller hears of it. `lastly` is done in
  * between: what may happen once only, and not for a request that is refused; what it throws ends the order.
  */
 export async function certify(
@@ -23,7 +23,9 @@ async function approveOrRecord(
   authority: CertificateAuthority,
 ): Promise<ApprovedRequest> {
   try {
-    return await approve(order, authority);
+    const approved = await approve(order, authority);
+    for (const each of authority.checks) await each.check(approved, order.evidence);
+    return approved;
   } catch (error) {
     const { name, kind, door, replaces } = order.evidence;
     const { code, message } = toFault(error);

@@ -12,6 +12,7 @@ export interface MemoryAuthority extends CertificateAuthority {
   readonly clock: ReturnType<typeof steppedClock>;
   readonly events: readonly AuditEvent[];
   readonly agentStates: Map<string, 'active' | 'suspended' | 'retired'>;
+  readonly devices: Map<string, string>;
   readonly made: NewAuthority;
   readonly blockedKeys: BlockedKeys;
 }
@@ -30,10 +31,11 @@ export function memoryAuthority(
   const made = options.made?.(clock) ?? createAuthority({ trustDomain, clock });
   const events: AuditEvent[] = [];
   const agentStates: MemoryAuthority['agentStates'] = new Map([['ci-bot', 'active']]);
+  const devices = new Map<string, string>();
   const agents: AgentStates = {
     async find(name) {
       const state = agentStates.get(name);
-      return state === undefined ? null : { state };
+      return state === undefined ? null : { state, device: devices.get(name) ?? null };
     },
   };
   return {
@@ -45,6 +47,8 @@ export function memoryAuthority(
     },
     records: memoryRecords(),
     agents,
+    checks: [],
+    devices,
     revokesIssuer: () => false,
     blockedKeys: memoryBlockedKeys(),
     audit: {

@@ -34,6 +34,7 @@ export async function standingOf(
     purpose: 'tests',
     roles: [],
     buildDigest: null,
+    device: null,
     state: 'active',
     createdAt: 0,
     lastSeen: null,

@@ -81,6 +81,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   clock_behind: 503,
   join_token_invalid: 403,
   workload_refused: 403,
+  device_refused: 403,
   agent_inactive: 403,
   agent_unknown: 403,
   renewal_refused: 403,

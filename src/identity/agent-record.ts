@@ -7,6 +7,8 @@ export interface AgentRecord {
   readonly roles: readonly string[];
   /** Digest of the build the owner says the agent runs, or null when none was given. */
   readonly buildDigest: string | null;
+  /** What a register of devices knows the machine of the agent by, or null when none was given. */
+  readonly device: string | null;
   readonly state: 'active' | 'suspended' | 'retired';
   /** Epoch milliseconds. */
   readonly createdAt: number;

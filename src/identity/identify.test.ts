@@ -52,6 +52,7 @@ const record: AgentRecord = {
   purpose: 'builds',
   roles: ['builder'],
   buildDigest: null,
+  device: null,
   state: 'active',
   createdAt: noon,
   lastSeen: null,

@@ -41,6 +41,7 @@ export const faultCodes = {
   clock_behind: 'The clock is before a time that was already recorded.',
   join_token_invalid: 'The join token is unknown, used, expired or made for another name or profile.',
   workload_refused: 'The JWT of a workload is not one that the authority gives a certificate for.',
+  device_refused: 'The device of the agent is not compliant, or none is known.',
   agent_inactive: 'The agent is suspended or retired.',
   agent_unknown: 'No agent of that name is registered.',
   renewal_refused: 'The certificate cannot be renewed.',

@@ -122,7 +122,7 @@ export async function openTown(
       await until(() => gateway.view.limits() !== before);
     },
     async addAgent(name, roles = []) {
-      await authority.addAgent({ name, owner: 'o', purpose: 'p', roles, buildDigest: null });
+      await authority.addAgent({ name, owner: 'o', purpose: 'p', roles, buildDigest: null, device: null });
       await until(() => gateway.view.identity.agent(name) !== null);
     },
     addStdioServer: (name, command) => put({ name, transport: 'stdio', command: [...command] }),

@@ -23,6 +23,8 @@ const text = z.string().trim().min(1).max(500);
 const kind = z.enum(['agent', 'ephemeral', 'server', 'gateway', 'admin']);
 const dnsNames = z.array(z.string().max(253)).max(20).default([]);
 const ipAddresses = z.array(z.string().max(45)).max(20).default([]);
+/** What a register of devices knows a machine by. */
+const device = z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be an id or a serial number without spaces');
 const nothing = z.strictObject({});
 
 /** Every administrative act, by name. The command line and the admin listener both go through this table. */
@@ -40,9 +42,21 @@ export const operations: readonly Operation[] = [
         .regex(/^sha256:[0-9a-f]{64}$/)
         .nullable()
         .default(null),
+      device: device.nullable().default(null),
     }),
     async (authority, input) => plain(await authority.addAgent(input)),
   ),
+  operation(
+    'agent.device',
+    true,
+    z.strictObject({ name, device: device.nullable() }),
+    async (authority, input) => plain(await authority.changeAgentDevice(input.name, input.device)),
+  ),
+  operation('device.check', true, nothing, async (authority) => {
+    const counts = await authority.checkDevices(new AbortController().signal);
+    if (counts) return { ...counts };
+    throw new Fault('not_found', 'Devices need not be compliant: there is no issuance.yaml with devices.');
+  }),
   operation('agent.list', false, nothing, async ({ store }) => plain(await store.agents.list())),
   operation('agent.show', false, z.strictObject({ name }), async ({ store }, input) => {
     const agent = await store.agents.find(input.name);

@@ -60,6 +60,14 @@ export const revocationOperations: readonly Operation[] = [
     }),
   ),
   operation(
+    'device.revoke',
+    true,
+    z.strictObject({ device: text, ...why }),
+    async ({ revocations }, { device, ...words }, actor) => ({
+      ...(await revocations.device(device, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation(
     'server.revoke',
     true,
     z.strictObject({ name, ...why }),

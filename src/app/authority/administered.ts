@@ -19,6 +19,7 @@ import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
 import { revocations } from './revocations.ts';
+import { roundOfDevices } from './round-of-devices.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { subjectStates } from './subject-states.ts';
 
@@ -29,6 +30,7 @@ interface Parts {
   readonly audit: AuditLog;
   readonly strangers: Pick<BoundedRecord, 'record'>;
   readonly workloads: Pick<WorkloadDoor, 'issuers' | 'strangers'>;
+  readonly issuance: Authority['issuance'];
   readonly clock: Clock;
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
@@ -84,6 +86,11 @@ export function administered(parts: Parts): Acts {
       await audit.append({ type: 'agent.changed', name, roles });
       return record;
     },
+    async changeAgentDevice(name, device) {
+      const record = await store.agents.change(name, { device });
+      await audit.append({ type: 'agent.changed', name, device });
+      return record;
+    },
     async agentsSeen(seen) {
       // A gateway whose clock is ahead does not see into the future.
       for (const [name, at] of Object.entries(seen)) await store.agents.seen(name, Math.min(at, clock.now()));
@@ -99,9 +106,9 @@ export function administered(parts: Parts): Acts {
         throw new Fault('not_found', `No MCP server named ${name} is registered.`);
       await audit.append({ type: 'server.removed', name });
     },
-    async issueFor(order, actor) {
+    async issueFor(order, actor, door = 'admin') {
       const { name, kind, dnsNames, ipAddresses } = order;
-      const evidence = { door: 'admin', name, kind, owner: actor, dnsNames, ipAddresses, replaces: null };
+      const evidence = { door, name, kind, owner: actor, dnsNames, ipAddresses, replaces: null };
       const requestedLife = order.minutes === undefined ? null : order.minutes * 60_000;
       return deliver(
         await certify({ request: readPemRequest(order.csr), evidence, requestedLife }, ca),
@@ -122,6 +129,8 @@ export function administered(parts: Parts): Acts {
       }),
     renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
     revocations: revocations(parts),
+    issuance: parts.issuance,
+    checkDevices: (signal) => roundOfDevices(parts, signal),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };
     },

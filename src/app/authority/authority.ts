@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { checkDevices } from '../../enrol/device/device-round.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
@@ -17,6 +18,8 @@ import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Feed } from '../feed/feed-message.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
+import type { ChangingFile } from './changing-file.ts';
+import type { RunningRules } from './issuance-rules.ts';
 import type { RootCrl } from './root-crl.ts';
 import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
@@ -74,21 +77,27 @@ export interface Authority extends AsyncDisposable {
   policyProblem(): Fault | null;
   describe(): AuthorityDescription;
   addAgent(
-    agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>,
+    agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest' | 'device'>,
   ): Promise<AgentRecord>;
   changeAgentState(name: string, state: AgentRecord['state'], reason: string): Promise<AgentRecord>;
   changeAgentRoles(name: string, roles: readonly string[]): Promise<AgentRecord>;
+  changeAgentDevice(name: string, device: string | null): Promise<AgentRecord>;
   /** Notes when agents were last admitted by a gateway. */
   agentsSeen(seen: Seen): Promise<void>;
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
   removeServer(name: string): Promise<void>;
-  issueFor(order: IssueOrder, actor: string): Promise<Delivery>;
+  /** `own`: for this process itself, which no check is asked about. */
+  issueFor(order: IssueOrder, actor: string, door?: 'admin' | 'own'): Promise<Delivery>;
   /** `address`: where the request came from, for the log. */
   redeem(token: string, csr: string, address: string): Promise<Delivery>;
   /** `token`: the JWT that its platform gave to a workload. */
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;
+  /** What is asked for before a certificate is issued. */
+  readonly issuance: Pick<ChangingFile<RunningRules>, 'current'>;
+  /** Asks about every device with a live certificate; null when devices need not be compliant. */
+  checkDevices(signal: AbortSignal): Promise<Awaited<ReturnType<typeof checkDevices>> | null>;
   readonly rootCrl: RootCrl;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { issuanceFileName } from '../config/issuance-file.ts';
 import { workloadsFileName } from '../config/workloads-file.ts';
 
 /** Where everything of an authority lies on disk. All of it is 0600 in a 0700 folder. */
@@ -20,6 +21,8 @@ export interface DataFolder {
   readonly policies: string;
   /** The issuers of JWTs to workloads; it need not be there. */
   readonly workloads: string;
+  /** What is asked for before a certificate is issued; it need not be there. */
+  readonly issuance: string;
   /** The first administrator's certificate and key. */
   readonly admin: string;
   /** Held while a process uses the folder. */
@@ -44,6 +47,7 @@ export function dataFolder(folder: string): DataFolder {
     gatewayLog: at('gateway-log'),
     policies: at('policies'),
     workloads: at(workloadsFileName),
+    issuance: at(issuanceFileName),
     admin: at('admin'),
     lock: at('lock.db'),
     running: at('running.json'),

@@ -24,6 +24,7 @@ import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
+import { openIssuance } from './issuance-checks.ts';
 import { openRootCrl } from './root-crl.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { discreet, lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
@@ -83,6 +84,8 @@ export async function openAuthority(options: {
     issuers: opened.use(await openWorkloads(data, clock)),
     strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
   };
+  const { environment = process.env } = options;
+  const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
   const rootCrl = await openRootCrl({ data, issuer, records: store.certificates, audit, clock });
   const ca: CertificateAuthority = {
     issuer,
@@ -90,6 +93,7 @@ export async function openAuthority(options: {
     agents: store.agents,
     revokesIssuer: rootCrl.revokesIssuer,
     blockedKeys: store.blockedKeys,
+    checks: issuance.checks,
     audit,
     clock,
     urls: await publicationOf(store, issuer, options.publicUrl),
@@ -103,6 +107,7 @@ export async function openAuthority(options: {
       audit,
       strangers,
       workloads,
+      issuance: issuance.file,
       clock,
       feed,
       renewalGrace: options.renewalGrace ?? 0,

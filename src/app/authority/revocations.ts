@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
 import { reinstate, revoke, revokeKey, revokeName, type RevocationWords } from '../../ca/revoke.ts';
+import type { AgentRecord } from '../../identity/agent-record.ts';
 import { fromBase64url, toBase64url } from '../../kernel/bytes.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -27,6 +28,8 @@ export interface Revocations {
   agent(name: string, words: Words): Promise<Revoked>;
   /** Those of every agent that a person owns. Fault `not_found` for a person who owns none. */
   person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
+  /** Those of every agent on a device. Fault `not_found` for a device that no agent is on. */
+  device(device: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
   /** All server certificates, join tokens and ACME accounts of a name. */
   server(name: string, words: Words): Promise<Revoked>;
   /** All certificates for a key, given by its hash; it gets none any more, under whatever name. */
@@ -64,6 +67,32 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
     await audit.append({ type: 'subject.revoked', subject, name, reason, revocation, actor, ...counts });
     return result;
   };
+  /** All agents that have one thing in common. */
+  const together = async (
+    { subject, name, tokens }: { readonly subject: string; readonly name: string; readonly tokens: number },
+    common: (agent: AgentRecord) => string | null,
+    words: Words,
+  ): Promise<Revoked & { readonly agents: readonly string[] }> => {
+    const all = await store.agents.list();
+    const agents = all.filter((agent) => common(agent) === name).map((agent) => agent.name);
+    if (agents.length === 0) {
+      throw unknown(
+        subject === 'person' ? 'owner' : subject,
+        name,
+        all.flatMap((agent) => common(agent) ?? []).map((known) => ({ name: known })),
+      );
+    }
+    const revoked: string[] = [];
+    let joinTokens = tokens;
+    let acme = 0;
+    for (const agent of agents) {
+      const taken = await take(agent, agentKinds, words);
+      revoked.push(...taken.revoked);
+      joinTokens += taken.joinTokens;
+      acme += taken.acme;
+    }
+    return await told(subject, name, words, { agents, revoked, joinTokens, acme });
+  };
   return {
     hold: (serial, words) => revoke({ ...words, serial, revocation: 'certificateHold' }, authority),
     reinstate: (serial, words) => reinstate({ ...words, serial }, authority),
@@ -72,26 +101,11 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
       return await told('agent', name, words, await take(name, agentKinds, words));
     },
     async person(owner, words) {
-      const agents = await store.agents.list();
-      const own = agents.filter((agent) => agent.owner === owner).map(({ name }) => name);
-      if (own.length === 0) {
-        throw unknown(
-          'owner',
-          owner,
-          agents.map((agent) => ({ name: agent.owner })),
-        );
-      }
-      const revoked: string[] = [];
-      let joinTokens = await store.joinTokens.withdrawOwned(owner, clock.now());
-      let acme = 0;
-      for (const name of own) {
-        const taken = await take(name, agentKinds, words);
-        revoked.push(...taken.revoked);
-        joinTokens += taken.joinTokens;
-        acme += taken.acme;
-      }
-      return await told('person', owner, words, { agents: own, revoked, joinTokens, acme });
+      const tokens = await store.joinTokens.withdrawOwned(owner, clock.now());
+      return await together({ subject: 'person', name: owner, tokens }, (agent) => agent.owner, words);
     },
+    device: (device, words) =>
+      together({ subject: 'device', name: device, tokens: 0 }, (agent) => agent.device, words),
     async server(name, words) {
       if (name === authorityName) {
         throw new Fault(

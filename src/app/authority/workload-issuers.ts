@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { JSONWebKeySet } from 'jose';
 import { KeySource, readKeySet } from '../../enrol/workload/key-source.ts';
 import type { WorkloadIssuers } from '../../enrol/workload/workload-door.ts';
@@ -8,6 +8,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
+import { ChangingFile } from './changing-file.ts';
 
 const limits = { connectMilliseconds: 5_000, totalMilliseconds: 10_000, bodyBytes: 256 * 1024 };
 
@@ -23,84 +24,56 @@ interface Reading {
  * accepted.
  */
 export class WorkloadsFile implements WorkloadIssuers, AsyncDisposable {
-  private readonly path: string;
-  private readonly clock: Clock;
-  private reading: Promise<Reading> | null = null;
-  /** What the file looked like at that reading; another look is another reading. */
-  private version = '';
+  private readonly file: ChangingFile<Reading>;
 
   constructor(path: string, clock: Clock) {
-    this.path = path;
-    this.clock = clock;
+    this.file = new ChangingFile<Reading>({
+      path,
+      read: (text) => readAll(text === null ? [] : readWorkloads(path, text), clock),
+      close: closeClients,
+    });
   }
 
   async list(): Promise<readonly ConfiguredIssuer[]> {
-    return (await this.current()).issuers;
+    return (await this.file.current()).issuers;
   }
 
   async keysOf(issuer: WorkloadIssuer, kid: string | null): Promise<JSONWebKeySet> {
-    const { issuers, keys } = await this.current();
+    const { issuers, keys } = await this.file.current();
     const configured = issuers.find(({ name }) => name === issuer.name);
     if (!configured) throw new Fault('unavailable', `The issuer ${issuer.name} was just taken away.`);
     const source = keys.get(configured);
     return source ? await source.keys(kid) : await keysOfFile(configured);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await closeClients((await this.reading?.catch(() => null)) ?? { clients: [] });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.file[Symbol.asyncDispose]();
   }
+}
 
-  private async current(): Promise<Reading> {
-    const version = await versionOf(this.path);
-    if (this.reading && this.version === version) return await this.reading;
-    const before = this.reading;
-    const reading = this.read(version);
-    this.reading = reading;
-    this.version = version;
-    // What could not be read is read again the next time: another file, which this one names, may have been wrong.
-    reading.catch(() => {
-      if (this.reading === reading) this.reading = null;
+async function readAll(issuers: readonly ConfiguredIssuer[], clock: Clock): Promise<Reading> {
+  const keys = new Map<WorkloadIssuer, KeySource>();
+  const clients: Client[] = [];
+  const authorities = await Promise.all(
+    issuers.map(async ({ authority }) => (authority === null ? null : await readFile(authority, 'utf8'))),
+  );
+  for (const [at, issuer] of issuers.entries()) {
+    const { keys: place, privateAddresses } = issuer;
+    if ('file' in place) continue;
+    const vouching = authorities[at] ?? null;
+    const client = createClient({
+      ...(vouching !== null && { tls: { authorities: vouching } }),
+      addressGuard: privateAddresses ? 'any' : 'public-only',
+      limits,
     });
-    before?.then(closeClients).catch(() => undefined);
-    return await reading;
+    clients.push(client);
+    keys.set(issuer, new KeySource(place, client, clock));
   }
-
-  private async read(version: string): Promise<Reading> {
-    const issuers = version === '' ? [] : readWorkloads(this.path, await readFile(this.path, 'utf8'));
-    const keys = new Map<WorkloadIssuer, KeySource>();
-    const clients: Client[] = [];
-    const authorities = await Promise.all(
-      issuers.map(async ({ authority }) => (authority === null ? null : await readFile(authority, 'utf8'))),
-    );
-    for (const [at, issuer] of issuers.entries()) {
-      const { keys: place, privateAddresses } = issuer;
-      if ('file' in place) continue;
-      const vouching = authorities[at] ?? null;
-      const client = createClient({
-        ...(vouching !== null && { tls: { authorities: vouching } }),
-        addressGuard: privateAddresses ? 'any' : 'public-only',
-        limits,
-      });
-      clients.push(client);
-      keys.set(issuer, new KeySource(place, client, this.clock));
-    }
-    return { issuers, keys, clients };
-  }
+  return { issuers, keys, clients };
 }
 
 async function closeClients({ clients }: Pick<Reading, 'clients'>): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
-}
-
-/** What tells one state of a file from another; '' when there is none. */
-async function versionOf(path: string): Promise<string> {
-  try {
-    const { mtimeMs, size, ino } = await stat(path);
-    return `${mtimeMs} ${size} ${ino}`;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw new Fault('unavailable', `${path} cannot be read: ${errorText(error)}.`, { cause: error });
-  }
 }
 
 async function keysOfFile({ name, keys }: ConfiguredIssuer): Promise<JSONWebKeySet> {

@@ -6,6 +6,7 @@ import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { certCommands } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
+import { deviceCommands } from './commands/device.ts';
 import { gatewayCommand } from './commands/gateway.ts';
 import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   gatewayCommand,
   bridgeCommand,
   ...agentCommands,
+  ...deviceCommands,
   ...serverCommands,
   ...certCommands,
   ...revokeCommands,

@@ -40,6 +40,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   key_unacceptable: 3,
   join_token_invalid: 3,
   workload_refused: 3,
+  device_refused: 3,
   agent_inactive: 3,
   renewal_refused: 3,
   passphrase_required: 3,

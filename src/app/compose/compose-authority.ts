@@ -133,7 +133,8 @@ function ownServerIdentity(
   return holdOwnIdentity({
     name: authorityName,
     ...names,
-    issue: (csr) => authority.issueFor({ name: authorityName, kind: 'server', csr, ...names }, 'authority'),
+    issue: (csr) =>
+      authority.issueFor({ name: authorityName, kind: 'server', csr, ...names }, 'authority', 'own'),
     clock,
     log,
   });

@@ -11,6 +11,7 @@ import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
+import { watchDevices } from './watch-devices.ts';
 
 /** An authority at work, and a gateway beside it when one was asked for. */
 export interface Deployment extends AsyncDisposable {
@@ -42,6 +43,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     await openAuthority({ data, passphrase, clock, log, renewalGrace, publicUrl }),
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
+  opened.use(watchDevices({ authority, clock, log }));
   const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,
@@ -69,7 +71,8 @@ async function besideAuthority(
     await holdOwnIdentity({
       name: 'gateway',
       ...names,
-      issue: (csr) => authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority'),
+      issue: (csr) =>
+        authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority', 'own'),
       clock,
       log,
     }),

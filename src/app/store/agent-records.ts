@@ -1,7 +1,9 @@
 import type { AgentRecord } from '../../identity/agent-record.ts';
 
 /** What may change about an agent once it is registered. */
-export type AgentPatch = Partial<Pick<AgentRecord, 'state' | 'owner' | 'purpose' | 'roles' | 'buildDigest'>>;
+export type AgentPatch = Partial<
+  Pick<AgentRecord, 'state' | 'owner' | 'purpose' | 'roles' | 'buildDigest' | 'device'>
+>;
 
 /** The registered agents. Every promise resolves when the change is durable. */
 export interface AgentRecords {

@@ -329,6 +329,7 @@ function agent(name: string): AgentRecord {
     purpose: 'runs the builds',
     roles: ['builder', 'reader'],
     buildDigest: null,
+    device: null,
     state: 'active',
     createdAt: 1,
     lastSeen: null,

@@ -123,5 +123,15 @@ async function nameOfBatch(
 }
 
 function newAgent(name: string, { owner, purpose, roles }: Batch, createdAt: number): AgentRecord {
-  return { name, owner, purpose, roles, buildDigest: null, state: 'active', createdAt, lastSeen: null };
+  return {
+    name,
+    owner,
+    purpose,
+    roles,
+    buildDigest: null,
+    device: null,
+    state: 'active',
+    createdAt,
+    lastSeen: null,
+  };
 }

@@ -23,6 +23,12 @@ export const agentCommands: readonly Command[] = [
         placeholder: 'digest',
         meaning: 'sha256:… of the software of the agent',
       },
+      {
+        name: 'device',
+        kind: 'text',
+        placeholder: 'id',
+        meaning: 'the machine it runs on, by its id or serial number in the register of devices',
+      },
       ...administrationFlags,
     ],
     positionals: [name],
@@ -33,6 +39,7 @@ export const agentCommands: readonly Command[] = [
         purpose: input.must('purpose'),
         roles: input.list('role'),
         buildDigest: input.text('build'),
+        device: input.text('device'),
       });
       return {
         text: `Agent ${input.word('name')} is registered. Next: countersign join-token create ${input.word('name')}`,
@@ -63,6 +70,22 @@ export const agentCommands: readonly Command[] = [
     async run(context, input) {
       const json = await administer(context, input, 'agent.show', { name: input.word('name') });
       return { text: describe(json), json };
+    },
+  },
+  {
+    path: ['agent', 'device'],
+    summary: 'Say on which device an agent runs, or on none that is known',
+    example: 'countersign agent device ci-bot C02XK1ZKJGH5',
+    flags: administrationFlags,
+    positionals: [
+      name,
+      { name: 'device', meaning: 'its id or serial number; none unless given', count: 'optional' },
+    ],
+    async run(context, input) {
+      const [device = null] = input.words('device');
+      const json = await administer(context, input, 'agent.device', { name: input.word('name'), device });
+      const text = device === null ? 'has no device that is known' : `runs on ${device}`;
+      return { text: `Agent ${input.word('name')} ${text}.`, json };
     },
   },
   changing('suspend', 'Take every right from an agent until it is resumed'),

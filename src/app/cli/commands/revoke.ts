@@ -63,6 +63,21 @@ export const revokeCommands: readonly Command[] = [
     },
   },
   {
+    path: ['revoke', 'device'],
+    summary: 'Revoke all certificates and join tokens of every agent on a device',
+    example: 'countersign revoke device C02XK1ZKJGH5 --reason "laptop stolen" --code keyCompromise',
+    flags,
+    positionals: [{ name: 'device', meaning: 'the device, as it was given for its agents', count: 'one' }],
+    async run(context, input) {
+      const json = await administer(context, input, 'device.revoke', {
+        device: input.word('device'),
+        ...why(input),
+      });
+      const agents = listOf(json, 'agents').filter((name) => typeof name === 'string');
+      return { text: `Agents: ${agents.join(', ')}. ${counted(json)}`, json };
+    },
+  },
+  {
     path: ['revoke', 'server'],
     summary: 'Revoke all server certificates and join tokens of a name',
     example: 'countersign revoke server files --reason "moved to another machine" --code superseded',

@@ -8,9 +8,10 @@ import { acme } from './0002-acme.ts';
 import { usedTokens } from './0003-used-tokens.ts';
 import { ends } from './0004-ends.ts';
 import { batchTokens } from './0005-batch-tokens.ts';
+import { devices } from './0006-devices.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens];
+const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens, devices];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;

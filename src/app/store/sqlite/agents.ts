@@ -9,7 +9,7 @@ import { isTaken } from './storage-fault.ts';
 export function agentRecords(connection: Connection): AgentRecords {
   const { database, read, write } = connection;
   const update = database.prepare(
-    'UPDATE agents SET owner = ?, purpose = ?, roles = ?, build_digest = ?, state = ? WHERE name = ?',
+    'UPDATE agents SET owner = ?, purpose = ?, roles = ?, build_digest = ?, device = ?, state = ? WHERE name = ?',
   );
   const select = database.prepare('SELECT * FROM agents WHERE name = ?');
   const seen = database.prepare(
@@ -38,8 +38,8 @@ export function agentRecords(connection: Connection): AgentRecords {
             `The agent ${name} is retired for good. Add an agent with another name.`,
           );
         }
-        const { owner, purpose, roles, buildDigest, state } = after;
-        update.run(owner, purpose, JSON.stringify(roles), buildDigest, state, name);
+        const { owner, purpose, roles, buildDigest, device, state } = after;
+        update.run(owner, purpose, JSON.stringify(roles), buildDigest, device, state, name);
         note({ kind: 'agent', key: name, value: after });
         return after;
       }),
@@ -54,13 +54,13 @@ export function agentRecords(connection: Connection): AgentRecords {
 /** Adds an agent in the transaction of the caller. Throws Fault `conflict` when the name is taken. */
 export function addAgent(database: DatabaseSync, record: AgentRecord, note: Note): void {
   try {
-    const { name, owner, purpose, roles, buildDigest, state, createdAt, lastSeen } = record;
+    const { name, owner, purpose, roles, buildDigest, device, state, createdAt, lastSeen } = record;
     database
       .prepare(
-        `INSERT INTO agents (name, owner, purpose, roles, build_digest, state, created_at, last_seen)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO agents (name, owner, purpose, roles, build_digest, device, state, created_at, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(name, owner, purpose, JSON.stringify(roles), buildDigest, state, createdAt, lastSeen);
+      .run(name, owner, purpose, JSON.stringify(roles), buildDigest, device, state, createdAt, lastSeen);
   } catch (error) {
     if (!isTaken(error)) throw error;
     throw new Fault('conflict', `An agent named ${record.name} exists already. Choose another name.`, {
@@ -82,6 +82,7 @@ interface AgentRow {
   readonly purpose: string;
   readonly roles: string;
   readonly build_digest: string | null;
+  readonly device: string | null;
   readonly state: AgentRecord['state'];
   readonly created_at: number;
   readonly last_seen: number | null;
@@ -94,6 +95,7 @@ function toRecord(row: AgentRow): AgentRecord {
     purpose: row.purpose,
     roles: JSON.parse(row.roles) as string[],
     buildDigest: row.build_digest,
+    device: row.device,
     state: row.state,
     createdAt: row.created_at,
     lastSeen: row.last_seen,
