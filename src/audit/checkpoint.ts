@@ -44,6 +44,13 @@ export function writeCheckpoint(checkpoint: Checkpoint, signer: CheckpointSigner
   return `${body}\n— ${signer.name} ${signature}\n`;
 }
 
+/** How many entries a note says that it covers, before anything of it was verified. Throws Fault `invalid_input`. */
+export function statedSize(note: string): number {
+  const [, size] = /^[^\n]+\n(0|[1-9]\d{0,14})\n/.exec(note) ?? [];
+  if (size === undefined) throw new Fault('invalid_input', 'This is not a checkpoint of a log.');
+  return Number(size);
+}
+
 /** Reads a note and verifies its signature under the key. Throws Fault `audit_broken`. */
 export function readCheckpoint(note: string, publicKey: KeyObject): Checkpoint {
   const match = /^(([^\n]+)\n(0|[1-9]\d{0,15})\n([^\n]+)\n)\n— ([^\s+]+) ([A-Za-z0-9+/=]+)\n$/.exec(note);

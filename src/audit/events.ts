@@ -60,6 +60,8 @@ export const auditEvents = {
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',
   'admin.command': 'An administrator changed something.',
   'authority.created': 'The authority was made.',
+  'authority.restored':
+    'The authority was restored from a backup: when that was made, and when it was restored.',
 } as const;
 
 export type AuditEventType = keyof typeof auditEvents;

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { sha256, toHex } from '../kernel/bytes.ts';
-import { Frontier, nodeHash, siblingRanges, verifyInclusion } from './merkle.ts';
+import {
+  consistencyRanges,
+  Frontier,
+  nodeHash,
+  siblingRanges,
+  verifyConsistency,
+  verifyInclusion,
+} from './merkle.ts';
 
 const leaves = Array.from({ length: 70 }, (_, at) => sha256(`leaf ${at}`));
 
@@ -62,6 +69,39 @@ test('S4 an audit path with anything changed proves nothing', () => {
     }),
   );
 });
+
+test('I9 a tree goes on from each smaller one with the proof of RFC 6962 §2.1.2, and from no other tree', () => {
+  for (let size = 0; size <= 40; size++) {
+    const larger = { size, root: recursiveRoot(leaves.slice(0, size)) };
+    for (let before = 0; before <= size; before++) {
+      const smaller = { size: before, root: recursiveRoot(leaves.slice(0, before)) };
+      const path = consistencyOf(before, size);
+      assert.ok(verifyConsistency(smaller, larger, path), `${before} of ${size}`);
+      const other = { size: before, root: sha256('another') };
+      assert.ok(!verifyConsistency(other, larger, path), `another tree of ${before}`);
+      assert.ok(!verifyConsistency(smaller, larger, [...path, sha256('more')]));
+      if (before < size) assert.ok(!verifyConsistency(larger, smaller, path), 'a tree does not shrink');
+      if (before === 0) continue;
+      assert.ok(!verifyConsistency(smaller, { size, root: sha256('another') }, path));
+      for (const at of path.keys()) {
+        assert.ok(!verifyConsistency(smaller, larger, path.toSpliced(at, 1)), 'one hash less');
+        assert.ok(!verifyConsistency(smaller, larger, path.with(at, sha256('another'))), 'another hash');
+      }
+    }
+  }
+});
+
+test('I9 roots of complete subtrees stand in for their leaves', () => {
+  const tree = new Frontier();
+  for (let at = 0; at < 64; at += 16) tree.append(recursiveRoot(leaves.slice(at, at + 16)), 16);
+  for (const leaf of leaves.slice(64)) tree.append(leaf);
+  assert.deepEqual(tree.root(), recursiveRoot(leaves));
+});
+
+function consistencyOf(before: number, size: number): readonly Uint8Array[] {
+  if (before === 0) return [];
+  return consistencyRanges(before, size).map(({ from, to }) => recursiveRoot(leaves.slice(from, to)));
+}
 
 function frontierOver(tree: readonly Uint8Array[]): Frontier {
   const frontier = new Frontier();

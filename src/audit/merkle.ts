@@ -25,8 +25,9 @@ export class Frontier {
     if (left !== 0) throw new TypeError('the frontier does not fit its size');
   }
 
-  append(leaf: Uint8Array): void {
-    let peak = { hash: leaf, size: 1 };
+  /** Appends a leaf, or the root of a complete subtree where the tree so far is a multiple of its size. */
+  append(hash: Uint8Array, size = 1): void {
+    let peak = { hash, size };
     for (let last = this.peaks.at(-1); last?.size === peak.size; last = this.peaks.at(-1)) {
       this.peaks.pop();
       peak = { hash: nodeHash(last.hash, peak.hash), size: last.size * 2 };
@@ -99,6 +100,59 @@ export function verifyInclusion(
     last = Math.floor(last / 2);
   }
   return last === 0 && equalBytes(hash, root);
+}
+
+/**
+ * The subtrees whose roots show that a tree goes on from a smaller one, which is not empty (RFC 6962 §2.1.2): in the
+ * order of the proof.
+ */
+export function consistencyRanges(smaller: number, size: number): readonly LeafRange[] {
+  const ranges: LeafRange[] = [];
+  let [from, to] = [0, size];
+  while (smaller < to) {
+    const middle = from + splitPoint(to - from);
+    if (smaller <= middle) {
+      ranges.unshift({ from: middle, to });
+      to = middle;
+    } else {
+      ranges.unshift({ from, to: middle });
+      from = middle;
+    }
+  }
+  // From the first leaf on it is the smaller tree itself, whose root the verifier has.
+  return from === 0 ? ranges : [{ from, to }, ...ranges];
+}
+
+/** The state of a tree. */
+export interface TreeHead {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+/** Whether a tree goes on from a smaller one, or is the same (RFC 9162 §2.1.4.2). */
+export function verifyConsistency(smaller: TreeHead, larger: TreeHead, path: readonly Uint8Array[]): boolean {
+  if (smaller.size > larger.size) return false;
+  if (smaller.size === larger.size) return path.length === 0 && equalBytes(smaller.root, larger.root);
+  // Every tree goes on from the empty one.
+  if (smaller.size === 0) return path.length === 0 && equalBytes(smaller.root, new Frontier().root());
+  const complete = 2 ** Math.floor(Math.log2(smaller.size)) === smaller.size;
+  const whole = complete ? [smaller.root, ...path] : path;
+  const [first, ...rest] = whole;
+  if (!first) return false;
+  let [node, last] = [smaller.size - 1, larger.size - 1];
+  while (node % 2 === 1) [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
+  let [before, after] = [first, first];
+  for (const hash of rest) {
+    if (last === 0) return false;
+    if (node % 2 === 1 || node === last) {
+      [before, after] = [nodeHash(hash, before), nodeHash(hash, after)];
+      while (node % 2 === 0 && node !== 0) [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
+    } else {
+      after = nodeHash(after, hash);
+    }
+    [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
+  }
+  return last === 0 && equalBytes(before, smaller.root) && equalBytes(after, larger.root);
 }
 
 /** The largest power of two smaller than the count. */

@@ -29,5 +29,6 @@ export const logFiles = {
   publicKey: 'public-key.pem',
   origin: 'origin.txt',
   frontier: 'frontier.json',
+  blocks: 'blocks.txt',
   lock: 'lock',
 } as const;

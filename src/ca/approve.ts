@@ -33,6 +33,8 @@ export class ApprovedRequest {
   /** Milliseconds from issuance. */
   readonly life: number;
   readonly door: string;
+  /** Who stands behind the request, as the door said. */
+  readonly owner: string;
   readonly replaces: string | null;
   readonly #proof = true;
 
@@ -48,6 +50,7 @@ export class ApprovedRequest {
     this.ipAddresses = names.ipAddresses;
     this.life = allowedLife(evidence.kind, order.requestedLife);
     this.door = evidence.door;
+    this.owner = evidence.owner;
     this.replaces = evidence.replaces;
     Object.freeze(this);
   }

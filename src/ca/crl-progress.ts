@@ -19,8 +19,24 @@ export interface CrlProgress {
 
 const nameOf = (keyId: string): string => `crl-progress ${keyId}`;
 
+const floorName = 'crl-number-floor';
+
+/**
+ * No list of any issuer gets a number again that may have been given out after a backup that was restored at that time, in
+ * epoch milliseconds: numbers go on from its seconds, which no authority that publishes once a second has come to.
+ */
+export async function raiseNumbers(facts: CrlFacts, restoredAt: number): Promise<void> {
+  await facts.set(floorName, String(Math.floor(restoredAt / 1_000)));
+}
+
 /** Of the issuer with that key identifier. Throws Fault `state_damaged`: a number must not come twice. */
 export async function readProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
+  const floor = Number((await facts.get(floorName)) ?? 0);
+  const kept = await keptProgress(facts, keyId);
+  return { ...kept, number: Math.max(kept.number, floor) };
+}
+
+async function keptProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
   const text = await facts.get(nameOf(keyId));
   if (text === null) return { number: 0, scheduledAt: 0 };
   const value = parseJson(utf8(text));

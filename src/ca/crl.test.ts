@@ -5,6 +5,7 @@ import { readCrl } from '../x509/crl.ts';
 import { readCertificate } from '../x509/certificate.ts';
 import { certify } from './certify.ts';
 import { type CrlSources, makeCrls, openCrlPublisher } from './crl.ts';
+import { raiseNumbers } from './crl-progress.ts';
 import { type MemoryAuthority, memoryAuthority } from './memory-authority.ts';
 import { shardCount } from './publication-urls.ts';
 import { specimenOrder } from './specimen-request.ts';
@@ -72,6 +73,17 @@ test('I7 no number stands on two lists, whatever happens between', async () => {
     /the key is away/,
   );
   assert.equal((await makeCrls(sources, 'revocation')).number, 3);
+});
+
+test('I7 after a restoration no list gets a number that may have been given out since the backup', async () => {
+  const authority = memoryAuthority();
+  const sources = sourcesOf(authority);
+  const restoredAt = authority.clock.now();
+  await makeCrls(sources, 'scheduled');
+  await raiseNumbers(sources.facts, restoredAt);
+  const first = await makeCrls(sources, 'revocation');
+  assert.equal(first.number, restoredAt / 1_000 + 1);
+  assert.equal((await makeCrls(sources, 'scheduled')).number, first.number + 1);
 });
 
 test('I7 what the key did not sign as it was meant is never published', async () => {

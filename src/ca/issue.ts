@@ -41,7 +41,7 @@ export async function issue(
   const record = intent(template, approved, linted, now);
   await records.reserve(record);
   try {
-    await audit.append({ type: 'certificate.reserved', ...facts(record) });
+    await audit.append({ type: 'certificate.reserved', ...facts(record, approved) });
 
     // 5  Sign.
     const tbs = linted.take();
@@ -55,7 +55,8 @@ export async function issue(
     await checkMeanwhile(approved, authority);
 
     // 8  Tell the log.
-    await audit.append({ type: 'certificate.issued', ...facts(record), thumbprint: certificate.thumbprint });
+    const { thumbprint } = certificate;
+    await audit.append({ type: 'certificate.issued', ...facts(record, approved), thumbprint });
     return certificate;
   } catch (cause) {
     throw await withdraw(serial, cause, authority);
@@ -121,9 +122,13 @@ function intent(
   };
 }
 
-function facts(record: CertificateRecord): Readonly<Record<string, string | number | null>> {
-  const { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces } = record;
-  return { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces };
+/** What whoever watches the log judges an issuance by. */
+function facts(
+  record: CertificateRecord,
+  { owner }: ApprovedRequest,
+): Readonly<Record<string, string | number | null>> {
+  const { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces, keyHash } = record;
+  return { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces, keyHash, owner };
 }
 
 function compare(der: Uint8Array, tbs: Uint8Array, issuer: Issuer): Certificate {

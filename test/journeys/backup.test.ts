@@ -24,11 +24,14 @@ test('U9 a backup of an authority at work restores to one that knows every certi
   for (const inside of [town.data.folder, join(town.data.folder, 'copy')]) {
     await assert.rejects(backUp(town.data, inside, systemClock), isFault('invalid_input'));
   }
-  await assert.rejects(restore(target, dataFolder(join(target, 'restored'))), isFault('invalid_input'));
+  await assert.rejects(
+    restore(target, dataFolder(join(target, 'restored')), systemClock),
+    isFault('invalid_input'),
+  );
 
   const data = dataFolder(join(folder, 'restored'));
-  await restore(target, data);
-  await assert.rejects(restore(target, data), isFault('authority_exists'));
+  await restore(target, data, systemClock);
+  await assert.rejects(restore(target, data, systemClock), isFault('authority_exists'));
   {
     await using authority = await openAuthority({
       data,
@@ -47,12 +50,18 @@ test('U9 a backup of an authority at work restores to one that knows every certi
   assert.ok(!kept.includes('admin'), "the administrator's key is not encrypted, and not in a backup");
   const added = join(target, 'policies', 'zz-added.cedar');
   await writeFile(added, 'permit (principal, action, resource);');
-  await assert.rejects(restore(target, dataFolder(join(folder, 'other'))), isFault('state_damaged'));
+  await assert.rejects(
+    restore(target, dataFolder(join(folder, 'other')), systemClock),
+    isFault('state_damaged'),
+  );
   await rm(added);
   const name = (await readdir(join(target, 'authority-log'))).find((file) => file.endsWith('.jsonl')) ?? '';
   const changed = join(target, 'authority-log', name);
   await writeFile(changed, (await readFile(changed, 'utf8')).replace('ci-bot', 'ci-bat'));
-  await assert.rejects(restore(target, dataFolder(join(folder, 'other'))), isFault('state_damaged'));
+  await assert.rejects(
+    restore(target, dataFolder(join(folder, 'other')), systemClock),
+    isFault('state_damaged'),
+  );
   await rm(folder, { recursive: true, force: true });
 });
 

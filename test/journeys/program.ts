@@ -51,7 +51,13 @@ export async function runHere(words: readonly string[], clock: Clock = systemClo
 }
 
 function text(stream: PassThrough): string {
-  return String(stream.read() ?? '');
+  const parts: Buffer[] = [];
+  for (let part = readPart(stream); part !== null; part = readPart(stream)) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
+function readPart(stream: PassThrough): Buffer | null {
+  return stream.read() as Buffer | null;
 }
 
 /** A process that stays up; its first line of output is JSON. */

@@ -8,6 +8,7 @@ import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
+import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
@@ -157,6 +158,7 @@ export const operations: readonly Operation[] = [
   ...revocationOperations,
   ...joinTokenOperations,
   ...acmeOperations,
+  ...logOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];
 

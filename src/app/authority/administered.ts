@@ -39,7 +39,7 @@ interface Parts {
 
 type Acts = Omit<
   Authority,
-  'rootCrl' | 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose
+  'rootCrl' | 'issuanceLog' | 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose
 >;
 
 const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { checkDevices } from '../../enrol/device/device-round.ts';
 import type { AuditLog } from '../../audit/log.ts';
+import type { LogReader } from '../../audit/log-reader.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
@@ -60,6 +61,8 @@ export interface Authority extends AsyncDisposable {
   readonly clock: Clock;
   readonly store: Store;
   readonly audit: AuditLog;
+  /** The same log, as others read and verify it. */
+  readonly issuanceLog: LogReader;
   readonly issuer: Issuer;
   /** What the doors issue with. */
   readonly ca: CertificateAuthority;

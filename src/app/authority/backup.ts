@@ -9,6 +9,7 @@ import { parseJson } from '../../kernel/parse-json.ts';
 import { randomId } from '../../kernel/random.ts';
 import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
+import { markRestored } from './after-restore.ts';
 import { referenceIn } from './signing-key-file.ts';
 
 /** What was copied where. */
@@ -29,6 +30,7 @@ const leftOut = new Set([
   'lock.db',
   'lock.db-journal',
   'running.json',
+  'restored.json',
   'state.db',
   'state.db-wal',
   'state.db-shm',
@@ -65,12 +67,13 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
 }
 
 /**
- * Makes a data folder from a backup, checking every file against the manifest first.
+ * Makes a data folder from a backup, checking every file against the manifest first, and marks it: the log says at the next
+ * opening that it was restored.
  * Throws Fault `not_found`, `state_damaged`, `authority_exists`.
  */
-export async function restore(source: string, data: DataFolder): Promise<Copied> {
+export async function restore(source: string, data: DataFolder, clock: Clock): Promise<Copied> {
   requireApart(source, data.folder);
-  const files = await readManifest(source);
+  const { files, madeAt } = await readManifest(source);
   const found = await hashTree(source);
   for (const name of new Set([...Object.keys(files), ...Object.keys(found)])) {
     if (found[name] !== files[name]) {
@@ -85,6 +88,7 @@ export async function restore(source: string, data: DataFolder): Promise<Copied>
   try {
     await cp(source, staging, { recursive: true, errorOnExist: true, preserveTimestamps: true });
     await rm(join(staging, manifestName));
+    await markRestored(dataFolder(staging), { madeAt, restoredAt: clock.now() });
     await chmod(staging, 0o700);
     // Only an empty folder makes room: whatever another process puts there meanwhile stays.
     await rmdir(data.folder).catch(ignoreMissing);
@@ -174,7 +178,13 @@ async function hashTree(folder: string): Promise<Record<string, string>> {
   return files;
 }
 
-async function readManifest(source: string): Promise<Record<string, string>> {
+interface Manifest {
+  readonly files: Record<string, string>;
+  /** Epoch milliseconds. */
+  readonly madeAt: number;
+}
+
+async function readManifest(source: string): Promise<Manifest> {
   const text = await readFile(join(source, manifestName)).catch((cause: unknown) => {
     throw new Fault('not_found', `${source} holds no whole backup: ${manifestName} is missing.`, { cause });
   });
@@ -185,7 +195,7 @@ async function readManifest(source: string): Promise<Record<string, string>> {
       `${join(source, manifestName)} is not a manifest that this version knows.`,
     );
   }
-  return manifest['files'] as Record<string, string>;
+  return { files: manifest['files'] as Record<string, string>, madeAt: Number(manifest['madeAt']) };
 }
 
 function readJson(text: Uint8Array, place: string): Json {

@@ -29,6 +29,8 @@ export interface DataFolder {
   readonly lock: string;
   /** Where the process that uses the folder answers. */
   readonly running: string;
+  /** Made by `restore`, and gone once the log says so. */
+  readonly restored: string;
 }
 
 export function dataFolder(folder: string): DataFolder {
@@ -51,5 +53,6 @@ export function dataFolder(folder: string): DataFolder {
     admin: at('admin'),
     lock: at('lock.db'),
     running: at('running.json'),
+    restored: at('restored.json'),
   };
 }

@@ -1,7 +1,9 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
+import { LogReader } from '../../audit/log-reader.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Issuer } from '../../ca/issuer.ts';
 import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
@@ -22,6 +24,7 @@ import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
+import { settleRestoration } from './after-restore.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { openIssuance } from './issuance-checks.ts';
@@ -75,6 +78,8 @@ export async function openAuthority(options: {
       throw namingLog(data.authorityLog, error);
     }),
   );
+  await settleRestoration(data, { facts: store.meta, audit });
+  const issuanceLog = readerOf(data, audit, auditKey);
   const policies = opened.use(
     await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
@@ -113,11 +118,17 @@ export async function openAuthority(options: {
       renewalGrace: options.renewalGrace ?? 0,
     }),
     auditKey,
+    issuanceLog,
     rootCrl,
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+function readerOf({ authorityLog: folder }: DataFolder, audit: AuditLog, key: KeyObject): LogReader {
+  const { origin } = audit;
+  return new LogReader({ folder, origin, publicKey: createPublicKey(key), sign: () => audit.checkpoint() });
 }
 
 /** A file that is wrong from the start is told now, not to the first workload. */

@@ -5,6 +5,8 @@ import { auditCommands } from './commands/audit.ts';
 import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
 import { certCommands } from './commands/cert.ts';
+import { certMonitorCommand } from './commands/cert-monitor.ts';
+import { certProofCommands } from './commands/cert-proof.ts';
 import { completionCommand } from './commands/completion.ts';
 import { deviceCommands } from './commands/device.ts';
 import { gatewayCommand } from './commands/gateway.ts';
@@ -28,6 +30,8 @@ export const commands: readonly Command[] = [
   ...deviceCommands,
   ...serverCommands,
   ...certCommands,
+  ...certProofCommands,
+  certMonitorCommand,
   ...revokeCommands,
   ...rootCommands,
   ...joinTokenCommands,

@@ -9,6 +9,7 @@ export const exitCodes = {
   4: 'The thing named does not exist.',
   5: 'Something that is needed is down, busy or unreachable; trying again later may work.',
   6: 'A verification ran to its end and found that the thing does not verify.',
+  7: 'What was watched showed something that was not expected.',
 } as const;
 
 export type ExitCode = keyof typeof exitCodes;

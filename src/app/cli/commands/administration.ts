@@ -35,16 +35,30 @@ export const administrationFlags: readonly Flag[] = [
   ...passphraseFlags,
 ];
 
-/**
- * Runs one administrative operation: at the authority named, else at the one that is running on this data folder,
- * else in this process on the folder itself.
- */
+/** Runs one administrative operation, as `openAdministration` does. */
 export async function administer(
   context: CommandContext,
   input: CommandInput,
   name: string,
   order: Json,
 ): Promise<Json> {
+  await using administration = await openAdministration(context, input);
+  return await administration.ask(name, order);
+}
+
+/** Where administrative operations are run. */
+export interface Administration extends AsyncDisposable {
+  ask(name: string, order: Json): Promise<Json>;
+}
+
+/**
+ * Administration at the authority named, else at the one that is running on this data folder, else in this process on the
+ * folder itself. An admin certificate is read for each operation, so that one that was renewed meanwhile is taken.
+ */
+export async function openAdministration(
+  context: CommandContext,
+  input: CommandInput,
+): Promise<Administration> {
   const elsewhere = input.text('authority');
   const data = dataFolder(input.must('folder'));
   if (elsewhere !== null) {
@@ -52,24 +66,29 @@ export async function administer(
     if (place === null) {
       throw new Fault('usage', '--authority needs --admin, a folder with an admin certificate and its key.');
     }
-    return await askRemote(elsewhere, await readAdmin(context, place), name, order);
+    return remote(context, elsewhere, place);
   }
-  const operation = findOperation(name);
   try {
     const passphrase = (): Promise<string> => readPassphrase(context, input, { confirm: false });
-    await using authority = await openAuthority({ data, passphrase, clock: context.clock, log: context.say });
-    return await operation.run(authority, order, { name: 'folder-owner', way: 'local' });
+    const authority = await openAuthority({ data, passphrase, clock: context.clock, log: context.say });
+    return {
+      ask: async (name, order) =>
+        await findOperation(name).run(authority, order, { name: 'folder-owner', way: 'local' }),
+      [Symbol.asyncDispose]: () => authority[Symbol.asyncDispose](),
+    };
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'state_locked') throw error;
     const running = await findRunning(data);
     if (!running) throw error;
-    return await askRemote(
-      running.authority,
-      await readAdmin(context, input.text('admin') ?? data.admin),
-      name,
-      order,
-    );
+    return remote(context, running.authority, input.text('admin') ?? data.admin);
   }
+}
+
+function remote(context: CommandContext, authority: string, place: string): Administration {
+  return {
+    ask: async (name, order) => await askRemote(authority, await readAdmin(context, place), name, order),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 }
 
 /** An admin certificate that can be shown now. Throws what `readIdentityFolder` throws, or `certificate_expired`. */

@@ -40,8 +40,12 @@ export const backupCommands: readonly Command[] = [
     example: 'countersign restore /mnt/backup/countersign-2026-11-23 --folder .countersign',
     flags: [folder],
     positionals: [{ name: 'source', meaning: 'the folder that `backup` made', count: 'one' }],
-    async run(_context, input) {
-      const made = await restore(resolve(input.word('source')), dataFolder(resolve(input.must('folder'))));
+    async run(context, input) {
+      const made = await restore(
+        resolve(input.word('source')),
+        dataFolder(resolve(input.must('folder'))),
+        context.clock,
+      );
       return {
         text: [
           `Restored ${made.files} files to ${made.target}. Start it with: countersign up`,
