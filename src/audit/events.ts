@@ -25,6 +25,11 @@ export const auditEvents = {
   'subject.revoked':
     'The certificates and join tokens of an agent, a person, a server or a key were revoked together: how many.',
   'crl.published': 'Certificate revocation lists were signed and published together: number, entries, cause.',
+  'rotation.requested': 'A key for the next intermediate was made, before its certificate was asked for.',
+  'rotation.prepared': 'The certificate of the next intermediate was taken in.',
+  'rotation.activated': 'The next intermediate issues from now on, and the one before no longer does.',
+  'rotation.retired': 'The intermediate before is at its end: its key is removed.',
+  'rotation.abandoned': 'The next intermediate was given up before it had issued anything.',
   'agent.added': 'An agent was registered.',
   'agent.changed': "An agent's record changed.",
   'server.added': 'An MCP server was registered.',

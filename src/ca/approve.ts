@@ -67,13 +67,13 @@ export class ApprovedRequest {
  */
 export async function approve(
   order: CertificateOrder,
-  authority: Pick<CertificateAuthority, 'issuer' | 'agents' | 'blockedKeys'>,
+  authority: Pick<CertificateAuthority, 'issuer' | 'issuers' | 'agents' | 'blockedKeys'>,
 ): Promise<ApprovedRequest> {
   const { request, evidence } = order;
   const { issuer, agents, blockedKeys } = authority;
   checkName(evidence);
   checkIdentity(request, evidence, issuer.trustDomain);
-  checkKey(request, issuer);
+  checkKey(request, authority.issuers());
   await checkBlocked(request, blockedKeys);
   const names = grantedNames(request, evidence);
   const { name: commonName } = evidence;
@@ -108,8 +108,8 @@ function checkIdentity(request: CertificateRequest, evidence: Evidence, trustDom
 }
 
 // A certificate for the issuer's own key would let its holder be taken for the authority, and the reverse.
-function checkKey(request: CertificateRequest, issuer: Issuer): void {
-  const own = issuer.chain.some(({ spki }) => equalBytes(spki, request.spki));
+function checkKey(request: CertificateRequest, issuers: readonly Issuer[]): void {
+  const own = issuers.some(({ chain }) => chain.some(({ spki }) => equalBytes(spki, request.spki)));
   if (own) throw new Fault('key_unacceptable', "The request is for one of the authority's own keys.");
 }
 

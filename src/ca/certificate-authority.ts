@@ -15,7 +15,10 @@ export interface AgentStates {
 
 /** Everything that issuing needs; `app` composes one. */
 export interface CertificateAuthority {
+  /** Who signs now; after a rotation it is another one, so it is read once for each certificate. */
   readonly issuer: Issuer;
+  /** That one first, then those whose certificates and roots count beside it while a rotation is under way. */
+  readonly issuers: () => readonly Issuer[];
   readonly records: CertificateRecords;
   readonly agents: AgentStates;
   /** Whether the issuer itself is revoked. */

@@ -29,6 +29,8 @@ export interface CertificateRecord {
   readonly revocation: RevocationReason | null;
   /** base64url SHA-256 of the SubjectPublicKeyInfo; null for what was reserved before keys were noted. */
   readonly keyHash: string | null;
+  /** Key identifier of the issuer, in hex; null for what came to nothing before issuers were noted. */
+  readonly issuer: string | null;
 }
 
 /** Port: the issuance record. Every promise resolves only when the change is durable. */
@@ -47,6 +49,11 @@ export interface CertificateRecords {
     state?: CertificateRecord['state'];
     expiresBefore?: number;
     keyHash?: string;
+    issuer?: string;
+    /** Compares `notAfter >=`. */
+    endsFrom?: number;
+    /** Only what no issued certificate replaces. */
+    notReplaced?: true;
   }): Promise<readonly CertificateRecord[]>;
   /**
    * Any state → `revoked`; false if it was revoked already (the first reason and time stay), but for one on hold, which
@@ -58,8 +65,8 @@ export interface CertificateRecords {
    * Throws Fault `conflict` for one that is revoked for good, `not_found`.
    */
   reinstate(serial: string): Promise<boolean>;
-  /** What is revoked or on hold and ends at that time or later, in the order of serials. */
-  listRevoked(endsFrom: number): Promise<readonly CrlEntry[]>;
+  /** What of an issuer is revoked or on hold and ends at that time or later, in the order of serials. */
+  listRevoked(endsFrom: number, issuer: string): Promise<readonly CrlEntry[]>;
   /** The largest `reservedAt` of all records, or null when there are none. */
   lastReservedAt(): Promise<number | null>;
 }

@@ -57,7 +57,7 @@ export async function makeCrls(sources: CrlSources, kind: 'scheduled' | 'revocat
   const before = await readProgress(facts, keyId);
   const progress: CrlProgress = { number: before.number + 1, scheduledAt: before.scheduledAt };
   await recordProgress(facts, keyId, progress);
-  const entries = await records.listRevoked(before.scheduledAt);
+  const entries = await records.listRevoked(before.scheduledAt, keyId);
   const moment = { number: progress.number, thisUpdate: now - backdate, nextUpdate: now + life };
   const [full, ...shards] = await Promise.all([
     signList(sources, moment, { url: null, entries }),

@@ -157,7 +157,7 @@ function crashing(real: MemoryAuthority, crash: Crash): CertificateAuthority {
       list: (filter) => at(null, () => records.list(filter)),
       revoke: (serial, reason, time) => at(null, () => records.revoke(serial, reason, time)),
       reinstate: (serial) => at(null, () => records.reinstate(serial)),
-      listRevoked: (endsFrom) => at(null, () => records.listRevoked(endsFrom)),
+      listRevoked: (...which) => at(null, () => records.listRevoked(...which)),
       lastReservedAt: () => at(null, () => records.lastReservedAt()),
     },
     issuer: { ...issuer, key: { ...issuer.key, sign: (tbs) => at('sign', () => issuer.key.sign(tbs)) } },

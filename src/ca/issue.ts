@@ -11,7 +11,7 @@ import { drawSerial } from './draw-serial.ts';
 import type { Issuer } from './issuer.ts';
 import { leafValidity } from './leaf-validity.ts';
 import { LintedTbs } from './linted-tbs.ts';
-import type { PublicationUrls } from './publication-urls.ts';
+import { keyIdOf, type PublicationUrls } from './publication-urls.ts';
 
 /**
  * Issues a certificate. The order is the safety argument: what is signed was linted, what was signed is on record, and a
@@ -24,7 +24,8 @@ export async function issue(
   authority: CertificateAuthority,
 ): Promise<Certificate> {
   if (!ApprovedRequest.proves(approved)) throw new TypeError('The request was not approved.');
-  const { issuer, records, audit, clock } = authority;
+  // Read together: from the next moment on another intermediate may issue.
+  const { issuer, urls, records, audit, clock } = authority;
   refuseRevokedIssuer(authority);
   const now = await watchedNow(records, clock);
 
@@ -32,13 +33,13 @@ export async function issue(
   const serial = drawSerial();
 
   // 2  Fill the template from the approval alone.
-  const template = fill(serial, approved, authority, now);
+  const template = fill(serial, approved, { issuer, urls }, now);
 
   // 3  Lint, under a throw-away key.
   const linted = LintedTbs.lint(template, approved, issuer);
 
   // 4  Record the intent, durably, in the store and in the log.
-  const record = intent(template, approved, linted, now);
+  const record = intent(template, { approved, linted, issuer }, now);
   await records.reserve(record);
   try {
     await audit.append({ type: 'certificate.reserved', ...facts(record, approved) });
@@ -66,7 +67,7 @@ export async function issue(
 function fill(
   serial: string,
   approved: ApprovedRequest,
-  { issuer, urls }: CertificateAuthority,
+  { issuer, urls }: Pick<CertificateAuthority, 'issuer' | 'urls'>,
   now: number,
 ): CertificateTemplate {
   return {
@@ -98,10 +99,10 @@ function pointsOf(
 
 function intent(
   template: CertificateTemplate,
-  approved: ApprovedRequest,
-  linted: LintedTbs,
+  of: { readonly approved: ApprovedRequest; readonly linted: LintedTbs; readonly issuer: Issuer },
   now: number,
 ): CertificateRecord {
+  const { approved, linted, issuer } = of;
   return {
     serial: template.serial,
     name: approved.name,
@@ -119,6 +120,7 @@ function intent(
     reason: null,
     revocation: null,
     keyHash: sha256Base64url(approved.spki),
+    issuer: keyIdOf(issuer.certificate),
   };
 }
 

@@ -3,6 +3,7 @@ import { type Clock, steppedClock } from '../kernel/clock.ts';
 import { type BlockedKeys, memoryBlockedKeys } from './blocked-keys.ts';
 import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
 import { createAuthority, type NewAuthority } from './create-authority.ts';
+import type { Issuer } from './issuer.ts';
 import { memoryRecords } from './memory-records.ts';
 import { publicationUrls } from './publication-urls.ts';
 import { signingKey } from './signing-key.ts';
@@ -38,13 +39,15 @@ export function memoryAuthority(
       return state === undefined ? null : { state, device: devices.get(name) ?? null };
     },
   };
+  const issuer: Issuer = {
+    certificate: made.intermediateCertificate,
+    chain: [made.intermediateCertificate, made.rootCertificate],
+    key: signingKey(made.intermediateKey),
+    trustDomain,
+  };
   return {
-    issuer: {
-      certificate: made.intermediateCertificate,
-      chain: [made.intermediateCertificate, made.rootCertificate],
-      key: signingKey(made.intermediateKey),
-      trustDomain,
-    },
+    issuer,
+    issuers: () => [issuer],
     records: memoryRecords(),
     agents,
     checks: [],

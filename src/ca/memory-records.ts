@@ -19,6 +19,9 @@ export function memoryRecords(): CertificateRecords {
     return record;
   }
 
+  const isReplaced = (serial: string): boolean =>
+    [...rows.values()].some(({ replaces, state }) => replaces === serial && state === 'issued');
+
   return {
     async reserve(record) {
       if (rows.has(record.serial))
@@ -40,6 +43,7 @@ export function memoryRecords(): CertificateRecords {
     async list(filter) {
       return [...rows.values()]
         .filter((record) => matches(record, filter))
+        .filter(({ serial }) => !filter.notReplaced || !isReplaced(serial))
         .sort((a, b) => a.reservedAt - b.reservedAt || (a.serial < b.serial ? -1 : 1));
     },
     async revoke(serial, reason, at, revocation = 'unspecified') {
@@ -55,9 +59,10 @@ export function memoryRecords(): CertificateRecords {
       rows.set(serial, Object.freeze({ ...record, state, reason: null, revokedAt: null, revocation: null }));
       return true;
     },
-    async listRevoked(endsFrom) {
+    async listRevoked(endsFrom, issuer) {
       return [...rows.values()]
         .filter(({ state, notAfter }) => state === 'revoked' && notAfter >= endsFrom)
+        .filter((record) => record.issuer === null || record.issuer === issuer)
         .map(({ serial, revokedAt, revocation }) => ({
           serial,
           revokedAt: revokedAt ?? 0,
@@ -79,6 +84,8 @@ function matches(record: CertificateRecord, filter: Parameters<CertificateRecord
     (filter.kind === undefined || record.kind === filter.kind) &&
     (filter.state === undefined || record.state === filter.state) &&
     (filter.keyHash === undefined || record.keyHash === filter.keyHash) &&
+    (filter.issuer === undefined || record.issuer === filter.issuer) &&
+    (filter.endsFrom === undefined || record.notAfter >= filter.endsFrom) &&
     (filter.expiresBefore === undefined || record.notAfter < filter.expiresBefore)
   );
 }

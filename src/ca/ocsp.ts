@@ -16,6 +16,7 @@ import {
 import type { Certificate } from '../x509/certificate.ts';
 import type { CertificateRecord, CertificateRecords } from './certificate-records.ts';
 import type { Issuer, SigningKey } from './issuer.ts';
+import { keyIdOf } from './publication-urls.ts';
 
 /** A certificate for signing OCSP responses, issued by the issuer of those that are asked about, and its key. */
 export interface OcspSigner {
@@ -45,6 +46,8 @@ export interface OcspReply {
 export interface OcspResponder {
   /** Answers a request in DER; one that cannot be answered with the reason. */
   answer(request: Uint8Array): OcspReply | Promise<OcspReply>;
+  /** Whether the first certificate that a request asks about is one of this issuer's. */
+  isAskedBy(request: Uint8Array): boolean;
   /** The response about one serial for a TLS handshake, or null when there is none to give. */
   staple(serial: string): Promise<Uint8Array | null>;
   /** Told of every certificate that changed: what was kept about it is forgotten. */
@@ -101,6 +104,11 @@ class Responder implements OcspResponder {
     }
     if (!this.#budget.take()) return refusal('tryLater');
     return this.#sign(read).catch(() => refusal('internalError'));
+  }
+
+  isAskedBy(request: Uint8Array): boolean {
+    const question = readOrNull(request)?.questions[0];
+    return question !== undefined && this.#isOurs(question);
   }
 
   async staple(serial: string): Promise<Uint8Array | null> {
@@ -189,7 +197,9 @@ class Responder implements OcspResponder {
 
   async #statusOf(question: OcspQuestion): Promise<OcspStatus> {
     if (!this.#isOurs(question)) return { kind: 'unknown' };
-    return statusOf(await this.#sources.records.find(question.serial));
+    const record = await this.#sources.records.find(question.serial);
+    const isTheirs = record?.issuer == null || record.issuer === keyIdOf(this.#sources.issuer.certificate);
+    return isTheirs ? statusOf(record) : { kind: 'unknown' };
   }
 
   /** Signs an answer about nothing and reads it as a client would. */

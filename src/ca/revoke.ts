@@ -106,12 +106,12 @@ export async function revokeKey(
   return revoked;
 }
 
-/** Revokes every certificate that is not over, whoever has it. Returns the serials. */
+/** Revokes every certificate of an issuer that is not over, whoever has it. Returns the serials. */
 export async function revokeOpen(
-  words: RevocationWords,
+  { issuer, ...words }: RevocationWords & { readonly issuer: string },
   authority: RevokingAuthority,
 ): Promise<readonly string[]> {
-  return await revokeAll(await authority.records.list({}), words, authority);
+  return await revokeAll(await authority.records.list({ issuer }), words, authority);
 }
 
 async function revokeAll(

@@ -1,4 +1,5 @@
-import type { Issuer } from '../ca/issuer.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { type Issuer, issuerOf, rootsOf } from '../ca/issuer.ts';
 import { pemOfCertificate } from '../ca/pem-of-certificate.ts';
 import { renewalWindow } from '../ca/renewal-window.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -10,19 +11,29 @@ export interface Delivery {
   readonly spiffeId: string;
   /** Leaf, then intermediate, in PEM: what a TLS peer presents. RFC 8446 §4.4.2 lets the root be left out. */
   readonly certificate: string;
-  /** The root to trust, in PEM. */
+  /** The roots to trust, in PEM: that of the issuer first, and while it is being replaced the other one. */
   readonly roots: string;
   readonly notAfter: number;
   readonly renewAt: number;
 }
 
-/** Packs a certificate for the one who asked for it. */
-export function deliver(certificate: Certificate, issuer: Issuer): Delivery {
+/**
+ * Packs a certificate for the one who asked for it. Throws Fault `not_found` for one whose issuer is retired: nothing leads
+ * from it to a root any more.
+ */
+export function deliver(
+  certificate: Certificate,
+  { issuers }: Pick<CertificateAuthority, 'issuers'>,
+): Delivery {
+  const issuer = issuerOf(certificate, issuers());
+  if (!issuer) throw new Fault('not_found', 'The intermediate that issued this certificate is retired.');
   return {
     serial: certificate.serial,
     spiffeId: certificate.uris[0] ?? '',
     certificate: pemOfCertificate(certificate.der) + pemOfCertificate(issuer.certificate.der),
-    roots: pemOfCertificate(rootOf(issuer).der),
+    roots: rootsOf([issuer, ...issuers()])
+      .map(({ der }) => pemOfCertificate(der))
+      .join(''),
     notAfter: certificate.notAfter,
     renewAt: renewalWindow(certificate).at,
   };

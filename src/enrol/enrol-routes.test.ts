@@ -238,7 +238,7 @@ test('I6 the renewal route gives a chain for a new key', async () => {
 
 test('I1 the trust bundle carries the root and the fingerprint to compare', async () => {
   const at = doors();
-  const { roots, rootFingerprint, trustDomain } = trustBundleRoute(at.issuer);
+  const { roots, rootFingerprint, trustDomain } = trustBundleRoute(at);
   const [root] = decodePem(roots, 'CERTIFICATE').map(readCertificate);
   assert.ok(root);
   assert.equal(trustDomain, 'example.internal');

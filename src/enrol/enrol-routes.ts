@@ -2,7 +2,7 @@ import type { BoundedRecord } from '../audit/bounded-record.ts';
 import { certify } from '../ca/certify.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../ca/certificate-records.ts';
-import type { Issuer } from '../ca/issuer.ts';
+import { rootsOf } from '../ca/issuer.ts';
 import { pemOfCertificate } from '../ca/pem-of-certificate.ts';
 import { renew } from '../ca/renew.ts';
 import { readPemRequest } from '../ca/request.ts';
@@ -32,7 +32,7 @@ export async function redeemRoute(
   const proven = await proveJoinToken({ text, commonName, address }, { ...doors, tokens: doors.joinTokens });
   const { evidence, agents, useUp } = proven;
   const authority = { ...doors, agents };
-  return deliver(await certify({ request, evidence, requestedLife: null }, authority, useUp), doors.issuer);
+  return deliver(await certify({ request, evidence, requestedLife: null }, authority, useUp), doors);
 }
 
 /**
@@ -49,23 +49,28 @@ export async function renewRoute(
   authority: CertificateAuthority,
 ): Promise<Delivery> {
   const { csr, ...order } = input;
-  return deliver(await renew({ ...order, request: readPemRequest(csr) }, authority), authority.issuer);
+  return deliver(await renew({ ...order, request: readPemRequest(csr) }, authority), authority);
 }
 
 /** What anybody may know before trusting: the roots, and the fingerprint to compare with one told by another way. */
 export interface TrustBundle {
   readonly trustDomain: string;
   readonly roots: string;
-  /** `sha256:<hex>` of the root's DER. */
+  /** `sha256:<hex>` of the DER of the root that leaves are issued under. */
   readonly rootFingerprint: string;
 }
 
-/** The trust bundle of an issuer. */
-export function trustBundleRoute(issuer: Issuer): TrustBundle {
+/** The trust bundle of an authority. */
+export function trustBundleRoute({
+  issuer,
+  issuers,
+}: Pick<CertificateAuthority, 'issuer' | 'issuers'>): TrustBundle {
   const root = rootOf(issuer);
   return {
     trustDomain: issuer.trustDomain,
-    roots: pemOfCertificate(root.der),
+    roots: rootsOf(issuers())
+      .map(({ der }) => pemOfCertificate(der))
+      .join(''),
     rootFingerprint: `sha256:${toHex(sha256(root.der))}`,
   };
 }

@@ -32,6 +32,15 @@ const textTags: readonly number[] = [tags.utf8String, tags.printableString, tags
 
 /** The common name of a distinguished name, or null. Throws Fault `malformed_der` when there are two. */
 export function readCommonName(name: DerElement): string | null {
+  return readPart(name, oids.commonName);
+}
+
+/** The organization of a distinguished name, or null. Throws Fault `malformed_der` when there are two. */
+export function readOrganization(name: DerElement): string | null {
+  return readPart(name, oids.organizationName);
+}
+
+function readPart(name: DerElement, wanted: string): string | null {
   if (name.tag !== tags.sequence) throw malformed('a name is expected');
   const found: string[] = [];
   for (const set of readElements(name.content)) {
@@ -41,10 +50,11 @@ export function readCommonName(name: DerElement): string | null {
       const type = readOid(reader.next(tags.oid));
       const value = reader.next();
       reader.end();
-      if (type === oids.commonName) found.push(readText(value));
+      if (type === wanted) found.push(readText(value));
     }
   }
-  if (found.length > 1) throw malformed('more than one common name');
+  if (found.length > 1)
+    throw malformed(`more than one ${wanted === oids.commonName ? 'common name' : 'organization'}`);
   return found[0] ?? null;
 }
 

@@ -1,6 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { Fault } from '../kernel/fault.ts';
-import { algorithmIdentifier, signatureAlgorithmFor, signTbs, spkiOf } from './build-certificate.ts';
+import {
+  algorithmIdentifier,
+  type SignatureAlgorithm,
+  signatureAlgorithmFor,
+  signTbs,
+  spkiOf,
+} from './build-certificate.ts';
 import { verifySigned } from './certificate.ts';
 import { bitString, explicit, objectIdentifier, sequence, setOf, smallInteger, tags } from './der.ts';
 import {
@@ -97,6 +103,20 @@ function requestedExtensions(attributes: DerElement): DerElement | null {
   return found[0] ?? null;
 }
 
+/** The part of a request that is signed, for a key that lives elsewhere. */
+export function buildRequestInfo(key: KeyObject, subject: { readonly commonName: string }): Uint8Array {
+  return sequence(smallInteger(0), writeName(subject), spkiOf(key), explicit(0));
+}
+
+/** A request of its signed part and the signature. */
+export function assembleRequest(
+  info: Uint8Array,
+  algorithm: SignatureAlgorithm,
+  signature: Uint8Array,
+): Uint8Array {
+  return sequence(info, algorithmIdentifier(algorithm), bitString(signature));
+}
+
 /** Builds and signs a request for a private key. Throws Fault `invalid_input`, `key_unacceptable`. */
 export function buildRequest(
   key: KeyObject,
@@ -108,5 +128,5 @@ export function buildRequest(
   const list = named ? extensionList([subjectAltName({ uris, dnsNames, ipAddresses })]) : null;
   const attributes = list ? [sequence(objectIdentifier(oids.extensionRequest), setOf(list))] : [];
   const info = sequence(smallInteger(0), writeName(subject), spkiOf(key), explicit(0, ...attributes));
-  return sequence(info, algorithmIdentifier(signatureAlgorithmFor(key)), bitString(signTbs(info, key)));
+  return assembleRequest(info, signatureAlgorithmFor(key), signTbs(info, key));
 }

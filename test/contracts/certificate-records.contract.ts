@@ -110,28 +110,38 @@ export function certificateRecordsContract(
     assert.equal((await records.find('0c'))?.state, 'abandoned', 'there is no certificate to go back to');
     await assert.rejects(records.reinstate('ff'), isFault('not_found'));
   });
-  specify('I7 lists what is revoked or on hold, by its end', async (records) => {
+  specify('I7 lists what of an issuer is revoked or on hold, by its end', async (records) => {
     await records.reserve(reserved({ serial: '0c', notAfter: 30 }));
-    await records.reserve(reserved({ serial: '0a', notAfter: 20 }));
+    await records.reserve(reserved({ serial: '0a', notAfter: 20, issuer: '01' }));
     await records.reserve(reserved({ serial: '0b', notAfter: 10 }));
     await records.reserve(reserved({ serial: '0d', notAfter: 30 }));
+    await records.reserve(reserved({ serial: '0e', notAfter: 30, issuer: '02' }));
+    await records.revoke('0e', 'of another issuer', 5);
     await records.revoke('0a', 'stolen', 5, 'keyCompromise');
     await records.revoke('0b', 'stolen', 6);
     await records.revoke('0c', 'looked into', 7, 'certificateHold');
     assert.deepEqual(
-      (await records.listRevoked(20)).map((entry) => ({ ...entry })),
+      (await records.listRevoked(20, '01')).map((entry) => ({ ...entry })),
       [
         { serial: '0a', revokedAt: 5, reason: 'keyCompromise' },
         { serial: '0c', revokedAt: 7, reason: 'certificateHold' },
       ],
     );
-    assert.equal((await records.listRevoked(0))[1]?.reason, 'unspecified');
+    assert.equal((await records.listRevoked(0, '01'))[1]?.reason, 'unspecified');
   });
   specify('lists by every filter together, oldest reservation first', async (records) => {
     await records.reserve(reserved({ serial: '03', name: 'a', reservedAt: 3, notAfter: 30 }));
     await records.reserve(reserved({ serial: '01', name: 'a', reservedAt: 1, notAfter: 10 }));
     await records.reserve(
-      reserved({ serial: '02', name: 'b', kind: 'server', reservedAt: 2, notAfter: 20, keyHash: 'a2V5' }),
+      reserved({
+        serial: '02',
+        name: 'b',
+        kind: 'server',
+        reservedAt: 2,
+        notAfter: 20,
+        keyHash: 'a2V5',
+        issuer: '0f',
+      }),
     );
     await records.complete('01', der);
     const serials = async (filter: Parameters<CertificateRecords['list']>[0]): Promise<string[]> =>
@@ -143,7 +153,13 @@ export function certificateRecordsContract(
     assert.deepEqual(await serials({ expiresBefore: 20 }), ['01']);
     assert.deepEqual(await serials({ name: 'a', state: 'reserved', expiresBefore: 31 }), ['03']);
     assert.deepEqual(await serials({ keyHash: 'a2V5' }), ['02']);
+    assert.deepEqual(await serials({ issuer: '0f' }), ['02']);
+    assert.deepEqual(await serials({ endsFrom: 20 }), ['02', '03']);
     assert.deepEqual(await serials({ name: 'nobody' }), []);
+    await records.reserve(reserved({ serial: '04', name: 'a', reservedAt: 4, replaces: '01' }));
+    assert.deepEqual(await serials({ name: 'a', notReplaced: true }), ['01', '03', '04']);
+    await records.complete('04', der);
+    assert.deepEqual(await serials({ name: 'a', notReplaced: true }), ['03', '04']);
   });
   specify('knows the latest reservation', async (records) => {
     assert.equal(await records.lastReservedAt(), null);
@@ -173,6 +189,7 @@ export function reserved(
     reason: null,
     revocation: null,
     keyHash: null,
+    issuer: null,
     ...members,
   };
 }

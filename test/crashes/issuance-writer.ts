@@ -46,13 +46,15 @@ const [intermediate, root] = [place.intermediate, place.root].map((pem) => {
 if (!intermediate || !root) throw new Error('the place has no certificates');
 const key = signingKey(createPrivateKey(place.intermediateKey));
 const { certificates } = store;
+const issuer = {
+  certificate: intermediate,
+  chain: [intermediate, root],
+  key: { ...key, sign: (tbs: Uint8Array) => guarded(() => key.sign(tbs)) },
+  trustDomain: 'example.internal',
+};
 const authority: CertificateAuthority = {
-  issuer: {
-    certificate: intermediate,
-    chain: [intermediate, root],
-    key: { ...key, sign: (tbs) => guarded(() => key.sign(tbs)) },
-    trustDomain: 'example.internal',
-  },
+  issuer,
+  issuers: () => [issuer],
   records: {
     ...certificates,
     reserve: (record) => guarded(() => certificates.reserve(record)),

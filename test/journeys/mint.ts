@@ -78,6 +78,7 @@ export async function mint(
       reason: null,
       revocation: null,
       keyHash: null,
+      issuer: null,
     });
     await store.certificates.complete(serial, der);
   }

@@ -12,6 +12,7 @@ import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
+import { rotationOperations } from './rotation-operations.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -157,6 +158,7 @@ export const operations: readonly Operation[] = [
   ),
   ...revocationOperations,
   ...joinTokenOperations,
+  ...rotationOperations,
   ...acmeOperations,
   ...logOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),

@@ -75,12 +75,13 @@ export const revocationOperations: readonly Operation[] = [
       ...(await revocations.server(server, { ...words, actor: actor.name })),
     }),
   ),
-  operation('root-crl.show', false, z.strictObject({}), async ({ rootCrl, issuer }) => {
+  operation('root-crl.show', false, z.strictObject({}), async ({ rootCrl, issuer, rotation }) => {
     const crl = rootCrl.current();
     const root = issuer.chain.at(-1);
     return {
       root: root ? pemOfCertificate(root.der) : null,
       intermediate: issuer.certificate.serial,
+      previous: (await rotation.status()).retiring?.serial ?? null,
       number: crl?.number ?? 0,
       nextUpdate: crl?.nextUpdate ?? null,
       entries: (crl?.entries ?? []).map((entry) => ({ ...entry })),

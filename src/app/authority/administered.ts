@@ -2,9 +2,10 @@ import type { BoundedRecord } from '../../audit/bounded-record.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { certify } from '../../ca/certify.ts';
+import { rootsOf } from '../../ca/issuer.ts';
 import { readPemRequest } from '../../ca/request.ts';
 import { revoke, revokeName } from '../../ca/revoke.ts';
-import { deliver } from '../../enrol/delivery.ts';
+import { deliver, rootOf } from '../../enrol/delivery.ts';
 import { redeemRoute, renewRoute, trustBundleRoute } from '../../enrol/enrol-routes.ts';
 import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
 import { enrolWorkload } from '../../enrol/workload/enrol-workload.ts';
@@ -26,6 +27,7 @@ import { subjectStates } from './subject-states.ts';
 /** What the acts of an authority work on. */
 interface Parts {
   readonly ca: CertificateAuthority;
+  readonly urlsOf: Authority['urlsOf'];
   readonly store: Store;
   readonly audit: AuditLog;
   readonly strangers: Pick<BoundedRecord, 'record'>;
@@ -39,7 +41,16 @@ interface Parts {
 
 type Acts = Omit<
   Authority,
-  'rootCrl' | 'issuanceLog' | 'auditKey' | 'bindingSecrets' | 'policyProblem' | typeof Symbol.asyncDispose
+  | 'issuer'
+  | 'issuers'
+  | 'rotation'
+  | 'urlsOf'
+  | 'rootCrl'
+  | 'issuanceLog'
+  | 'auditKey'
+  | 'bindingSecrets'
+  | 'policyProblem'
+  | typeof Symbol.asyncDispose
 >;
 
 const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
@@ -47,22 +58,18 @@ const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 /** The acts of an authority over its opened parts. */
 export function administered(parts: Parts): Acts {
   const { ca, store, audit, clock, feed } = parts;
-  const [intermediate, root] = ca.issuer.chain;
-  if (!intermediate || !root) throw new Fault('state_damaged', 'The issuer has no chain to its root.');
   return {
     clock,
     store,
     audit,
-    issuer: ca.issuer,
     ca,
     subjects: subjectStates(store),
-    urls: ca.urls,
     feed,
     serverStates: createServerStates(clock),
     describe: () => ({
-      ...trustBundleRoute(ca.issuer),
-      rootNotAfter: root.notAfter,
-      intermediateNotAfter: intermediate.notAfter,
+      ...trustBundleRoute(ca),
+      rootNotAfter: rootOf(ca.issuer).notAfter,
+      intermediateNotAfter: ca.issuer.certificate.notAfter,
     }),
     async addAgent(agent) {
       const record: AgentRecord = { ...agent, state: 'active', createdAt: clock.now(), lastSeen: null };
@@ -106,13 +113,19 @@ export function administered(parts: Parts): Acts {
         throw new Fault('not_found', `No MCP server named ${name} is registered.`);
       await audit.append({ type: 'server.removed', name });
     },
-    async issueFor(order, actor, door = 'admin') {
+    async issueFor(order, actor, own) {
       const { name, kind, dnsNames, ipAddresses } = order;
-      const evidence = { door, name, kind, owner: actor, dnsNames, ipAddresses, replaces: null };
+      const { issuer = ca.issuer, replaces: before } = own ?? {};
+      const replaces = await inForce(before, store);
+      const door = own ? 'own' : 'admin';
+      const evidence = { door, name, kind, owner: actor, dnsNames, ipAddresses, replaces };
       const requestedLife = order.minutes === undefined ? null : order.minutes * 60_000;
       return deliver(
-        await certify({ request: readPemRequest(order.csr), evidence, requestedLife }, ca),
-        ca.issuer,
+        await certify(
+          { request: readPemRequest(order.csr), evidence, requestedLife },
+          { ...ca, issuer, urls: parts.urlsOf(issuer) },
+        ),
+        ca,
       );
     },
     redeem: (token, csr, address) =>
@@ -142,7 +155,7 @@ export function administered(parts: Parts): Acts {
         { ...order, life: minutes * 60_000, createdBy: actor },
         { tokens: store.joinTokens, audit, clock },
       );
-      return { ...made, name, kind, rootFingerprint: fingerprintOf(root) };
+      return { ...made, name, kind, rootFingerprint: rootsOf(ca.issuers()).map(fingerprintOf).join() };
     },
     async endJoinToken(id, actor) {
       const ended = await store.joinTokens.end(id, clock.now());
@@ -150,6 +163,12 @@ export function administered(parts: Parts): Acts {
       return ended;
     },
   };
+}
+
+/** What is revoked has no successor, and our own certificates are made anew all the same. */
+async function inForce(serial: string | undefined, { certificates }: Store): Promise<string | null> {
+  if (serial === undefined) return null;
+  return (await certificates.find(serial))?.state === 'issued' ? serial : null;
 }
 
 async function requireActiveAgent(name: string, store: Store): Promise<void> {

@@ -21,7 +21,9 @@ import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
 import type { RunningRules } from './issuance-rules.ts';
+import type { Issuers } from './open-issuers.ts';
 import type { RootCrl } from './root-crl.ts';
+import type { Rotation } from './rotation.ts';
 import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
 
@@ -34,6 +36,14 @@ export interface IssueOrder {
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
   readonly minutes?: number | undefined;
+}
+
+/** A certificate that the authority gives to a part of its own process. */
+export interface OwnIssuance {
+  /** Another issuer that counts than the one that signs now. */
+  readonly issuer?: Issuer;
+  /** The serial of the one before. */
+  readonly replaces?: string | undefined;
 }
 
 /** What a revocation names: one certificate, or every certificate of a name. */
@@ -63,11 +73,15 @@ export interface Authority extends AsyncDisposable {
   readonly audit: AuditLog;
   /** The same log, as others read and verify it. */
   readonly issuanceLog: LogReader;
+  /** Who signs now. */
   readonly issuer: Issuer;
   /** What the doors issue with. */
   readonly ca: CertificateAuthority;
-  /** What new certificates say of where their standing is published; null when they say nothing. */
-  readonly urls: PublicationUrls | null;
+  /** That one, and those that count beside it while it is being replaced. */
+  readonly issuers: Pick<Issuers, 'issuing' | 'all' | 'onChange'>;
+  readonly rotation: Rotation;
+  /** What new certificates of an issuer say of where their standing is published; null when they say nothing. */
+  readonly urlsOf: (issuer: Issuer) => PublicationUrls | null;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
   /** Whether an agent or a server may have certificates. */
@@ -90,7 +104,7 @@ export interface Authority extends AsyncDisposable {
   putServer(definition: ServerDefinition, replace: boolean): Promise<ServerDefinition>;
   removeServer(name: string): Promise<void>;
   /** `own`: for this process itself, which no check is asked about. */
-  issueFor(order: IssueOrder, actor: string, door?: 'admin' | 'own'): Promise<Delivery>;
+  issueFor(order: IssueOrder, actor: string, own?: OwnIssuance): Promise<Delivery>;
   /** `address`: where the request came from, for the log. */
   redeem(token: string, csr: string, address: string): Promise<Delivery>;
   /** `token`: the JWT that its platform gave to a workload. */

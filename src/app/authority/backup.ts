@@ -1,6 +1,6 @@
 import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { sha256, toHex } from '../../kernel/bytes.ts';
+import { equalBytes, sha256, toHex, utf8 } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
@@ -10,6 +10,7 @@ import { randomId } from '../../kernel/random.ts';
 import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { markRestored } from './after-restore.ts';
+import { readIssuers, writeIssuers } from './issuers-file.ts';
 import { referenceIn } from './signing-key-file.ts';
 
 /** What was copied where. */
@@ -49,9 +50,7 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
   const staging = `${target}.${randomId()}.partial`;
   await mkdir(staging, { recursive: true, mode: 0o700 });
   try {
-    await using store = await openStore({ file: data.database, clock, missing: 'refuse' });
-    await store.copyTo(dataFolder(staging).database);
-    await copyTree(data.folder, staging);
+    await copyWhileSteady(data, staging, clock);
     const files = await hashTree(staging);
     await writeDurably(
       join(staging, manifestName),
@@ -64,6 +63,22 @@ export async function backUp(data: DataFolder, target: string, clock: Clock): Pr
     await rm(staging, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A step of a rotation changes files that belong together: a copy that one came into is made again. */
+async function copyWhileSteady(data: DataFolder, staging: string, clock: Clock): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const before = writeIssuers(await readIssuers(data));
+    {
+      await using store = await openStore({ file: data.database, clock, missing: 'refuse' });
+      await store.copyTo(dataFolder(staging).database);
+      await copyTree(data.folder, staging);
+    }
+    if (equalBytes(before, writeIssuers(await readIssuers(data)))) return;
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging, { mode: 0o700 });
+  }
+  throw new Fault('conflict', 'A rotation was under way while the copy was made. Try again.');
 }
 
 /**
@@ -105,7 +120,9 @@ async function heldKeysIn(data: DataFolder): Promise<readonly string[]> {
   const files = await Promise.all(
     [data.rootKey, data.intermediateKey].map((file) => readFile(file).catch(() => new Uint8Array())),
   );
-  return files.flatMap((octets) => referenceIn(octets) ?? []);
+  const { issuing, next, retiring } = await readIssuers(data);
+  const kept = [issuing, next, retiring].flatMap((one) => (one?.key ? [utf8(JSON.stringify(one.key))] : []));
+  return [...new Set([...files, ...kept].flatMap((octets) => referenceIn(octets) ?? []))];
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -1,11 +1,9 @@
 import type { KeyObject } from 'node:crypto';
-import { readTextFile } from '../../kernel/durable-file.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { utf8 } from '../../kernel/bytes.ts';
 import { proveKey } from '../../keys/held-key.ts';
-import { readCertificate } from '../../x509/certificate.ts';
-import { decodePem } from '../../x509/pem.ts';
 import type { DataFolder } from './data-folder.ts';
-import { type HolderWorld, openSigningKey } from './signing-key-file.ts';
+import { readIssuers } from './issuers-file.ts';
+import { type HolderWorld, openKeptKey, openSigningKey } from './signing-key-file.ts';
 
 /** How a signing key did. */
 export type CheckedKey = {
@@ -26,10 +24,10 @@ export async function checkKey(
   data: DataFolder,
   world: HolderWorld & { readonly passphrase: () => Promise<string>; readonly signatures: number },
 ): Promise<CheckedKey> {
-  const [der] = decodePem(await readTextFile(data.intermediateCertificate), 'CERTIFICATE');
-  if (!der) throw new Fault('state_damaged', `${data.intermediateCertificate} holds no certificate.`);
-  const certificate = readCertificate(der);
-  await using key = await openSigningKey(data.intermediateKey, certificate, world);
+  const { certificate, key: kept } = (await readIssuers(data)).issuing;
+  await using key = kept
+    ? await openKeptKey(data.issuers, utf8(JSON.stringify(kept)), { ...world, certificate })
+    : await openSigningKey(data.intermediateKey, certificate, world);
   const before = world.clock.monotonic();
   let left = world.signatures;
   const sign = async (expected: KeyObject): Promise<void> => {

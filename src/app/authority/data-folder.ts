@@ -14,6 +14,10 @@ export interface DataFolder {
   readonly rootCrl: string;
   readonly intermediateCertificate: string;
   readonly intermediateKey: string;
+  /** While an issuer is being replaced: all of them, and how far it has come. It then counts instead of the files above. */
+  readonly issuers: string;
+  /** Where the key of the next intermediate shall live, put there by the owner of the folder; usually not there. */
+  readonly nextKey: string;
   readonly auditKey: string;
   readonly database: string;
   readonly authorityLog: string;
@@ -43,6 +47,8 @@ export function dataFolder(folder: string): DataFolder {
     rootCrl: at('root.crl'),
     intermediateCertificate: at('intermediate.pem'),
     intermediateKey: at('intermediate-key.json'),
+    issuers: at('issuers.json'),
+    nextKey: at('next-key.json'),
     auditKey: at('audit-key.json'),
     database: at('state.db'),
     authorityLog: at('authority-log'),

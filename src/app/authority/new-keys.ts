@@ -9,7 +9,7 @@ import { readKeyReference } from '../../keys/key-reference.ts';
 import { openHeldKey } from '../../keys/open-key.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 import type { InitOrder } from './init-authority.ts';
-import { holderContext, keyReferenceFile } from './signing-key-file.ts';
+import { holderContext, type HolderWorld, keyReferenceFile } from './signing-key-file.ts';
 
 /** A key of a new authority. */
 export interface NewKey {
@@ -52,9 +52,10 @@ export async function chooseKeys(order: InitOrder): Promise<NewKeys> {
   return { root, intermediate, rootCertificate, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
-async function newKey(
+/** A new key, here or where the reference says. Throws Fault `invalid_input`, `key_refused`, `unavailable`. */
+export async function newKey(
   reference: string | null,
-  order: InitOrder,
+  world: HolderWorld & { readonly sealCost?: number | undefined },
   opened: AsyncDisposableStack,
 ): Promise<NewKey> {
   if (reference === null) {
@@ -62,12 +63,12 @@ async function newKey(
     return {
       key: signingKey(privateKey),
       held: false,
-      content: (passphrase) => sealKey(privateKey, passphrase),
+      content: (passphrase) => sealKey(privateKey, passphrase, world.sealCost),
       notes: [],
     };
   }
-  const context = holderContext(order, true);
-  const key = opened.use(await openHeldKey(readKeyReference(reference, order.environment), context));
+  const context = holderContext(world, true);
+  const key = opened.use(await openHeldKey(readKeyReference(reference, world.environment), context));
   await proveKey(key, key.publicKey);
   return { key, held: true, content: async () => keyReferenceFile(key.reference), notes: key.notes };
 }

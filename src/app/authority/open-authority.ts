@@ -9,15 +9,12 @@ import type { Issuer } from '../../ca/issuer.ts';
 import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
-import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { readPrivateFile, readTextFile } from '../../kernel/durable-file.ts';
+import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import type { HolderLimits } from '../../keys/limits.ts';
-import { type Certificate, isSignedBy, readCertificate } from '../../x509/certificate.ts';
-import { decodePem } from '../../x509/pem.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
@@ -28,9 +25,13 @@ import { settleRestoration } from './after-restore.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { openIssuance } from './issuance-checks.ts';
+import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
+import { type IssuersWorld, openIssuers } from './open-issuers.ts';
+import { refuseLostIssuers } from './refuse-lost-issuers.ts';
+import { openRotation } from './rotation.ts';
 import { openRootCrl } from './root-crl.ts';
 import { holdDataFolder } from './running-authority.ts';
-import { discreet, lostState, openSigningKey, readKeyFile } from './signing-key-file.ts';
+import { lostState, readKeyFile } from './signing-key-file.ts';
 import { WorkloadsFile } from './workload-issuers.ts';
 
 /**
@@ -50,6 +51,8 @@ export async function openAuthority(options: {
   readonly holderLimits?: HolderLimits;
   /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
   readonly renewalGrace?: number;
+  /** How rotations change files; the machine's own disk unless given. */
+  readonly disk?: IssuersDisk;
   /** Where others reach the plain listener, '' for nowhere; what was last said unless given. */
   readonly publicUrl?: string;
 }): Promise<Authority> {
@@ -60,12 +63,14 @@ export async function openAuthority(options: {
   if (options.state !== 'new') await refuseLostState(data);
   const passphrase = await options.passphrase();
   // At once: each costs half a second on purpose.
-  const [issuer, auditKey] = await Promise.all([
-    readIssuer({ ...options, trustDomain, passphrase }, opened),
+  const world = issuersWorld({ ...options, trustDomain, passphrase });
+  const [issuers, auditKey] = await Promise.all([
+    openIssuers(world, opened),
     readKeyFile(data.auditKey, passphrase),
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
   const store = opened.use(await openStore({ file: data.database, clock, missing }));
+  await refuseLostIssuers(store.meta, issuers, data);
   // After everything that may refuse: it writes that it was opened.
   const origin = `${trustDomain}/authority`;
   const audit = opened.use(
@@ -89,11 +94,15 @@ export async function openAuthority(options: {
     issuers: opened.use(await openWorkloads(data, clock)),
     strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
   };
-  const { environment = process.env } = options;
+  const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
-  const rootCrl = await openRootCrl({ data, issuer, records: store.certificates, audit, clock });
+  const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
+  const urlsOf = await publicationOf(store, options.publicUrl);
   const ca: CertificateAuthority = {
-    issuer,
+    get issuer() {
+      return issuers.issuing();
+    },
+    issuers: issuers.all,
     records: store.certificates,
     agents: store.agents,
     revokesIssuer: rootCrl.revokesIssuer,
@@ -101,13 +110,16 @@ export async function openAuthority(options: {
     checks: issuance.checks,
     audit,
     clock,
-    urls: await publicationOf(store, issuer, options.publicUrl),
+    get urls() {
+      return urlsOf(issuers.issuing());
+    },
   };
   await recoverIssuance(ca);
   const held = opened.move();
   return {
     ...administered({
       ca,
+      urlsOf,
       store,
       audit,
       strangers,
@@ -117,6 +129,12 @@ export async function openAuthority(options: {
       feed,
       renewalGrace: options.renewalGrace ?? 0,
     }),
+    get issuer() {
+      return issuers.issuing();
+    },
+    issuers,
+    urlsOf,
+    rotation: openRotation({ ...world, issuers, store, audit }),
     auditKey,
     issuanceLog,
     rootCrl,
@@ -138,15 +156,22 @@ async function openWorkloads(data: DataFolder, clock: Clock): Promise<WorkloadsF
   return file;
 }
 
+function issuersWorld(
+  options: Omit<Parameters<typeof openAuthority>[0], 'passphrase'> &
+    Pick<IssuersWorld, 'trustDomain' | 'passphrase'>,
+): IssuersWorld {
+  const { environment = process.env, disk = issuersDisk, ...rest } = options;
+  return { ...rest, environment, disk };
+}
+
 /** What certificates say of their publication, the same from the listener and from commands run without one. */
 async function publicationOf(
   { meta }: Store,
-  issuer: Issuer,
   said: string | undefined,
-): Promise<PublicationUrls | null> {
+): Promise<(issuer: Issuer) => PublicationUrls | null> {
   if (said !== undefined) await meta.set('public-url', said);
   const url = said ?? (await meta.get('public-url')) ?? '';
-  return url === '' ? null : publicationUrls(url, issuer.certificate);
+  return ({ certificate }) => (url === '' ? null : publicationUrls(url, certificate));
 }
 
 /** The policy folder, with every change told to the gateways, to the log and to a person. */
@@ -228,63 +253,4 @@ function namingLog(folder: string, error: unknown): unknown {
     `${folder}: ${error.message} ${folder}. Keep it as evidence; restore a backup, or move it away and make an empty folder for a new log.`,
     { cause: error },
   );
-}
-
-async function readIssuer(
-  options: Omit<Parameters<typeof openAuthority>[0], 'passphrase'> & {
-    readonly trustDomain: string;
-    readonly passphrase: string;
-  },
-  opened: AsyncDisposableStack,
-): Promise<Issuer> {
-  const { data, trustDomain } = options;
-  const intermediate = await readPem(data.intermediateCertificate);
-  const root = await readPem(data.rootCertificate);
-  checkChain(intermediate, root, data);
-  if (!intermediate.permittedUris?.includes(trustDomain)) {
-    throw new Fault(
-      'state_damaged',
-      `${data.marker} names the trust domain ${JSON.stringify(trustDomain)}, which ${data.intermediateCertificate} is not for. Restore the folder from a backup.`,
-    );
-  }
-  const passphrase = async (): Promise<string> => options.passphrase;
-  const key = opened.use(
-    await openSigningKey(data.intermediateKey, intermediate, { ...options, passphrase }),
-  );
-  if (!intermediate.publicKey.equals(key.publicKey)) {
-    throw new Fault(
-      'state_damaged',
-      `${data.intermediateKey} is not the key of ${data.intermediateCertificate}. Restore the folder from a backup.`,
-    );
-  }
-  const chain = [intermediate, root];
-  return {
-    certificate: intermediate,
-    chain,
-    key: key.reference === null ? key : discreet(key, options.log),
-    trustDomain,
-  };
-}
-
-/** Whoever could put another root here would be believed by every listener. */
-function checkChain(intermediate: Certificate, root: Certificate, data: DataFolder): void {
-  const whole =
-    equalBytes(intermediate.issuerDer, root.subjectDer) &&
-    isSignedBy(intermediate, root.publicKey) &&
-    isSignedBy(root, root.publicKey);
-  if (whole) return;
-  throw new Fault(
-    'state_damaged',
-    `${data.intermediateCertificate} is not signed by ${data.rootCertificate}. Restore the folder from a backup.`,
-  );
-}
-
-async function readPem(file: string): Promise<Certificate> {
-  try {
-    const [der] = decodePem(await readTextFile(file), 'CERTIFICATE');
-    if (der) return readCertificate(der);
-  } catch (cause) {
-    throw new Fault('state_damaged', `${file} cannot be read. Restore the folder from a backup.`, { cause });
-  }
-  throw new Fault('state_damaged', `${file} holds no certificate. Restore the folder from a backup.`);
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
+import type { Issuers } from './open-issuers.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
 import { revokeOpen } from '../../ca/revoke.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
@@ -18,8 +19,8 @@ export interface RootCrl {
   /** Whether the list names the certificate that issues here. */
   revokesIssuer(): boolean;
   /**
-   * Puts a newer list of the same root in the place of the last. Should it name the certificate that issues here, nothing
-   * is issued any more and all that was issued is revoked. Returns the serials of what was.
+   * Puts a newer list of the same root in the place of the last. Should it name an intermediate of ours, all that that has
+   * issued is revoked, and it issues nothing any more. Returns the serials of what was.
    * Throws Fault `invalid_input` for a list that is not this root's or not newer.
    */
   replace(der: Uint8Array, actor: string): Promise<readonly string[]>;
@@ -27,7 +28,7 @@ export interface RootCrl {
 
 interface Parts {
   readonly data: DataFolder;
-  readonly issuer: Issuer;
+  readonly issuers: Issuers;
   readonly records: CertificateRecords;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
@@ -35,22 +36,25 @@ interface Parts {
 
 /** Opens the root's list of a data folder. Throws Fault `state_damaged` for a file that is not this root's. */
 export async function openRootCrl(parts: Parts): Promise<RootCrl> {
-  const { data, issuer, records, audit, clock } = parts;
-  let current = await readRootCrl(data, issuer);
-  const revokesIssuer = (): boolean =>
-    current?.entries.some(({ serial }) => serial === issuer.certificate.serial) ?? false;
-  const obey = async (actor: string): Promise<readonly string[]> =>
-    revokesIssuer()
-      ? await revokeOpen(
-          { reason: 'the intermediate is revoked', revocation: 'cACompromise', actor },
-          { records, audit, clock },
-        )
-      : [];
+  const { data, issuers, records, audit, clock } = parts;
+  let current = await readRootCrl(data, issuers.issuing());
+  const revokes = ({ certificate }: Issuer): boolean =>
+    current?.entries.some(({ serial }) => serial === certificate.serial) ?? false;
+  const obey = async (actor: string): Promise<readonly string[]> => {
+    const words = { reason: 'the intermediate is revoked', revocation: 'cACompromise', actor } as const;
+    const revoked: string[] = [];
+    for (const issuer of issuers.all().filter(revokes)) {
+      revoked.push(
+        ...(await revokeOpen({ ...words, issuer: keyIdOf(issuer.certificate) }, { records, audit, clock })),
+      );
+    }
+    return revoked;
+  };
   // A crash may have come between the list and what follows from it.
   await obey('authority');
   return {
     current: () => current,
-    revokesIssuer,
+    revokesIssuer: () => revokes(issuers.issuing()),
     async replace(der, actor) {
       const next = newer(der, current, parts);
       await writeDurably(data.rootCrl, der, 0o644);
@@ -58,7 +62,12 @@ export async function openRootCrl(parts: Parts): Promise<RootCrl> {
       const { number, nextUpdate, entries } = next;
       const revoked = await obey(actor);
       const counts = { number, nextUpdate, entries: entries.length };
-      await audit.append({ type: 'crl.published', issuer: rootId(issuer), ...counts, cause: actor });
+      await audit.append({
+        type: 'crl.published',
+        issuer: rootId(issuers.issuing()),
+        ...counts,
+        cause: actor,
+      });
       return revoked;
     },
   };
@@ -69,8 +78,8 @@ function rootId({ chain }: Issuer): string | null {
   return root ? keyIdOf(root) : null;
 }
 
-function newer(der: Uint8Array, current: Crl | null, { issuer, clock }: Parts): Crl {
-  const next = ofRoot(der, issuer);
+function newer(der: Uint8Array, current: Crl | null, { issuers, clock }: Parts): Crl {
+  const next = ofRoot(der, issuers.issuing());
   if (next && clock.now() <= next.nextUpdate && (current === null || next.number > current.number))
     return next;
   throw new Fault(

@@ -70,7 +70,15 @@ export async function openSigningKey(
     readonly environment?: Environment;
   },
 ): Promise<OpenedKey> {
-  const octets = await readKeyOctets(file);
+  return await openKeptKey(file, await readKeyOctets(file), { ...options, certificate });
+}
+
+/** The same of what a key file held; `file` is for messages. A null certificate expects no key in particular. */
+export async function openKeptKey(
+  file: string,
+  octets: Uint8Array,
+  options: Parameters<typeof openSigningKey>[2] & { readonly certificate: Certificate | null },
+): Promise<OpenedKey> {
   const reference = referenceIn(octets);
   if (reference === null) {
     const key = signingKey(await unseal(file, octets, await options.passphrase()));
@@ -81,7 +89,7 @@ export async function openSigningKey(
   try {
     await using opened = new AsyncDisposableStack();
     const key = opened.use(await openHeldKey(readKeyReference(reference, environment), context));
-    await proveKey(key, certificate.publicKey);
+    await proveKey(key, options.certificate?.publicKey ?? key.publicKey);
     opened.move();
     return key;
   } catch (error) {
@@ -128,7 +136,8 @@ export async function readKeyFile(file: string, passphrase: string): Promise<Key
   return await unseal(file, await readKeyOctets(file), passphrase);
 }
 
-async function readKeyOctets(file: string): Promise<Uint8Array> {
+/** The octets of a key file. Throws Fault `state_damaged`, `file_mode`, `unavailable`. */
+export async function readKeyOctets(file: string): Promise<Uint8Array> {
   try {
     return await readPrivateFile(file);
   } catch (error) {

@@ -16,6 +16,7 @@ import { keyCommands } from './commands/key.ts';
 import { policyCommands } from './commands/policy.ts';
 import { revokeCommands } from './commands/revoke.ts';
 import { rootCommands } from './commands/root.ts';
+import { rotateCommands } from './commands/rotate.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   certMonitorCommand,
   ...revokeCommands,
   ...rootCommands,
+  ...rotateCommands,
   ...joinTokenCommands,
   ...acmeCommands,
   ...keyCommands,

@@ -133,8 +133,9 @@ function ownServerIdentity(
   return holdOwnIdentity({
     name: authorityName,
     ...names,
-    issue: (csr) =>
-      authority.issueFor({ name: authorityName, kind: 'server', csr, ...names }, 'authority', 'own'),
+    issue: (csr, replaces) =>
+      authority.issueFor({ name: authorityName, kind: 'server', csr, ...names }, 'authority', { replaces }),
+    onChange: authority.issuers.onChange,
     clock,
     log,
   });

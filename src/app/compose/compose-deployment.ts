@@ -71,8 +71,9 @@ async function besideAuthority(
     await holdOwnIdentity({
       name: 'gateway',
       ...names,
-      issue: (csr) =>
-        authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority', 'own'),
+      issue: (csr, replaces) =>
+        authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority', { replaces }),
+      onChange: authority.issuers.onChange,
       clock,
       log,
     }),

@@ -1,105 +1,106 @@
-import { createPrivateKey } from 'node:crypto';
-import { type CrlPublisher, openCrlPublisher } from '../../ca/crl.ts';
-import { openOcspResponder, type OcspResponder, type OcspSigner } from '../../ca/ocsp.ts';
-import { signingKey } from '../../ca/signing-key.ts';
-import type { TlsMaterial } from '../../http/exchange.ts';
-import { errorText } from '../../kernel/fault.ts';
-import { readCertificate } from '../../x509/certificate.ts';
-import { decodePem } from '../../x509/pem.ts';
-import { holdOwnIdentity } from './own-identity.ts';
+import type { CrlPublisher } from '../../ca/crl.ts';
+import type { Issuer } from '../../ca/issuer.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { errorText, Fault } from '../../kernel/fault.ts';
+import { readCertificate } from '../../x509/certificate.ts';
+import type { Crl } from '../../x509/crl.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../../kernel/clock.ts';
 import type { PublishedEnds } from '../listeners/plain-routes.ts';
+import { type IssuerEnds, openIssuerEnds } from './issuer-ends.ts';
 
 /** What anybody may fetch about the ends of certificates, kept current. */
 export interface RunningEnds extends PublishedEnds, AsyncDisposable {
-  readonly crls: CrlPublisher;
+  /** The lists of the intermediate that issues now. */
+  crls(): CrlPublisher;
+  /** The list of the root above it. */
+  ownRootCrl(): Crl | null;
   /** The OCSP response about a certificate of ours, for a handshake; null for any other. */
   readonly staple: (certificate: Uint8Array) => Promise<Uint8Array | null>;
 }
 
-/** How long an OCSP answer may be used. A revocation is answered at once; this is for copies on the way. */
-const ocspLife = 60 * 60_000;
-/** About a sixth of a core. */
-const signaturesPerSecond = 2_000;
-
-/** Publishes CRLs for as long as the authority works. Throws what publishing the first ones throws. */
-export async function composeEnds(options: {
+/** What publishing needs. */
+export interface EndsOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly authority: Authority;
   readonly log: (line: string) => void;
-}): Promise<RunningEnds> {
-  const { config, clock, authority, log } = options;
-  const { store, issuer, audit, urls } = authority;
+}
+
+/**
+ * Publishes the ends of what every issuer has issued for as long as the authority works: while one is being replaced, of
+ * both. Throws what publishing the first lists throws.
+ */
+export async function composeEnds(options: EndsOptions): Promise<RunningEnds> {
+  const { authority, log } = options;
+  const { issuers, store, rootCrl } = authority;
   await using opened = new AsyncDisposableStack();
-  const crls = opened.use(
-    await openCrlPublisher(
-      {
-        issuer,
-        records: store.certificates,
-        facts: store.meta,
-        audit,
-        clock,
-        urls,
-        life: config.authority.crlMinutes * 60_000,
-      },
-      log,
-    ),
+  const published = new Map<string, IssuerEnds>();
+  opened.defer(async () => {
+    for (const ends of published.values()) await ends[Symbol.asyncDispose]();
+  });
+  const follow = async (): Promise<void> => {
+    const wanted = new Map(issuers.all().map((issuer) => [keyIdOf(issuer.certificate), issuer]));
+    for (const [id, issuer] of wanted) {
+      if (!published.has(id)) published.set(id, await openIssuerEnds(issuer, options));
+    }
+    for (const [id, ends] of published) {
+      if (wanted.has(id)) continue;
+      published.delete(id);
+      await ends[Symbol.asyncDispose]();
+    }
+  };
+  await follow();
+  let following: Promise<void> = Promise.resolve();
+  opened.defer(() => following);
+  opened.defer(
+    issuers.onChange(() => {
+      following = following.then(follow).catch((error: unknown) => {
+        log(`What the new intermediate issues is not published yet: ${errorText(error)}`);
+      });
+      return following;
+    }),
   );
-  const ocsp = await composeResponder(opened, options);
   opened.defer(
     store.changes.subscribe(({ kind, key, value }) => {
       if (kind !== 'certificate') return;
-      crls.heard(key, value?.state === 'revoked');
-      ocsp.heard(key);
+      for (const { crls, ocsp } of published.values()) {
+        crls.heard(key, value?.state === 'revoked');
+        ocsp.heard(key);
+      }
     }),
   );
+  const endsOf = (issuer: Issuer): IssuerEnds => {
+    const ends = published.get(keyIdOf(issuer.certificate));
+    if (ends) return ends;
+    throw new Fault('unavailable', 'What the new intermediate issues is not published yet.');
+  };
+  const own = (): IssuerEnds => endsOf(issuers.issuing());
   const held = opened.move();
-  const [intermediate, root] = issuer.chain;
   return {
-    crls,
-    ocsp,
-    staple: (certificate) => ocsp.staple(readCertificate(certificate).serial),
-    issuers: new Map([intermediate, root].flatMap((one) => (one ? [[keyIdOf(one), one.der] as const] : []))),
-    intermediateId: keyIdOf(issuer.certificate),
-    rootId: root ? keyIdOf(root) : null,
-    rootCrl: authority.rootCrl.current,
+    crls: () => own().crls,
+    ownRootCrl: rootCrl.current,
+    ocsp: {
+      answer(request) {
+        const all = [...published.values()];
+        const asked = all.length > 1 ? all.find(({ ocsp }) => ocsp.isAskedBy(request)) : undefined;
+        return (asked ?? own()).ocsp.answer(request);
+      },
+    },
+    async staple(certificate) {
+      const { serial, authorityKeyId } = readCertificate(certificate);
+      return (await published.get(authorityKeyId ?? '')?.ocsp.staple(serial)) ?? null;
+    },
+    issuer(keyId) {
+      const certificates = issuers.all().flatMap(({ chain }) => chain);
+      return certificates.find((certificate) => keyIdOf(certificate) === keyId)?.der ?? null;
+    },
+    crlsOf: (keyId) => published.get(keyId)?.crls ?? null,
+    rootCrl(keyId) {
+      const root = issuers.issuing().chain.at(-1);
+      return root && keyIdOf(root) === keyId ? rootCrl.current() : null;
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
-}
-
-/** The responder, with a certificate of its own that is renewed by itself. */
-async function composeResponder(
-  opened: AsyncDisposableStack,
-  { authority, clock, log }: Parameters<typeof composeEnds>[0],
-): Promise<OcspResponder> {
-  const { store, issuer } = authority;
-  const names = { dnsNames: [], ipAddresses: [] };
-  const identity = opened.use(
-    await holdOwnIdentity({
-      name: 'responder',
-      ...names,
-      issue: (csr) => authority.issueFor({ name: 'responder', kind: 'ocsp', csr, ...names }, 'authority'),
-      clock,
-      log,
-    }),
-  );
-  const responder = await openOcspResponder(
-    { issuer, records: store.certificates, clock, life: ocspLife, signaturesPerSecond },
-    signerOf(identity.current()),
-  );
-  identity.onRenewed((material) => {
-    responder
-      .replaceSigner(signerOf(material))
-      .catch((error: unknown) => log(`The OCSP responder keeps its old certificate: ${errorText(error)}`));
-  });
-  return responder;
-}
-
-function signerOf({ certificate, key }: TlsMaterial): OcspSigner {
-  const [leaf] = decodePem(certificate, 'CERTIFICATE');
-  return { certificate: readCertificate(leaf ?? new Uint8Array()), key: signingKey(createPrivateKey(key)) };
 }

@@ -77,7 +77,7 @@ const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl'];
 
 /** When the lists end, so that somebody hears of it before their verifiers do. */
 function addEnds(
-  { crls, rootCrl }: RunningEnds,
+  { crls, ownRootCrl }: RunningEnds,
   into: {
     readonly now: number;
     readonly parts: Record<string, { ok: boolean; detail: string }>;
@@ -86,14 +86,14 @@ function addEnds(
 ): void {
   const { now, parts, metrics } = into;
   try {
-    const { number, nextUpdate } = crls.current();
+    const { number, nextUpdate } = crls().current();
     parts['crls'] = { ok: true, detail: `number ${number}` };
     metrics['crl_number'] = number;
     metrics['crl_next_update_seconds'] = nextUpdate / 1_000;
   } catch (error) {
     parts['crls'] = { ok: false, detail: errorText(error) };
   }
-  const root = rootCrl();
+  const root = ownRootCrl();
   if (!root) return;
   const ended = now > root.nextUpdate;
   parts['root-crl'] = {

@@ -25,19 +25,24 @@ export async function holdOwnIdentity(options: {
   readonly name: string;
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
-  readonly issue: (csr: string) => Promise<Delivery>;
+  /** `replaces`: the serial of the certificate before. */
+  readonly issue: (csr: string, replaces?: string) => Promise<Delivery>;
+  /** Calls the listener when a new certificate is wanted before its time: another intermediate issues, roots changed. */
+  readonly onChange?: (listener: () => Promise<void>) => () => void;
   readonly clock: Clock;
   readonly log: (line: string) => void;
 }): Promise<OwnIdentity> {
   const { name, dnsNames, ipAddresses, clock } = options;
   const listeners: ((material: TlsMaterial) => void)[] = [];
+  let serial: string | undefined;
   const obtain = async (): Promise<{ material: TlsMaterial; renewAt: number }> => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const csr = encodePem(
       'CERTIFICATE REQUEST',
       buildRequest(privateKey, { commonName: name }, { dnsNames, ipAddresses }),
     );
-    const delivery = await options.issue(csr);
+    const delivery = await options.issue(csr, serial);
+    serial = delivery.serial;
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
     return {
       material: { certificate: delivery.certificate, key, clientAuthorities: delivery.roots },
@@ -47,25 +52,39 @@ export async function holdOwnIdentity(options: {
   let { material, renewAt } = await obtain();
   let timer: NodeJS.Timeout | null = null;
   const wait = (milliseconds: number): void => {
+    if (timer) clearTimeout(timer);
     timer = setTimeout(() => void turn(), Math.min(longestTimer, Math.max(1_000, milliseconds)));
     timer.unref();
   };
+  let wanted = false;
+  let busy = false;
   const turn = async (): Promise<void> => {
-    if (clock.now() < renewAt) return wait(renewAt - clock.now());
+    if (busy) return;
+    if (!wanted && clock.now() < renewAt) return wait(renewAt - clock.now());
+    busy = true;
+    wanted = false;
     try {
       ({ material, renewAt } = await obtain());
       for (const listener of listeners) listener(material);
-      wait(renewAt - clock.now());
+      wait(wanted ? 0 : renewAt - clock.now());
     } catch (error) {
+      wanted = true;
       options.log(`The certificate of ${name} could not be renewed: ${errorText(error)} It is tried again.`);
       wait(retryMilliseconds);
+    } finally {
+      busy = false;
     }
   };
+  const stop = options.onChange?.(() => {
+    wanted = true;
+    return turn();
+  });
   wait(renewAt - clock.now());
   return {
     current: () => material,
     onRenewed: (listener) => void listeners.push(listener),
     [Symbol.dispose]() {
+      stop?.();
       if (timer) clearTimeout(timer);
     },
   };

@@ -4,6 +4,8 @@ import type { Delivery } from '../../enrol/delivery.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { problemOf } from '../../http/problem.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
+import { type Issuer, rootsOf } from '../../ca/issuer.ts';
+import type { Certificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { readRequest } from '../../x509/request.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -18,12 +20,12 @@ export const estRoutes: readonly Route[] = [
     method: 'GET',
     path: /^\/\.well-known\/est\/cacerts$/,
     kinds: null,
-    // RFC 7030 §4.1.3: the root, and what leads from a leaf to it.
+    // RFC 7030 §4.1.3: the roots, and what leads from leaves to them, also of one that is being replaced.
     answer: ({ exchange, authority }) =>
       answerBase64(
         exchange,
         'application/pkcs7-mime',
-        writeCertificates(authority.issuer.chain.toReversed().map(({ der }) => der)),
+        writeCertificates(chainsOf(authority.issuers.all()).map(({ der }) => der)),
       ),
   },
   {
@@ -68,6 +70,10 @@ export const estRoutes: readonly Route[] = [
     },
   },
 ];
+
+function chainsOf(issuers: readonly Issuer[]): readonly Certificate[] {
+  return [...rootsOf(issuers), ...issuers.map(({ certificate }) => certificate)];
+}
 
 async function enrol(exchange: Exchange, authority: Authority): Promise<Delivery> {
   const credential = readBasic(exchange.headers.get('authorization'));

@@ -13,14 +13,13 @@ import { answerRoots } from './people-routes.ts';
 
 /** What anybody may fetch about the ends of certificates. All of it is signed. */
 export interface PublishedEnds {
-  readonly crls: Pick<CrlPublisher, 'current'>;
   readonly ocsp: Pick<OcspResponder, 'answer'>;
-  /** The certificates of the issuers in DER, by their key identifiers in hex. */
-  readonly issuers: ReadonlyMap<string, Uint8Array>;
-  /** Key identifiers of the issuer that signs leaves, and of its root. */
-  readonly intermediateId: string;
-  readonly rootId: string | null;
-  rootCrl(): Crl | null;
+  /** The certificate of an issuer or a root in DER, by its key identifier in hex; null for another's. */
+  issuer(keyId: string): Uint8Array | null;
+  /** The lists of an issuer, by its key identifier; null for another's. */
+  crlsOf(keyId: string): Pick<CrlPublisher, 'current'> | null;
+  /** The list of a root, by its key identifier; null for another's. */
+  rootCrl(keyId: string): Crl | null;
 }
 
 /** What the `plain` listener answers from. */
@@ -47,7 +46,7 @@ const routes: readonly Route[] = [
     method: 'GET',
     path: /^\/ca\/((?:[0-9a-f]{2}){1,64})\.cer$/,
     async answer(exchange, { ends }, [, keyId = '']) {
-      const der = ends.issuers.get(keyId);
+      const der = ends.issuer(keyId);
       if (!der) throw new Fault('not_found', 'No issuer of this authority has that key identifier.');
       // RFC 2585 §4.1.
       await answerCached(exchange, {
@@ -61,9 +60,10 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/crl\/((?:[0-9a-f]{2}){1,64})\.crl$/,
-    async answer(exchange, { ends, now }, [, keyId]) {
-      if (keyId === ends.intermediateId) return await answerCrl(exchange, ends.crls.current().full, now);
-      const crl = keyId === ends.rootId ? ends.rootCrl() : null;
+    async answer(exchange, { ends, now }, [, keyId = '']) {
+      const crls = ends.crlsOf(keyId);
+      if (crls) return await answerCrl(exchange, crls.current().full, now);
+      const crl = ends.rootCrl(keyId);
       if (crl === null) throw noList();
       if (now > crl.nextUpdate) throw new Fault('unavailable', 'The CRL of the root has ended.');
       await answerCrl(exchange, { ...crl, tag: sha256Base64url(crl.der) }, now);
@@ -72,9 +72,9 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/crl\/((?:[0-9a-f]{2}){1,64})\/(\d{1,3})\/(\d{1,3})\.crl$/,
-    async answer(exchange, { ends, now }, [, keyId, of, index]) {
-      const known = keyId === ends.intermediateId && Number(of) === shardCount;
-      const list = known ? ends.crls.current().shards[Number(index)] : undefined;
+    async answer(exchange, { ends, now }, [, keyId = '', of, index]) {
+      const crls = Number(of) === shardCount ? ends.crlsOf(keyId) : null;
+      const list = crls?.current().shards[Number(index)];
       if (!list) throw noList();
       await answerCrl(exchange, list, now);
     },

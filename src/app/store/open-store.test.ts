@@ -366,6 +366,7 @@ function certificate(serial: string): Parameters<Store['certificates']['reserve'
     reason: null,
     revocation: null,
     keyHash: null,
+    issuer: null,
   };
 }
 

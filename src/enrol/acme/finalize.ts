@@ -151,7 +151,7 @@ export async function downloadCertificate(
   const order = await orderOf(request, id, parts);
   const record = order.serial === null ? null : await ca.records.find(order.serial);
   if (!record?.der) throw new Fault('not_found', 'The order has no certificate.');
-  return { status: 200, chain: deliver(readCertificate(record.der), ca.issuer).certificate };
+  return { status: 200, chain: deliver(readCertificate(record.der), ca).certificate };
 }
 
 /**

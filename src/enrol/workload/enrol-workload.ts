@@ -16,5 +16,5 @@ export async function enrolWorkload(
   const request = readPemRequest(input.csr);
   const { evidence, useUp } = await proveWorkload(input.token, door, input.address);
   const certificate = await certify({ request, evidence, requestedLife: null }, authority, useUp);
-  return deliver(certificate, authority.issuer);
+  return deliver(certificate, authority);
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { sha256Base64url } from '../../../kernel/bytes.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { readCertificate } from '../../../x509/certificate.ts';
+import { type Certificate, readCertificate } from '../../../x509/certificate.ts';
 import { transact } from '../sqlite/transact.ts';
 import { first } from './0001-first.ts';
 import { acme } from './0002-acme.ts';
@@ -9,9 +9,10 @@ import { usedTokens } from './0003-used-tokens.ts';
 import { ends } from './0004-ends.ts';
 import { batchTokens } from './0005-batch-tokens.ts';
 import { devices } from './0006-devices.ts';
+import { issuers } from './0007-issuers.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens, devices];
+const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens, devices, issuers];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;
@@ -29,7 +30,14 @@ export function migrate(database: DatabaseSync): void {
         'Nothing was changed. Start the version that wrote it, or a newer one.',
     );
   }
-  if (found < schemaVersion) database.function('spki_hash', { deterministic: true }, spkiHash);
+  if (found < schemaVersion) {
+    database.function('spki_hash', { deterministic: true }, (der) =>
+      factOf(der, ({ spki }) => sha256Base64url(spki)),
+    );
+    database.function('issuer_of', { deterministic: true }, (der) =>
+      factOf(der, (read) => read.authorityKeyId),
+    );
+  }
   for (const migration of migrations) {
     if (migration.version <= found) continue;
     transact(database, () => {
@@ -44,11 +52,11 @@ export function readVersion(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
-/** base64url SHA-256 of the key that a certificate is for; null for octets that are no certificate. */
-function spkiHash(der: SQLOutputValue): string | null {
+/** Something that a certificate says; null for octets that are no certificate. */
+function factOf(der: SQLOutputValue, fact: (certificate: Certificate) => string | null): string | null {
   if (!(der instanceof Uint8Array)) return null;
   try {
-    return sha256Base64url(readCertificate(der).spki);
+    return fact(readCertificate(der));
   } catch {
     return null;
   }

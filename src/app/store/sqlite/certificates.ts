@@ -13,8 +13,8 @@ export function certificateRecords(connection: Connection): CertificateRecords {
   const { database, read, write } = connection;
   const insert = database.prepare(
     `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
-       der, replaces, door, revoked_at, reason, revocation, key_hash)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       der, replaces, door, revoked_at, reason, revocation, key_hash, issuer)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const select = database.prepare('SELECT * FROM certificates WHERE serial = ?');
   const complete = database.prepare(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`);
@@ -27,7 +27,7 @@ export function certificateRecords(connection: Connection): CertificateRecords {
   );
   const revoked = database.prepare(
     `SELECT serial, revoked_at AS revokedAt, coalesce(revocation, 'unspecified') AS reason FROM certificates
-     WHERE state = 'revoked' AND not_after >= ? ORDER BY serial`,
+     WHERE state = 'revoked' AND not_after >= ? AND (issuer IS NULL OR issuer = ?) ORDER BY serial`,
   );
   const latest = database.prepare('SELECT max(reserved_at) AS at FROM certificates');
   const find = (serial: string): CertificateRecord | null => {
@@ -97,7 +97,7 @@ export function certificateRecords(connection: Connection): CertificateRecords {
         note(changeOf({ ...record, state }));
         return true;
       }),
-    listRevoked: (endsFrom) => read(() => revoked.all(endsFrom) as unknown as CrlEntry[]),
+    listRevoked: (endsFrom, issuer) => read(() => revoked.all(endsFrom, issuer) as unknown as CrlEntry[]),
     lastReservedAt: () =>
       read(() => {
         const at = latest.get()?.['at'];
@@ -119,6 +119,9 @@ function changeOf(record: CertificateRecord): NewChange {
   return { kind: 'certificate', key: record.serial, value: relied ? toStanding(record) : null };
 }
 
+const notReplaced = `NOT EXISTS (SELECT 1 FROM certificates AS later
+  WHERE later.replaces = certificates.serial AND later.state = 'issued')`;
+
 type Filter = Parameters<CertificateRecords['list']>[0];
 
 function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
@@ -128,11 +131,14 @@ function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
     ['state = ?', filter.state],
     ['not_after < ?', filter.expiresBefore],
     ['key_hash = ?', filter.keyHash],
+    ['issuer = ?', filter.issuer],
+    ['not_after >= ?', filter.endsFrom],
   ];
   const given = parts.filter((part): part is [string, SQLInputValue] => part[1] !== undefined);
-  if (given.length === 0) return { where: '', values: [] };
+  const texts = [...given.map(([text]) => text), ...(filter.notReplaced ? [notReplaced] : [])];
+  if (texts.length === 0) return { where: '', values: [] };
   return {
-    where: `WHERE ${given.map(([text]) => text).join(' AND ')}`,
+    where: `WHERE ${texts.join(' AND ')}`,
     values: given.map(([, value]) => value),
   };
 }
@@ -154,6 +160,7 @@ interface CertificateRow {
   readonly reason: string | null;
   readonly revocation: CertificateRecord['revocation'];
   readonly key_hash: string | null;
+  readonly issuer: string | null;
 }
 
 function toRecord(row: CertificateRow): CertificateRecord {
@@ -175,6 +182,7 @@ function toRecord(row: CertificateRow): CertificateRecord {
     // What was revoked before reasons were noted has none.
     revocation: row.state === 'revoked' ? (row.revocation ?? 'unspecified') : null,
     keyHash: row.key_hash,
+    issuer: row.issuer,
   };
 }
 
@@ -196,5 +204,6 @@ function toColumns(record: CertificateRecord): SQLInputValue[] {
     record.reason,
     record.revocation,
     record.keyHash,
+    record.issuer,
   ];
 }

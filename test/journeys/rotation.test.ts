@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { backUp, restore } from '../../src/app/authority/backup.ts';
+import { dataFolder } from '../../src/app/authority/data-folder.ts';
+import { openAuthority } from '../../src/app/authority/open-authority.ts';
+import { readKeyFile } from '../../src/app/authority/signing-key-file.ts';
+import { readRequestFile, requestFileOf } from '../../src/app/cli/intermediate-request.ts';
+import { pemOfCertificate } from '../../src/ca/pem-of-certificate.ts';
+import { signIntermediate } from '../../src/ca/sign-intermediate.ts';
+import { signingKey } from '../../src/ca/signing-key.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { readCertificate } from '../../src/x509/certificate.ts';
+import { readCrl } from '../../src/x509/crl.ts';
+import { decodePem } from '../../src/x509/pem.ts';
+import { openRawSession } from '../../tour/raw-request.ts';
+import { openTown, type Town } from './deployment.ts';
+import { openLegacyServer } from './mcp-servers.ts';
+
+/** Has the root of a town sign the next intermediate. */
+async function prepare({ deployment, data, passphrase }: Town): Promise<void> {
+  const { rotation } = deployment.authority;
+  const order = readRequestFile(requestFileOf(await rotation.request('test')));
+  const key = signingKey(await readKeyFile(data.rootKey, passphrase));
+  const certificate = await signIntermediate({ ...order, now: Date.now(), life: null }, key);
+  await rotation.prepare(pemOfCertificate(certificate.der), 'test');
+}
+
+function issuerIn(pem: string): string {
+  const [leaf = new Uint8Array()] = decodePem(pem, 'CERTIFICATE');
+  return readCertificate(leaf).authorityKeyId ?? '';
+}
+
+test('I1 I6 I7 while an intermediate is replaced, what both have issued is let in, listed and revoked, and the old one goes when nothing of it is left', async () => {
+  await using old = await openLegacyServer();
+  await using town = await openTown({}, { authority: { publicUrl: 'http://pki.example.internal' } });
+  await town.addHttpServer('old', old.url);
+  await town.addAgent('ci-bot');
+  await town.permit('permit (principal, action, resource);');
+  const { authority, listeners } = town.deployment;
+  const shown = await town.issue('ci-bot');
+  const first = issuerIn(shown.cert);
+  const session = await openRawSession(town.endpoint('old'), shown);
+  await prepare(town);
+  assert.equal(issuerIn((await town.issue('ci-bot')).cert), first, 'prepared is not activated');
+  const busy = Promise.all(Array.from({ length: 20 }, () => town.issue('ci-bot')));
+  await authority.rotation.activate('test');
+  const between = await busy;
+  assert.ok(
+    between.every(
+      ({ cert }) =>
+        readCertificate(decodePem(cert, 'CERTIFICATE')[1] ?? new Uint8Array()).subjectKeyId ===
+        issuerIn(cert),
+    ),
+  );
+
+  const fresh = await town.issue('ci-bot');
+  const second = issuerIn(fresh.cert);
+  assert.notEqual(second, first);
+  const other = await openRawSession(town.endpoint('old'), fresh);
+  for (const one of [session, other]) assert.equal((await one.ping()).status, 200);
+  const { cert } = await town.issue('ci-bot');
+  const [leaf = new Uint8Array()] = decodePem(cert, 'CERTIFICATE');
+  assert.match(readCertificate(leaf).crlUrls[0] ?? '', new RegExp(`/crl/${second}/16/`));
+
+  // Each issuer lists what it has issued.
+  await authority.revoke({ serial: shown.serial, reason: 'test' }, 'test');
+  await authority.revoke({ serial: fresh.serial, reason: 'test' }, 'test');
+  await Promise.all([session.streamCut, other.streamCut]);
+  const listed = async (id: string): Promise<readonly string[]> => {
+    const response = await fetch(`${listeners['plain']?.url}/crl/${id}.crl`);
+    return readCrl(new Uint8Array(await response.arrayBuffer())).entries.map(({ serial }) => serial);
+  };
+  const waited = async (id: string, serial: string): Promise<readonly string[]> => {
+    for (let left = 100; !(await listed(id)).includes(serial); left -= 1) {
+      assert.ok(left > 0, `${serial} is not listed`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return await listed(id);
+  };
+  assert.ok(!(await waited(first, shown.serial)).includes(fresh.serial));
+  assert.ok(!(await waited(second, fresh.serial)).includes(shown.serial));
+
+  const status = await authority.rotation.status();
+  assert.deepEqual([status.step, status.left > 0], ['activated', true]);
+  assert.ok(
+    status.leaves.every(({ name }) => name === 'ci-bot' || name === 'first-admin'),
+    JSON.stringify(status.leaves),
+  );
+  await assert.rejects(authority.rotation.retire({ force: false }, 'test'), { code: 'conflict' });
+  const last = between.find((one) => issuerIn(one.cert) === first);
+  await authority.rotation.retire({ force: true }, 'test');
+  if (last) assert.equal((await authority.store.certificates.find(last.serial))?.state, 'revoked');
+  assert.equal((await fetch(`${listeners['plain']?.url}/crl/${first}.crl`)).status, 404);
+  session.close();
+  other.close();
+  const after = await openRawSession(town.endpoint('old'), await town.issue('ci-bot'));
+  assert.equal((await after.ping()).status, 200);
+  after.close();
+});
+
+test('U9 I1 a backup in the middle of a rotation restores to an authority in the middle of it', async () => {
+  await using town = await openTown();
+  await prepare(town);
+  await town.deployment.authority.rotation.activate('test');
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-rotation-'));
+  await backUp(town.data, join(folder, 'copy'), systemClock);
+  const data = dataFolder(join(folder, 'restored'));
+  await restore(join(folder, 'copy'), data, systemClock);
+  await using authority = await openAuthority({
+    data,
+    passphrase: async () => town.passphrase,
+    clock: systemClock,
+    log: () => undefined,
+  });
+  const { since: _since, ...status } = await authority.rotation.status();
+  const { since: _then, ...before } = await town.deployment.authority.rotation.status();
+  assert.deepEqual(status, before);
+  assert.equal(status.step, 'activated');
+  await rm(folder, { recursive: true, force: true });
+});
