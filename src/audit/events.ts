@@ -35,6 +35,10 @@ export const auditEvents = {
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",
   'server.removed': 'An MCP server was removed.',
+  'approval.asked': 'A request waits for an administrator.',
+  'approval.granted': 'An administrator granted a request that waited.',
+  'approval.refused': 'An administrator refused a request that waited, or took a grant back.',
+  'approval.used': 'A request that was granted is about to become a certificate.',
   'device.refused':
     'The certificates of an agent were revoked, because its device is not compliant any more.',
   'device.unchecked': 'Whether a device is compliant could not be told.',

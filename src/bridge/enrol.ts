@@ -5,6 +5,7 @@ import type { Credentials } from './credentials.ts';
 import { enrolmentPath } from './enrolment-path.ts';
 import { firstRoots, type FirstTrust } from './first-roots.ts';
 import type { KeyStore } from './key-store.ts';
+import { untilApproved } from './until-approved.ts';
 
 /** What a first start needs. */
 export interface Enrolment extends Omit<FirstTrust, 'authority'> {
@@ -13,6 +14,7 @@ export interface Enrolment extends Omit<FirstTrust, 'authority'> {
   /** A join token, or the JWT of a workload. */
   readonly joinToken: string | null;
   readonly clock: Clock;
+  readonly log: (line: string) => void;
 }
 
 /**
@@ -29,18 +31,12 @@ export async function enrol(store: KeyStore, enrolment: Enrolment): Promise<Cred
   const meanwhile = await store.load();
   if (meanwhile && clock.now() < meanwhile.leaf.notAfter) return meanwhile;
   const roots = await firstRoots({ ...enrolment, authority });
-  const key = newKey();
+  // A request that waits for an administrator is for one key, also after a restart.
+  const key = (await store.prepared()) ?? newKey();
   await store.prepare(key);
-  const delivered = await order({
-    authority,
-    path: enrolmentPath(joinToken),
-    token: joinToken,
-    name: agent,
-    key,
-    roots,
-    present: null,
-    clock,
-  });
+  const path = enrolmentPath(joinToken);
+  const asked = { authority, path, token: joinToken, name: agent, key, roots, present: null, clock };
+  const delivered = await untilApproved(() => order(asked), enrolment.log);
   await store.commit(delivered.certificate, roots);
   return { certificate: delivered.certificate, key, roots, leaf: delivered.leaf };
 }

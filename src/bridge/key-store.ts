@@ -21,6 +21,8 @@ export interface KeyStore {
   version(): Promise<string>;
   /** Keeps a new key beside the one in use. */
   prepare(key: string): Promise<void>;
+  /** The key that was kept last and has no certificate yet, or null. */
+  prepared(): Promise<string | null>;
   /** Puts the certificate of the prepared key in place, and with it the key. */
   commit(certificate: string, roots: string): Promise<void>;
   /** Throws Fault `state_locked`, also when the signal is aborted while it waits. */
@@ -67,6 +69,7 @@ export function createKeyStore(folder: string, clock: Clock): KeyStore {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await writeDurably(path.nextKey, key);
     },
+    prepared: () => readText(path.nextKey),
     async commit(certificate, roots) {
       await writeDurably(path.roots, roots);
       // From here on the prepared key is the one in use, under either of its names.

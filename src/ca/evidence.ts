@@ -11,6 +11,8 @@ export interface Evidence {
   /** The most the certificate may carry. */
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
+  /** Where the request came from, when the door knows. */
+  readonly address?: string | null;
   /** Serial of the certificate being renewed, or null. */
   readonly replaces: string | null;
 }

@@ -81,6 +81,9 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   clock_behind: 503,
   join_token_invalid: 403,
   workload_refused: 403,
+  // RFC 7030 §4.2.3: the same request is to be sent again.
+  approval_pending: 202,
+  approval_refused: 403,
   device_refused: 403,
   agent_inactive: 403,
   agent_unknown: 403,

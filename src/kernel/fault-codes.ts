@@ -41,6 +41,8 @@ export const faultCodes = {
   clock_behind: 'The clock is before a time that was already recorded.',
   join_token_invalid: 'The join token is unknown, used, expired or made for another name or profile.',
   workload_refused: 'The JWT of a workload is not one that the authority gives a certificate for.',
+  approval_pending: 'The request waits for an administrator; the same request is to be sent again.',
+  approval_refused: 'An administrator refused the request.',
   device_refused: 'The device of the agent is not compliant, or none is known.',
   agent_inactive: 'The agent is suspended or retired.',
   agent_unknown: 'No agent of that name is registered.',

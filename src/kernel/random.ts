@@ -5,9 +5,12 @@ export function randomBytes(size: number): Uint8Array {
   return new Uint8Array(nodeRandomBytes(size));
 }
 
-/** A fresh 128-bit identifier, base64url without padding (22 characters). */
+/** A fresh 128-bit identifier, base64url without padding (22 characters); never like a flag of a command line, with a dash in front. */
 export function randomId(): string {
-  return nodeRandomBytes(16).toString('base64url');
+  for (;;) {
+    const id = nodeRandomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
 }
 
 /** A number in [0, 1), for jitter. */

@@ -1,10 +1,13 @@
 import { memoryRecords } from '../../src/ca/memory-records.ts';
 import { memoryJoinTokens } from '../../src/enrol/join-token/memory-join-tokens.ts';
 import { memoryUsedTokens } from '../../src/enrol/workload/memory-used-tokens.ts';
+import { memoryApprovals } from '../../src/enrol/approval/memory-approvals.ts';
+import { approvalRecordsContract } from './approval-records.contract.ts';
 import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
 import { usedTokensContract } from './used-tokens.contract.ts';
 
 certificateRecordsContract('memory', (use) => use(memoryRecords()));
 joinTokenRecordsContract('memory', (use) => use(memoryJoinTokens()));
+approvalRecordsContract('memory', (use) => use(memoryApprovals()));
 usedTokensContract('memory', (use) => use(memoryUsedTokens()));

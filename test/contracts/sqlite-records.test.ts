@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { openStore } from '../../src/app/store/open-store.ts';
 import type { Store } from '../../src/app/store/store.ts';
 import { steppedClock } from '../../src/kernel/clock.ts';
+import { approvalRecordsContract } from './approval-records.contract.ts';
 import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
 import { usedTokensContract } from './used-tokens.contract.ts';
 
 certificateRecordsContract('sqlite', (use) => withStore((store) => use(store.certificates)));
 joinTokenRecordsContract('sqlite', (use) => withStore((store) => use(store.joinTokens)));
+approvalRecordsContract('sqlite', (use) => withStore((store) => use(store.approvals)));
 usedTokensContract('sqlite', (use) => withStore((store) => use(store.usedTokens)));
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {

@@ -7,6 +7,7 @@ import { suggest } from '../../kernel/suggest.ts';
 import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
+import { approvalOperations } from './approval-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
@@ -159,6 +160,7 @@ export const operations: readonly Operation[] = [
   ...revocationOperations,
   ...joinTokenOperations,
   ...rotationOperations,
+  ...approvalOperations,
   ...acmeOperations,
   ...logOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),

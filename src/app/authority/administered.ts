@@ -5,6 +5,7 @@ import { certify } from '../../ca/certify.ts';
 import { rootsOf } from '../../ca/issuer.ts';
 import { readPemRequest } from '../../ca/request.ts';
 import { revoke, revokeName } from '../../ca/revoke.ts';
+import { type ApprovalQueueParts, decide } from '../../enrol/approval/approval-queue.ts';
 import { deliver, rootOf } from '../../enrol/delivery.ts';
 import { redeemRoute, renewRoute, trustBundleRoute } from '../../enrol/enrol-routes.ts';
 import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
@@ -33,6 +34,7 @@ interface Parts {
   readonly strangers: Pick<BoundedRecord, 'record'>;
   readonly workloads: Pick<WorkloadDoor, 'issuers' | 'strangers'>;
   readonly issuance: Authority['issuance'];
+  readonly queue: ApprovalQueueParts;
   readonly clock: Clock;
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
@@ -143,6 +145,7 @@ export function administered(parts: Parts): Acts {
     renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
     revocations: revocations(parts),
     issuance: parts.issuance,
+    decide: (id, decision) => decide(id, decision, parts.queue),
     checkDevices: (signal) => roundOfDevices(parts, signal),
     async revoke(order, actor) {
       return { revoked: await revokeOrdered(order, actor, parts) };

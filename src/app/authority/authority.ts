@@ -8,6 +8,7 @@ import type { Issuer } from '../../ca/issuer.ts';
 import type { SubjectStates } from '../../enrol/acme/acme-parts.ts';
 import type { BindingSecrets } from '../../enrol/acme/external-account.ts';
 import type { PublicationUrls } from '../../ca/publication-urls.ts';
+import type { ApprovalRecord, Decision } from '../../enrol/approval/approval-records.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
 import type { JoinTokenOrder } from '../../enrol/join-token/create-join-token.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
@@ -113,6 +114,8 @@ export interface Authority extends AsyncDisposable {
   readonly revocations: Revocations;
   /** What is asked for before a certificate is issued. */
   readonly issuance: Pick<ChangingFile<RunningRules>, 'current'>;
+  /** Grants or refuses a request that waits. Fault `not_found`, `conflict`, `denied`. */
+  decide(id: string, decision: Decision): Promise<ApprovalRecord>;
   /** Asks about every device with a live certificate; null when devices need not be compliant. */
   checkDevices(signal: AbortSignal): Promise<Awaited<ReturnType<typeof checkDevices>> | null>;
   readonly rootCrl: RootCrl;

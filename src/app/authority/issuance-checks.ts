@@ -2,6 +2,7 @@ import { createRedactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { IssuanceCheck } from '../../ca/issuance-check.ts';
+import { type ApprovalQueueParts, approvalCheck } from '../../enrol/approval/approval-queue.ts';
 import { deviceCheck } from '../../enrol/device/device-compliance.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Store } from '../store/store.ts';
@@ -13,12 +14,13 @@ import { issuanceFile, type RunningRules } from './issuance-rules.ts';
 export interface Issuance extends AsyncDisposable {
   readonly file: ChangingFile<RunningRules>;
   readonly checks: readonly IssuanceCheck[];
+  readonly queue: ApprovalQueueParts;
 }
 
 /** A file that is wrong from the start is told now, not to the first who asks. Throws Fault `config_invalid`. */
 export async function openIssuance(options: {
   readonly data: DataFolder;
-  readonly store: Pick<Store, 'agents'>;
+  readonly store: Pick<Store, 'agents' | 'approvals'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -28,9 +30,16 @@ export async function openIssuance(options: {
   const file = issuanceFile(data.issuance, secrets, clock);
   await file.current();
   const rules = async () => (await file.current()).devices;
+  const queue = {
+    rules: async () => (await file.current()).approvals,
+    records: store.approvals,
+    audit,
+    clock,
+  };
   return {
     file,
-    checks: [ofOthers(deviceCheck({ rules, agents: store.agents, audit }))],
+    checks: [deviceCheck({ rules, agents: store.agents, audit }), approvalCheck(queue)].map(ofOthers),
+    queue,
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
 }

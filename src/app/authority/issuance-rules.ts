@@ -9,6 +9,7 @@ import { openChecker } from './open-checker.ts';
 /** What is asked for before a certificate is issued, at work. */
 export interface RunningRules {
   readonly devices: RunningDevices | null;
+  readonly approvals: IssuanceRules['approvals'];
 }
 
 /** The rules of devices, and how often every device is asked about, in milliseconds. */
@@ -23,8 +24,10 @@ export function issuanceFile(
   return new ChangingFile({
     path,
     read: async (text) => {
-      const rules: IssuanceRules = text === null ? { devices: null } : readIssuance(path, text);
-      return { devices: rules.devices && (await running(path, rules.devices, secrets, clock)) };
+      const rules: IssuanceRules =
+        text === null ? { devices: null, approvals: [] } : readIssuance(path, text);
+      const { approvals } = rules;
+      return { approvals, devices: rules.devices && (await running(path, rules.devices, secrets, clock)) };
     },
     close: async ({ devices }) => devices?.checker[Symbol.asyncDispose](),
   });

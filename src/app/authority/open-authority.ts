@@ -125,6 +125,7 @@ export async function openAuthority(options: {
       strangers,
       workloads,
       issuance: issuance.file,
+      queue: issuance.queue,
       clock,
       feed,
       renewalGrace: options.renewalGrace ?? 0,

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { acmeCommands } from './commands/acme.ts';
 import { agentCommands } from './commands/agent.ts';
+import { approvalCommands } from './commands/approval.ts';
 import { auditCommands } from './commands/audit.ts';
 import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   ...rootCommands,
   ...rotateCommands,
   ...joinTokenCommands,
+  ...approvalCommands,
   ...acmeCommands,
   ...keyCommands,
   ...policyCommands,

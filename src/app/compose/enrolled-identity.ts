@@ -4,6 +4,7 @@ import { belongsTo, type Credentials } from '../../bridge/credentials.ts';
 import { enrolmentPath } from '../../bridge/enrolment-path.ts';
 import { firstRoots } from '../../bridge/first-roots.ts';
 import { createKeyStore, type KeyStore } from '../../bridge/key-store.ts';
+import { untilApproved } from '../../bridge/until-approved.ts';
 import { renewalMoment } from '../../bridge/renewal-moment.ts';
 import type { TlsMaterial } from '../../http/exchange.ts';
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
@@ -107,11 +108,13 @@ async function obtain(
 ): Promise<Credentials> {
   await using _lock = await store.lock();
   const { name, dnsNames, ipAddresses } = options;
-  const key = newKey();
+  // A request that waits for an administrator is for one key, also after a restart; a renewal needs a new one.
+  const key = ('token' in more && (await store.prepared())) || newKey();
   await store.prepare(key);
   const request = buildRequest(createPrivateKey(key), { commonName: name }, { dnsNames, ipAddresses });
   const csr = encodePem('CERTIFICATE REQUEST', request);
-  const delivery = await callAuthority(new URL(path, options.authority), as, { ...more, csr });
+  const url = new URL(path, options.authority);
+  const delivery = await untilApproved(() => callAuthority(url, as, { ...more, csr }), options.log);
   const certificate = isJsonObject(delivery) ? delivery['certificate'] : null;
   const roots = isJsonObject(delivery) ? delivery['roots'] : null;
   if (typeof certificate !== 'string' || typeof roots !== 'string') {

@@ -12,7 +12,7 @@ test('I5 every device is asked about within one interval, again and again, and a
     let rounds = 0;
     const devices = { kinds: [], withoutDevice: 'refuse', every: 60_000, checker: null as never } as const;
     const authority: Pick<Authority, 'issuance' | 'checkDevices'> = {
-      issuance: { current: async () => ({ devices }) },
+      issuance: { current: async () => ({ devices, approvals: [] }) },
       async checkDevices() {
         rounds += 1;
         if (rounds === 2) throw new Error('the disk is full');

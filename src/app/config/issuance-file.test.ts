@@ -44,5 +44,24 @@ test('I5 bad input: no checker, two, a secret in plain text, a way that is not e
   refuses('devices: { webhook: { url: http://a.example/x, secret: env:S } }', /https/);
   refuses(`devices: { ${webhook}, everyMinute: 5 }`, /everyMinutes/);
   refuses(`devices: { ${webhook}, kinds: [server] }`, /kinds/);
-  assert.deepEqual(read('{}'), { devices: null });
+  assert.deepEqual(read('{}'), { devices: null, approvals: [] });
+});
+
+test('I3 rules of approval name doors, kinds and names, and ask about all of them unless told otherwise', () => {
+  const [rule, other] = read(
+    'approvals: [{ names: ["prod-*"], doors: [workload], byAnother: true, hours: 1 }, { action: pass }]',
+  ).approvals;
+  assert.deepEqual(rule, {
+    doors: ['workload'],
+    kinds: ['agent', 'ephemeral', 'server', 'gateway', 'admin'],
+    names: ['prod-*'],
+    action: 'wait',
+    byAnother: true,
+    life: 3_600_000,
+  });
+  assert.deepEqual([other?.action, other?.doors.length, other?.names], ['pass', 5, []]);
+  refuses('approvals: [{ doors: [acme] }]', /doors/);
+  refuses('approvals: [{ doors: [renewal] }]', /doors/);
+  refuses('approvals: [{ names: ["PROD"] }]', /names/);
+  refuses('approvals: [{ hours: 200 }]', /hours/);
 });

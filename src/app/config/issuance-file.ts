@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { type ApprovalRule, approvableDoors } from '../../enrol/approval/approval-rules.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import { explainIssue } from './explain-issue.ts';
 import { refusePlaintextSecrets } from './plaintext-secret.ts';
@@ -42,8 +43,11 @@ export interface ConfiguredDevices {
 /** What is asked for before a certificate is issued. */
 export interface IssuanceRules {
   readonly devices: ConfiguredDevices | null;
+  /** In order: the first that fits a request counts. */
+  readonly approvals: readonly ApprovalRule[];
 }
 
+const leafKinds = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 const words = z.string().min(1).max(1_024);
 const reference = z
   .string()
@@ -101,8 +105,37 @@ const devices = z
     'must have one of webhook, intune and jamf',
   );
 
+const approval = z.strictObject({
+  doors: z
+    .array(z.enum(approvableDoors))
+    .min(1)
+    .default([...approvableDoors])
+    .meta({ description: 'By which way in; all of them unless given.' }),
+  kinds: z
+    .array(z.enum(leafKinds))
+    .min(1)
+    .default([...leafKinds])
+    .meta({ description: 'For what; everything unless given.' }),
+  names: z
+    .array(z.string().regex(/^[a-z0-9._*-]{1,80}$/, 'must be a name, with * for any characters'))
+    .max(100)
+    .default([])
+    .meta({ description: 'Under which names; all of them unless given.' }),
+  action: z.enum(['wait', 'pass']).default('wait').meta({ description: 'What happens with such a request.' }),
+  hours: z.int().min(1).max(168).default(24).meta({ description: 'How long it waits and can be used.' }),
+  byAnother: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Whether it has to be somebody else than who stands behind the request.' }),
+});
+
 const schema = z
   .strictObject({
+    approvals: z
+      .array(approval)
+      .max(100)
+      .default([])
+      .meta({ description: 'Which requests wait for an administrator: the first rule that fits counts.' }),
     devices: devices.optional().meta({ description: 'Devices have to be compliant.' }),
   })
   .meta({ title: 'Countersign issuance' });
@@ -123,8 +156,11 @@ export function readIssuance(file: string, text: string): IssuanceRules {
     );
     throw new Fault('config_invalid', `${file}: ${problems.join(' ')}`);
   }
-  const { devices: read } = checked.data;
-  return Object.freeze({ devices: read ? toDevices(read) : null });
+  const { devices: read, approvals } = checked.data;
+  return Object.freeze({
+    devices: read ? toDevices(read) : null,
+    approvals: Object.freeze(approvals.map(({ hours, ...rule }) => ({ ...rule, life: hours * 3_600_000 }))),
+  });
 }
 
 type Read = z.output<typeof devices>;

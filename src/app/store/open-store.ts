@@ -9,6 +9,7 @@ import { blockedKeys } from './sqlite/blocked-keys.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
+import { approvalRecords } from './sqlite/approvals.ts';
 import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
@@ -33,6 +34,7 @@ export async function openStore(options: {
     certificates: certificateRecords(connection),
     blockedKeys: blockedKeys(connection),
     joinTokens: joinTokenRecords(connection),
+    approvals: approvalRecords(connection),
     acmeKeys: acmeKeyRecords(connection),
     acmeAccounts: acmeAccountRecords(connection),
     acmeOrders: acmeOrderRecords(connection),

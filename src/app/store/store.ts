@@ -1,6 +1,7 @@
 import type { BlockedKeys } from '../../ca/blocked-keys.ts';
 import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../../enrol/acme/acme-records.ts';
+import type { ApprovalRecords } from '../../enrol/approval/approval-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
@@ -18,6 +19,7 @@ export interface Store extends AsyncDisposable {
   readonly certificates: CertificateRecords;
   readonly blockedKeys: BlockedKeys;
   readonly joinTokens: JoinTokenRecords;
+  readonly approvals: ApprovalRecords;
   readonly acmeKeys: AcmeKeyRecords;
   readonly acmeAccounts: AcmeAccountRecords;
   readonly acmeOrders: AcmeOrderRecords;

@@ -57,6 +57,7 @@ export async function proveJoinToken(shown: ShownJoinToken, door: JoinTokenDoor)
       owner: record.batch?.owner ?? createdBy,
       dnsNames: record.dnsNames.map((dns) => dns.replace('{name}', name)),
       ipAddresses: record.ipAddresses,
+      address,
       replaces: null,
     },
     agents: agent

@@ -68,7 +68,7 @@ export async function proveWorkload(
     const { once } = issuer;
     const known = { issuer: issuer.name, subject };
     return {
-      evidence: { door: 'workload', name, kind, owner, dnsNames, ipAddresses: [], replaces: null },
+      evidence: { door: 'workload', name, kind, owner, dnsNames, ipAddresses: [], address, replaces: null },
       async useUp() {
         if (!once || (await door.used.take(token.hash, verified.endsAt, door.clock.now()))) return;
         const detail = `The token was used already, and those of ${known.issuer} are good once.`;

@@ -10,9 +10,19 @@ import { ends } from './0004-ends.ts';
 import { batchTokens } from './0005-batch-tokens.ts';
 import { devices } from './0006-devices.ts';
 import { issuers } from './0007-issuers.ts';
+import { approvals } from './0008-approvals.ts';
 import type { Migration } from './migration.ts';
 
-const migrations: readonly Migration[] = [first, acme, usedTokens, ends, batchTokens, devices, issuers];
+const migrations: readonly Migration[] = [
+  first,
+  acme,
+  usedTokens,
+  ends,
+  batchTokens,
+  devices,
+  issuers,
+  approvals,
+];
 
 /** The schema version this program writes. */
 export const schemaVersion = migrations.length;
