@@ -41,6 +41,7 @@ export async function ocspTable(milliseconds: number): Promise<readonly string[]
           intermediateNotAfter: 0,
         },
         ends: { ocsp: responder } as unknown as PublishedEnds,
+        scep: null,
         now: Date.now(),
       }),
   });

@@ -62,6 +62,9 @@ export const auditEvents = {
   'workload.accepted': 'A workload was recognised by the JWT of its platform.',
   'workload.refused': 'A JWT was presented for a certificate and not accepted.',
   'workloads.refused': 'More JWTs were not accepted than are recorded one by one: how many, in how long.',
+  'scep.refused': 'A SCEP message was read and answered with a failure.',
+  'scep-messages.refused':
+    'More SCEP messages were answered with failures than are recorded one by one: how many, in how long.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',

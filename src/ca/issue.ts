@@ -77,7 +77,7 @@ function fill(
     ...leafValidity(approved.life, now, issuer.certificate),
     spki: approved.spki,
     ca: null,
-    keyUsage: ['digitalSignature'],
+    keyUsage: leafProfiles[approved.kind].keyUsage,
     extendedKeyUsage: leafProfiles[approved.kind].extendedKeyUsage,
     uris: [approved.spiffeId],
     dnsNames: approved.dnsNames,

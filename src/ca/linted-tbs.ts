@@ -9,7 +9,7 @@ import {
   signTbs,
 } from '../x509/build-certificate.ts';
 import { type Certificate, readCertificate } from '../x509/certificate.ts';
-import { checkLeaf } from '../x509/leaf-profile.ts';
+import { checkLeaf, leafProfiles } from '../x509/leaf-profile.ts';
 import type { ApprovedRequest } from './approve.ts';
 import type { Issuer } from './issuer.ts';
 
@@ -125,6 +125,15 @@ const lints: readonly { readonly rule: string; readonly holds: (reading: Reading
       [...certificate.crlUrls, ...certificate.ocspUrls, ...certificate.issuerUrls].every((url) =>
         url.startsWith('http://'),
       ),
+  },
+  {
+    rule: 'the key usages are not exactly those of its kind',
+    holds: ({ certificate, approved }) =>
+      sameList(certificate.keyUsage, leafProfiles[approved.kind].keyUsage),
+  },
+  {
+    rule: 'the key of a registration authority is not RSA, and nothing can be encrypted to it',
+    holds: ({ certificate, approved }) => approved.kind !== 'ra' || certificate.keyKind.startsWith('RSA-'),
   },
   {
     rule: 'the certificate of an OCSP responder names a place where its standing is published',

@@ -45,7 +45,7 @@ export interface CertificateTemplate {
     readonly permittedUris?: readonly string[];
     readonly permittedDns?: readonly string[];
   } | null;
-  readonly keyUsage: readonly ('digitalSignature' | 'keyCertSign' | 'cRLSign')[];
+  readonly keyUsage: readonly ('digitalSignature' | 'keyEncipherment' | 'keyCertSign' | 'cRLSign')[];
   readonly extendedKeyUsage: readonly LeafUsage[];
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];

@@ -7,9 +7,17 @@ import { oids } from './oid.ts';
  * (RFC 5652 §5.1; RFC 5751 §3.8, "degenerate"). `certificates`: DER, in the order in which they shall stand.
  */
 export function certsOnly(certificates: readonly Uint8Array[]): Uint8Array {
-  const content = sequence(objectIdentifier(oids.data));
   // [0] IMPLICIT SET OF: kept in the caller's order, because readers take the first for the one they asked for.
-  const set = element(0xa0, concat(certificates));
-  const signedData = sequence(smallInteger(1), setOf(), content, set, setOf());
+  return withoutSigner(element(0xa0, concat(certificates)));
+}
+
+/** The same that carries one CRL and nothing else. */
+export function crlOnly(crl: Uint8Array): Uint8Array {
+  return withoutSigner(element(0xa1, crl));
+}
+
+function withoutSigner(carried: Uint8Array): Uint8Array {
+  const content = sequence(objectIdentifier(oids.data));
+  const signedData = sequence(smallInteger(1), setOf(), content, carried, setOf());
   return sequence(objectIdentifier(oids.signedData), explicit(0, signedData));
 }

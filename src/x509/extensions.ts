@@ -52,7 +52,7 @@ export interface AlternativeNames {
 }
 
 /** What a leaf of ours may be used for. */
-export type LeafUsage = 'clientAuth' | 'serverAuth' | 'OCSPSigning';
+export type LeafUsage = 'clientAuth' | 'serverAuth' | 'OCSPSigning' | 'cmcRA';
 
 /** Every extension this room reads, with what an absent one means. */
 export interface Extensions extends AlternativeNames, PublicationPoints {

@@ -4,7 +4,7 @@ import type { LeafUsage } from './extensions.ts';
 import { checkPublicKey } from './public-key.ts';
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
 
-export type LeafKind = 'agent' | 'ephemeral' | 'server' | 'gateway' | 'admin' | 'ocsp';
+export type LeafKind = 'agent' | 'ephemeral' | 'server' | 'gateway' | 'admin' | 'ocsp' | 'ra';
 
 /** What a leaf of one kind must look like. Lives in milliseconds. */
 export interface LeafProfile {
@@ -13,6 +13,8 @@ export interface LeafProfile {
   readonly pathPrefix: string;
   /** Exactly these, in any order. */
   readonly extendedKeyUsage: readonly LeafUsage[];
+  /** What is signed into certificates of ours. */
+  readonly keyUsage: readonly ('digitalSignature' | 'keyEncipherment')[];
   readonly maximumLife: number;
   readonly defaultLife: number;
   /** Whether DNS names and IP addresses may stand beside the SPIFFE ID. */
@@ -28,6 +30,7 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'agent',
     pathPrefix: '/agent/',
     extendedKeyUsage: ['clientAuth'],
+    keyUsage: ['digitalSignature'],
     maximumLife: day,
     defaultLife: hour,
     addressNames: false,
@@ -36,6 +39,7 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'ephemeral',
     pathPrefix: '/agent/',
     extendedKeyUsage: ['clientAuth'],
+    keyUsage: ['digitalSignature'],
     maximumLife: 15 * minute,
     defaultLife: 10 * minute,
     addressNames: false,
@@ -44,6 +48,7 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'server',
     pathPrefix: '/server/',
     extendedKeyUsage: ['serverAuth'],
+    keyUsage: ['digitalSignature'],
     maximumLife: 7 * day,
     defaultLife: day,
     addressNames: true,
@@ -52,6 +57,7 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'gateway',
     pathPrefix: '/gateway/',
     extendedKeyUsage: ['clientAuth', 'serverAuth'],
+    keyUsage: ['digitalSignature'],
     maximumLife: 7 * day,
     defaultLife: day,
     addressNames: true,
@@ -60,6 +66,7 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'admin',
     pathPrefix: '/admin/',
     extendedKeyUsage: ['clientAuth'],
+    keyUsage: ['digitalSignature'],
     maximumLife: day,
     defaultLife: 8 * hour,
     addressNames: false,
@@ -69,8 +76,20 @@ export const leafProfiles: Readonly<Record<LeafKind, LeafProfile>> = {
     kind: 'ocsp',
     pathPrefix: '/ocsp/',
     extendedKeyUsage: ['OCSPSigning'],
+    keyUsage: ['digitalSignature'],
     maximumLife: 2 * day,
     defaultLife: day,
+    addressNames: false,
+  },
+  // RFC 8894 §2.1.2: the authority's own registration authority. Clients encrypt to its key, which must be RSA, and some
+  // are given its certificate by hand, so it lives longer than the others.
+  ra: {
+    kind: 'ra',
+    pathPrefix: '/ra/',
+    extendedKeyUsage: ['cmcRA'],
+    keyUsage: ['digitalSignature', 'keyEncipherment'],
+    maximumLife: 100 * day,
+    defaultLife: 90 * day,
     addressNames: false,
   },
 };
@@ -166,6 +185,9 @@ function checkUse(certificate: Certificate, profile: LeafProfile): void {
     keyUsage.includes('cRLSign')
   ) {
     throw misfit('its key usage must be for signatures and not for certificates');
+  }
+  if (profile.keyUsage.some((usage) => !keyUsage.includes(usage))) {
+    throw misfit(`its key usage lacks what kind ${profile.kind} needs`);
   }
 }
 

@@ -7,11 +7,13 @@ import { steppedClock } from '../../src/kernel/clock.ts';
 import { approvalRecordsContract } from './approval-records.contract.ts';
 import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
+import { scepTransactionsContract } from './scep-transactions.contract.ts';
 import { usedTokensContract } from './used-tokens.contract.ts';
 
 certificateRecordsContract('sqlite', (use) => withStore((store) => use(store.certificates)));
 joinTokenRecordsContract('sqlite', (use) => withStore((store) => use(store.joinTokens)));
 approvalRecordsContract('sqlite', (use) => withStore((store) => use(store.approvals)));
+scepTransactionsContract('sqlite', (use) => withStore((store) => use(store.scepTransactions)));
 usedTokensContract('sqlite', (use) => withStore((store) => use(store.usedTokens)));
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {

@@ -50,6 +50,7 @@ type Acts = Omit<
   | 'rootCrl'
   | 'issuanceLog'
   | 'auditKey'
+  | 'registrationKey'
   | 'bindingSecrets'
   | 'policyProblem'
   | typeof Symbol.asyncDispose

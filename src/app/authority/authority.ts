@@ -91,6 +91,8 @@ export interface Authority extends AsyncDisposable {
   readonly bindingSecrets: BindingSecrets;
   /** The Ed25519 key that signs the checkpoints of this machine's logs. */
   readonly auditKey: KeyObject;
+  /** The RSA key of the registration authority of SCEP, or null when that is switched off. */
+  readonly registrationKey: KeyObject | null;
   /** Why the policies on disk are not the ones in force, or null. */
   policyProblem(): Fault | null;
   describe(): AuthorityDescription;

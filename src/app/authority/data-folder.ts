@@ -19,6 +19,8 @@ export interface DataFolder {
   /** Where the key of the next intermediate shall live, put there by the owner of the folder; usually not there. */
   readonly nextKey: string;
   readonly auditKey: string;
+  /** The sealed key of the registration authority of SCEP, once that was switched on. */
+  readonly registrationKey: string;
   readonly database: string;
   readonly authorityLog: string;
   readonly gatewayLog: string;
@@ -50,6 +52,7 @@ export function dataFolder(folder: string): DataFolder {
     issuers: at('issuers.json'),
     nextKey: at('next-key.json'),
     auditKey: at('audit-key.json'),
+    registrationKey: at('registration-key.json'),
     database: at('state.db'),
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),

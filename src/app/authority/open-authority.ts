@@ -29,6 +29,7 @@ import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
 import { type IssuersWorld, openIssuers } from './open-issuers.ts';
 import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation } from './rotation.ts';
+import { openRegistrationKey } from './registration-key.ts';
 import { openRootCrl } from './root-crl.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { lostState, readKeyFile } from './signing-key-file.ts';
@@ -55,6 +56,8 @@ export async function openAuthority(options: {
   readonly disk?: IssuersDisk;
   /** Where others reach the plain listener, '' for nowhere; what was last said unless given. */
   readonly publicUrl?: string;
+  /** Whether the key of the registration authority of SCEP is opened, and made when there is none. */
+  readonly registration?: boolean;
 }): Promise<Authority> {
   const { data, clock, log } = options;
   const trustDomain = await readMarker(data);
@@ -64,9 +67,10 @@ export async function openAuthority(options: {
   const passphrase = await options.passphrase();
   // At once: each costs half a second on purpose.
   const world = issuersWorld({ ...options, trustDomain, passphrase });
-  const [issuers, auditKey] = await Promise.all([
+  const [issuers, auditKey, registrationKey] = await Promise.all([
     openIssuers(world, opened),
     readKeyFile(data.auditKey, passphrase),
+    options.registration === true ? openRegistrationKey(data.registrationKey, passphrase) : null,
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
   const store = opened.use(await openStore({ file: data.database, clock, missing }));
@@ -138,6 +142,7 @@ export async function openAuthority(options: {
     rotation: openRotation({ ...world, issuers, store, audit }),
     auditKey,
     issuanceLog,
+    registrationKey,
     rootCrl,
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,

@@ -12,6 +12,7 @@ import { admitsUnverified, answerAuthority } from '../listeners/authority-routes
 import { answerPeople } from '../listeners/people-routes.ts';
 import { answerPlain } from '../listeners/plain-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
+import { composeScep } from './compose-scep.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 
 /** The authority's listeners. */
@@ -32,6 +33,7 @@ export async function composeAuthority(options: {
   const { config, clock, authority, ends, log } = options;
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(await ownServerIdentity(authority, config, clock, log));
+  const scep = config.authority.scep.door === 'open' ? opened.use(await composeScep(options)) : null;
   const acme = config.authority.acme.door === 'open' ? opened.use(await acmeDoor(authority, config)) : null;
   const open = async (
     name: 'authority' | 'people' | 'plain',
@@ -79,7 +81,7 @@ export async function composeAuthority(options: {
     ),
     people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
     plain: await open('plain', null, (exchange) =>
-      answerPlain(exchange, { authority: authority.describe(), ends, now: clock.now() }),
+      answerPlain(exchange, { authority: authority.describe(), ends, scep, now: clock.now() }),
     ),
   };
   const held = opened.move();

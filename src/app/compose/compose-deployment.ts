@@ -40,7 +40,15 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
   const { publicUrl } = config.authority;
   const authority = opened.use(
-    await openAuthority({ data, passphrase, clock, log, renewalGrace, publicUrl }),
+    await openAuthority({
+      data,
+      passphrase,
+      clock,
+      log,
+      renewalGrace,
+      publicUrl,
+      registration: config.authority.scep.door === 'open',
+    }),
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   opened.use(watchDevices({ authority, clock, log }));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
+import { type ScepConfig, scepSettings } from './scep-settings.ts';
 
 /** One place to listen. */
 export interface ListenerConfig {
@@ -35,6 +36,7 @@ export interface Config {
       readonly httpPort: number;
       readonly tlsPort: number;
     };
+    readonly scep: ScepConfig;
     readonly publicUrl: string;
     readonly crlMinutes: number;
   };
@@ -95,6 +97,7 @@ export const configSchema = z
             'An ended certificate proves nothing unless somebody decides so; machines that sleep need some hours.',
         }),
         acme: acmeSettings,
+        scep: scepSettings,
         publicUrl: z.string().regex(publicUrlPattern).max(300).default('').meta({
           description:
             'Where others reach the plain listener, such as http://pki.example.internal; new certificates then name their CRL, OCSP responder and issuer there. Empty: they name none.',

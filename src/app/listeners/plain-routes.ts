@@ -9,6 +9,7 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import { greatestOcspRequest } from '../../x509/ocsp-request.ts';
 import type { Crl } from '../../x509/crl.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
+import type { ScepDoor } from '../../enrol/scep/scep-door.ts';
 import { answerRoots } from './people-routes.ts';
 
 /** What anybody may fetch about the ends of certificates. All of it is signed. */
@@ -26,6 +27,8 @@ export interface PublishedEnds {
 export interface PlainAnswers {
   readonly authority: AuthorityDescription;
   readonly ends: PublishedEnds;
+  /** Null when it is closed. */
+  readonly scep: ScepDoor | null;
   /** Epoch milliseconds. */
   readonly now: number;
 }
@@ -111,6 +114,8 @@ function requestIn(text: string): Uint8Array {
 
 /** Answers the `plain` listener: what verifies itself by its signature or fingerprint, and is public. */
 export async function answerPlain(exchange: Exchange, answers: PlainAnswers): Promise<void> {
+  const { scep } = answers;
+  if (scep?.serves(exchange.path)) return await scep.answer(exchange);
   try {
     const methods: string[] = [];
     for (const route of routes) {
@@ -123,7 +128,10 @@ export async function answerPlain(exchange: Exchange, answers: PlainAnswers): Pr
       const fault = new Fault('method_not_allowed', `This path offers ${methods.join(' and ')}.`);
       return await answerProblem(exchange, fault, { allow: methods.join(', ') });
     }
-    throw new Fault('not_found', 'This listener has CRLs, an OCSP responder and CA certificates only.');
+    throw new Fault(
+      'not_found',
+      'This listener has CRLs, an OCSP responder and CA certificates, and SCEP when that is opened.',
+    );
   } catch (error) {
     await answerProblem(exchange, toFault(error));
   }

@@ -13,6 +13,7 @@ import { approvalRecords } from './sqlite/approvals.ts';
 import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
+import { scepTransactions } from './sqlite/scep-transactions.ts';
 import { serverRecords } from './sqlite/servers.ts';
 import { usedTokens } from './sqlite/used-tokens.ts';
 import type { Store } from './store.ts';
@@ -39,6 +40,7 @@ export async function openStore(options: {
     acmeAccounts: acmeAccountRecords(connection),
     acmeOrders: acmeOrderRecords(connection),
     usedTokens: usedTokens(connection),
+    scepTransactions: scepTransactions(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     changes: changeFeed(connection, clock),

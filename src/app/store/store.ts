@@ -3,6 +3,7 @@ import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../../enrol/acme/acme-records.ts';
 import type { ApprovalRecords } from '../../enrol/approval/approval-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
+import type { ScepTransactions } from '../../enrol/scep/scep-transactions.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { ChangeFeed } from './change-feed.ts';
@@ -24,6 +25,7 @@ export interface Store extends AsyncDisposable {
   readonly acmeAccounts: AcmeAccountRecords;
   readonly acmeOrders: AcmeOrderRecords;
   readonly usedTokens: UsedTokens;
+  readonly scepTransactions: ScepTransactions;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly changes: ChangeFeed;

@@ -11,6 +11,7 @@ import { batchTokens } from './0005-batch-tokens.ts';
 import { devices } from './0006-devices.ts';
 import { issuers } from './0007-issuers.ts';
 import { approvals } from './0008-approvals.ts';
+import { scep } from './0009-scep.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -22,6 +23,7 @@ const migrations: readonly Migration[] = [
   devices,
   issuers,
   approvals,
+  scep,
 ];
 
 /** The schema version this program writes. */

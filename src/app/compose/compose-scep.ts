@@ -1,0 +1,38 @@
+import { createBoundedRecord } from '../../audit/bounded-record.ts';
+import { joinTokenChallenges } from '../../enrol/scep/join-token-challenges.ts';
+import { openScepDoor, type ScepDoor } from '../../enrol/scep/scep-door.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { Config } from '../config/config.ts';
+import type { RunningEnds } from './compose-ends.ts';
+import { holdRegistration } from './hold-registration.ts';
+
+/** Opens the SCEP door of an authority that was opened with the key of its registration authority. */
+export async function composeScep(options: {
+  readonly config: Config;
+  readonly authority: Authority;
+  readonly ends: RunningEnds;
+  readonly log: (line: string) => void;
+}): Promise<ScepDoor> {
+  const { config, authority, ends, log } = options;
+  const { ca, store, registrationKey } = authority;
+  const { renewalGraceMinutes, scep } = config.authority;
+  if (!registrationKey)
+    throw new Fault('internal', 'The authority was opened without the key that SCEP needs.');
+  await using opened = new AsyncDisposableStack();
+  const registration = opened.use(await holdRegistration(registrationKey, authority, log));
+  const strangers = opened.use(createBoundedRecord(ca.audit, { type: 'join-tokens.refused' }));
+  const door = opened.use(
+    openScepDoor({
+      ca,
+      transactions: store.scepTransactions,
+      challenges: joinTokenChallenges({ ...ca, tokens: store.joinTokens, strangers }),
+      registration: () => registration.current(),
+      crl: () => ends.crls().current().full.der,
+      legacy: scep.legacyCiphers === 'accepted',
+      renewalGrace: renewalGraceMinutes * 60_000,
+    }),
+  );
+  const held = opened.move();
+  return { ...door, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
