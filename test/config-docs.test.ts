@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
+import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
 
@@ -30,6 +31,11 @@ test('I3 the published JSON Schema of workloads.yaml is the one the program read
   assert.deepEqual(issuance, JSON.parse(JSON.stringify(issuanceJsonSchema())), remedy);
   const published: unknown = JSON.parse(readFileSync(join(docs, 'workloads.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(workloadsJsonSchema())), remedy);
+});
+
+test('I3 the published JSON Schema of people.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'people.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(peopleJsonSchema())), remedy);
 });
 
 test('every setting has a type, a meaning and a reason for its default', () => {

@@ -65,6 +65,10 @@ export const auditEvents = {
   'scep.refused': 'A SCEP message was read and answered with a failure.',
   'scep-messages.refused':
     'More SCEP messages were answered with failures than are recorded one by one: how many, in how long.',
+  'person.accepted': 'A person was recognised by the ID token of a provider, for an agent of theirs.',
+  'person.refused': 'The login of a person was not accepted.',
+  'people.refused': 'More logins were not accepted than are recorded one by one: how many, in how long.',
+  'person.forgotten': 'The account of a person was forgotten, so that the name may be of another.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'log.opened': 'A process began to write this log.',

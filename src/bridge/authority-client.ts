@@ -24,11 +24,11 @@ export interface Delivered {
 /** One order at the authority. */
 export interface Order {
   readonly authority: string;
-  readonly path: ReturnType<typeof enrolmentPath> | '/v1/enrol/renew';
+  readonly path: ReturnType<typeof enrolmentPath> | '/v1/enrol/person' | '/v1/enrol/renew';
   /** What goes with the request. */
   readonly token: string | null;
-  /** The agent. */
-  readonly name: string;
+  /** The agent; null lets the authority say which one it is, for a person who logged in. */
+  readonly name: string | null;
   /** The new private key, PEM. */
   readonly key: string;
   /** What the authority's own certificate and the new one must chain to. */
@@ -72,7 +72,11 @@ async function ask(client: Client, order: Order): Promise<Json> {
     buildRequest(createPrivateKey(order.key), { commonName: order.name }),
   );
   const place = new URL(order.authority).origin;
-  const body = JSON.stringify(order.token === null ? { csr } : { token: order.token, csr });
+  const body = JSON.stringify({
+    ...(order.token !== null && { token: order.token }),
+    ...(order.path === '/v1/enrol/person' && order.name !== null && { agent: order.name }),
+    csr,
+  });
   const url = new URL(order.path, order.authority).href;
   const headers = { 'content-type': 'application/json', accept: 'application/json' };
   const signal = order.signal ? { signal: order.signal } : {};
@@ -97,7 +101,7 @@ function checkDelivery(delivery: Json, { name, key, roots, clock }: Order): Deli
   }
   const { trustDomain } = parseSpiffeId(leaf.uris[0] ?? '');
   const identity = checkLeaf(leaf, { trustDomain, kinds: ['agent', 'ephemeral'] });
-  if (identity.name !== name) {
+  if (name !== null && identity.name !== name) {
     throw new Fault(
       'certificate_profile',
       `The token is for the agent ${identity.name}, not for ${name}. Start with --agent ${identity.name}.`,

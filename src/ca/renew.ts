@@ -43,7 +43,8 @@ async function renewalEvidence(order: RenewalOrder, authority: CertificateAuthor
   try {
     const { held, current } = renewable(record, order, authority.clock.now());
     return {
-      door: 'renewal',
+      // What began with the login of a person stays known as such, for that login has to hold at every renewal.
+      door: held.door.startsWith('person') ? 'person-renewal' : 'renewal',
       name: held.name,
       kind: held.kind,
       owner: held.spiffeId,

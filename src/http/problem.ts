@@ -85,6 +85,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   approval_pending: 202,
   approval_refused: 403,
   device_refused: 403,
+  login_refused: 403,
   agent_inactive: 403,
   agent_unknown: 403,
   renewal_refused: 403,

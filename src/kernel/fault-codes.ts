@@ -44,6 +44,7 @@ export const faultCodes = {
   approval_pending: 'The request waits for an administrator; the same request is to be sent again.',
   approval_refused: 'An administrator refused the request.',
   device_refused: 'The device of the agent is not compliant, or none is known.',
+  login_refused: 'The login of a person is not one that the authority gives a certificate for.',
   agent_inactive: 'The agent is suspended or retired.',
   agent_unknown: 'No agent of that name is registered.',
   renewal_refused: 'The certificate cannot be renewed.',

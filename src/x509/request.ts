@@ -117,16 +117,20 @@ export function assembleRequest(
   return sequence(info, algorithmIdentifier(algorithm), bitString(signature));
 }
 
-/** Builds and signs a request for a private key. Throws Fault `invalid_input`, `key_unacceptable`. */
+/** Builds and signs a request for a private key; without a common name for one that the authority chooses. Throws Fault `invalid_input`, `key_unacceptable`. */
 export function buildRequest(
   key: KeyObject,
-  subject: { readonly commonName: string },
+  subject: { readonly commonName: string | null },
   names: Partial<AlternativeNames> = {},
 ): Uint8Array {
   const { uris = [], dnsNames = [], ipAddresses = [] } = names;
   const named = uris.length + dnsNames.length + ipAddresses.length > 0;
   const list = named ? extensionList([subjectAltName({ uris, dnsNames, ipAddresses })]) : null;
   const attributes = list ? [sequence(objectIdentifier(oids.extensionRequest), setOf(list))] : [];
-  const info = sequence(smallInteger(0), writeName(subject), spkiOf(key), explicit(0, ...attributes));
+  const info = sequence(smallInteger(0), writeSubject(subject), spkiOf(key), explicit(0, ...attributes));
   return assembleRequest(info, signatureAlgorithmFor(key), signTbs(info, key));
+}
+
+function writeSubject({ commonName }: { readonly commonName: string | null }): Uint8Array {
+  return commonName === null ? sequence() : writeName({ commonName });
 }

@@ -18,6 +18,7 @@ export function usedTokensContract(
   });
   specify('I3 a token is remembered until it ends, and not for longer', async (tokens) => {
     assert.equal(await tokens.take('a', 100, 1), true);
+    assert.deepEqual([await tokens.has('a'), await tokens.has('b')], [true, false]);
     assert.equal(await tokens.take('a', 100, 99), false);
     assert.equal(await tokens.take('a', 200, 100), true);
   });

@@ -11,6 +11,7 @@ import { approvalOperations } from './approval-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
+import { personOperations } from './person-operations.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
@@ -83,6 +84,7 @@ export const operations: readonly Operation[] = [
     z.strictObject({ name, roles: z.array(name).max(50) }),
     async (authority, input) => plain(await authority.changeAgentRoles(input.name, input.roles)),
   ),
+  ...personOperations,
   operation(
     'server.add',
     true,

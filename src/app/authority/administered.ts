@@ -20,6 +20,7 @@ import type { LocalFeed } from '../feed/local-feed.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
+import type { People } from './people.ts';
 import { revocations } from './revocations.ts';
 import { roundOfDevices } from './round-of-devices.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -35,6 +36,7 @@ interface Parts {
   readonly workloads: Pick<WorkloadDoor, 'issuers' | 'strangers'>;
   readonly issuance: Authority['issuance'];
   readonly queue: ApprovalQueueParts;
+  readonly people: People;
   readonly clock: Clock;
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
@@ -143,7 +145,12 @@ export function administered(parts: Parts): Acts {
         clock,
         audit,
       }),
-    renew: (current, csr) => renewRoute({ current, csr, grace: parts.renewalGrace }, ca),
+    enrolPerson: (order) => parts.people.enrol(order, ca),
+    people: parts.people,
+    async renew(current, csr) {
+      await parts.people.beforeRenewal(current);
+      return await renewRoute({ current, csr, grace: parts.renewalGrace }, ca);
+    },
     revocations: revocations(parts),
     issuance: parts.issuance,
     decide: (id, decision) => decide(id, decision, parts.queue),

@@ -23,6 +23,7 @@ import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
 import type { RunningRules } from './issuance-rules.ts';
 import type { Issuers } from './open-issuers.ts';
+import type { People, PersonLoginOrder } from './people.ts';
 import type { RootCrl } from './root-crl.ts';
 import type { Rotation } from './rotation.ts';
 import type { Revocations } from './revocations.ts';
@@ -112,6 +113,9 @@ export interface Authority extends AsyncDisposable {
   redeem(token: string, csr: string, address: string): Promise<Delivery>;
   /** `token`: the JWT that its platform gave to a workload. */
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
+  /** The ID token of a person who logged in, for an agent of theirs. */
+  enrolPerson(order: PersonLoginOrder): Promise<Delivery>;
+  readonly people: Pick<People, 'offers' | 'explain'>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;
   /** What is asked for before a certificate is issued. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { issuanceFileName } from '../config/issuance-file.ts';
+import { peopleFileName } from '../config/people-file.ts';
 import { workloadsFileName } from '../config/workloads-file.ts';
 
 /** Where everything of an authority lies on disk. All of it is 0600 in a 0700 folder. */
@@ -29,6 +30,8 @@ export interface DataFolder {
   readonly workloads: string;
   /** What is asked for before a certificate is issued; it need not be there. */
   readonly issuance: string;
+  /** The providers at which people log in; it need not be there. */
+  readonly people: string;
   /** The first administrator's certificate and key. */
   readonly admin: string;
   /** Held while a process uses the folder. */
@@ -59,6 +62,7 @@ export function dataFolder(folder: string): DataFolder {
     policies: at('policies'),
     workloads: at(workloadsFileName),
     issuance: at(issuanceFileName),
+    people: at(peopleFileName),
     admin: at('admin'),
     lock: at('lock.db'),
     running: at('running.json'),

@@ -15,6 +15,7 @@ import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import type { HolderLimits } from '../../keys/limits.ts';
+import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
@@ -32,8 +33,9 @@ import { openRotation } from './rotation.ts';
 import { openRegistrationKey } from './registration-key.ts';
 import { openRootCrl } from './root-crl.ts';
 import { holdDataFolder } from './running-authority.ts';
+import { openPeople } from './people.ts';
 import { lostState, readKeyFile } from './signing-key-file.ts';
-import { WorkloadsFile } from './workload-issuers.ts';
+import { TokenIssuersFile } from './token-issuers-file.ts';
 
 /**
  * Opens the authority of a data folder for this process: lock, keys, state, log, policies; then settles what a crash
@@ -100,6 +102,7 @@ export async function openAuthority(options: {
   };
   const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
+  const people = opened.use(await openPeople({ data, store, audit, clock }));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
   const urlsOf = await publicationOf(store, options.publicUrl);
   const ca: CertificateAuthority = {
@@ -130,6 +133,7 @@ export async function openAuthority(options: {
       workloads,
       issuance: issuance.file,
       queue: issuance.queue,
+      people,
       clock,
       feed,
       renewalGrace: options.renewalGrace ?? 0,
@@ -156,8 +160,8 @@ function readerOf({ authorityLog: folder }: DataFolder, audit: AuditLog, key: Ke
 }
 
 /** A file that is wrong from the start is told now, not to the first workload. */
-async function openWorkloads(data: DataFolder, clock: Clock): Promise<WorkloadsFile> {
-  const file = new WorkloadsFile(data.workloads, clock);
+async function openWorkloads(data: DataFolder, clock: Clock): Promise<TokenIssuersFile<ConfiguredIssuer>> {
+  const file = new TokenIssuersFile(data.workloads, readWorkloads, clock);
   await file.list();
   return file;
 }

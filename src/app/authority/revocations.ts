@@ -101,6 +101,8 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
       return await told('agent', name, words, await take(name, agentKinds, words));
     },
     async person(owner, words) {
+      // The doors first: what was proved until now counts for nothing, and the person has to authenticate anew.
+      await store.people.revoke(owner, clock.now());
       const tokens = await store.joinTokens.withdrawOwned(owner, clock.now());
       return await together({ subject: 'person', name: owner, tokens }, (agent) => agent.owner, words);
     },

@@ -14,6 +14,8 @@ import { gatewayCommand } from './commands/gateway.ts';
 import { initCommand } from './commands/init.ts';
 import { joinTokenCommands } from './commands/join-token.ts';
 import { keyCommands } from './commands/key.ts';
+import { loginCommand } from './commands/login.ts';
+import { personCommands } from './commands/person.ts';
 import { policyCommands } from './commands/policy.ts';
 import { revokeCommands } from './commands/revoke.ts';
 import { rootCommands } from './commands/root.ts';
@@ -27,9 +29,11 @@ export const commands: readonly Command[] = [
   initCommand,
   ...serveCommands,
   gatewayCommand,
+  loginCommand,
   bridgeCommand,
   ...agentCommands,
   ...deviceCommands,
+  ...personCommands,
   ...serverCommands,
   ...certCommands,
   ...certProofCommands,

@@ -43,6 +43,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   workload_refused: 3,
   approval_refused: 3,
   device_refused: 3,
+  login_refused: 3,
   agent_inactive: 3,
   renewal_refused: 3,
   passphrase_required: 3,

@@ -5,35 +5,22 @@ import type { WorkloadIssuer, WorkloadRule } from '../../enrol/workload/workload
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { explainIssue } from './explain-issue.ts';
+import { ca, claims, https, issuerName, privateAddresses, wantedClaims, words } from './issuer-shapes.ts';
+import type { KeyedIssuer } from './keyed-issuer.ts';
 import { readYaml } from './read-yaml.ts';
 
 /** The file of issuers of JWTs to workloads, in the data folder of the authority. */
 export const workloadsFileName = 'workloads.yaml';
 
 /** An issuer and where its keys are. */
-export interface ConfiguredIssuer extends WorkloadIssuer {
-  readonly keys: { readonly file: string } | { readonly url: string; readonly discover: boolean };
-  /** A file of the only authorities that its server is trusted by, or null for those of the system. */
-  readonly authority: string | null;
-  /** Whether its server may have an address that is not public. */
-  readonly privateAddresses: boolean;
-}
+export interface ConfiguredIssuer extends WorkloadIssuer, KeyedIssuer {}
 
 const mostIssuers = 32;
 const mostRules = 256;
-const https = z.string().regex(/^https:\/\/[^\s?#]+$/, 'must be a URL of https without a query');
-const words = z.string().min(1).max(1_024);
-const claimValue = z.union([z.string().max(1_024), z.number(), z.boolean()]);
 
 const rule = z.strictObject({
   subject: words.meta({ description: 'The subject, with {names} for what differs.' }),
-  claims: z
-    .record(
-      z.string().regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON Pointer, such as /kubernetes.io/namespace'),
-      z.union([claimValue, z.array(claimValue).min(1).max(64)]),
-    )
-    .default({})
-    .meta({ description: 'Claims that must have one of these values, each by its JSON Pointer.' }),
+  claims,
   name: words.meta({ description: 'The name of the certificate, made of the {names} of the subject.' }),
   kind: z.enum(['agent', 'ephemeral', 'server', 'gateway']).default('agent').meta({
     description: 'What the certificate is for.',
@@ -43,10 +30,7 @@ const rule = z.strictObject({
 
 const issuer = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z, 0-9 and "-"')
-      .meta({ description: 'What refusals and the log call the issuer.' }),
+    name: issuerName.meta({ description: 'What refusals and the log call the issuer.' }),
     issuer: https.optional().meta({ description: 'The `iss` of its tokens.' }),
     trustDomain: z
       .string()
@@ -58,11 +42,8 @@ const issuer = z
       .union([z.strictObject({ file: words }), z.strictObject({ url: https })])
       .optional()
       .meta({ description: 'Its key set (JWKS); left out: told by its OpenID configuration.' }),
-    ca: words.optional().meta({ description: 'A file of the only authorities that vouch for its server.' }),
-    privateAddresses: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Whether its server may have an address that is not public.' }),
+    ca,
+    privateAddresses,
     once: z.boolean().default(true).meta({ description: 'Whether each token gives one certificate.' }),
     longestMinutes: z.int().min(1).max(1_440).default(60).meta({
       description: 'How long a token may live at the most.',
@@ -138,12 +119,9 @@ function keysOf(keys: Read['keys'], url: string | undefined): ConfiguredIssuer['
 function toRule(file: string, issuerName: string, read: z.output<typeof rule>): WorkloadRule {
   try {
     const subject = readSubjectPattern(read.subject);
-    const claims = Object.entries(read.claims).map(
-      ([pointer, value]) => [pointer, Array.isArray(value) ? value : [value]] as const,
-    );
     return Object.freeze({
       subject,
-      claims: new Map(claims),
+      claims: wantedClaims(read.claims),
       name: readNameTemplate(read.name, subject.names),
       kind: read.kind,
       dnsNames: read.dns.map((each) => readNameTemplate(each, subject.names)),

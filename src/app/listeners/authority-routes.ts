@@ -5,9 +5,8 @@ import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
 import { identify } from '../../identity/identify.ts';
 import { equalBytes } from '../../kernel/bytes.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
+import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { parseJson } from '../../kernel/parse-json.ts';
 import { checkValidity, namePattern } from '../../x509/leaf-profile.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
@@ -18,7 +17,9 @@ import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
 import { estRoutes } from './est-routes.ts';
-import { bodyLimit, type Holder, type Route } from './route.ts';
+import { answerJson, member, readObject } from './json-exchange.ts';
+import { personRoutes } from './person-routes.ts';
+import type { Holder, Route } from './route.ts';
 
 const routes: readonly Route[] = [
   {
@@ -98,6 +99,7 @@ const routes: readonly Route[] = [
     answer: ({ exchange, authority, holder }) => streamFeed(exchange, authority, proven(holder).caller),
   },
   ...estRoutes,
+  ...personRoutes,
 ];
 
 /** Whether a request may come with a certificate that did not verify. */
@@ -199,16 +201,6 @@ function proven(holder: Holder | null): Holder {
   return holder;
 }
 
-async function readObject(exchange: Exchange): Promise<JsonObject> {
-  const type = exchange.headers.get('content-type') ?? '';
-  if (!/^application\/json\b/i.test(type)) {
-    throw new Fault('media_type', 'Send the body as application/json.');
-  }
-  const value = parseJson(await exchange.body(bodyLimit), { depth: 16, values: 10_000 });
-  if (!isJsonObject(value)) throw new Fault('invalid_input', 'The body must be a JSON object.');
-  return value;
-}
-
 function readSeen({ agents }: JsonObject): Seen {
   const seen = isJsonObject(agents) ? Object.entries(agents) : [];
   const whole = seen.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
@@ -232,19 +224,4 @@ function readServerStates({ servers }: JsonObject): readonly ServerState[] {
   const parsed = serverStates.safeParse(servers);
   if (parsed.success) return parsed.data;
   throw new Fault('invalid_input', 'The body needs servers, a list of how each of them is.');
-}
-
-function member(input: JsonObject, name: string): string {
-  const value = input[name];
-  if (typeof value !== 'string' || value === '')
-    throw new Fault('invalid_input', `The body needs ${name}, a string.`);
-  return value;
-}
-
-async function answerJson(exchange: Exchange, value: Json): Promise<void> {
-  await exchange.respond(
-    200,
-    { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    JSON.stringify(value),
-  );
 }

@@ -1,15 +1,15 @@
+import type { OwnedAgents } from '../../enrol/person/login-records.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 
-/** What may change about an agent once it is registered. */
+/** What may change about an agent once it is registered. `roles` are those given by hand; those of rules stay beside them. */
 export type AgentPatch = Partial<
   Pick<AgentRecord, 'state' | 'owner' | 'purpose' | 'roles' | 'buildDigest' | 'device'>
 >;
 
 /** The registered agents. Every promise resolves when the change is durable. */
-export interface AgentRecords {
+export interface AgentRecords extends OwnedAgents {
   /** Fault `conflict` when the name is taken, in whatever state its agent is. */
   add(record: AgentRecord): Promise<void>;
-  find(name: string): Promise<AgentRecord | null>;
   /** All agents in name order. */
   list(): Promise<readonly AgentRecord[]>;
   /**

@@ -14,6 +14,7 @@ import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import { scepTransactions } from './sqlite/scep-transactions.ts';
+import { personRecords } from './sqlite/people.ts';
 import { serverRecords } from './sqlite/servers.ts';
 import { usedTokens } from './sqlite/used-tokens.ts';
 import type { Store } from './store.ts';
@@ -41,6 +42,7 @@ export async function openStore(options: {
     acmeOrders: acmeOrderRecords(connection),
     usedTokens: usedTokens(connection),
     scepTransactions: scepTransactions(connection),
+    people: personRecords(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     changes: changeFeed(connection, clock),

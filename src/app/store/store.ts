@@ -4,6 +4,7 @@ import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../..
 import type { ApprovalRecords } from '../../enrol/approval/approval-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
 import type { ScepTransactions } from '../../enrol/scep/scep-transactions.ts';
+import type { PersonRecords } from '../../enrol/person/login-records.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { ChangeFeed } from './change-feed.ts';
@@ -26,6 +27,7 @@ export interface Store extends AsyncDisposable {
   readonly acmeOrders: AcmeOrderRecords;
   readonly usedTokens: UsedTokens;
   readonly scepTransactions: ScepTransactions;
+  readonly people: PersonRecords;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly changes: ChangeFeed;

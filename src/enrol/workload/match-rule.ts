@@ -28,11 +28,16 @@ export function matchRule(issuer: WorkloadIssuer, subject: string, claims: JsonO
 
 function hasClaims(claims: JsonObject, rule: WorkloadRule): boolean {
   for (const [pointer, wanted] of rule.claims) {
-    const value = at(claims, pointer);
-    const values: readonly Json[] = isJsonArray(value) ? value : [value ?? null];
-    if (!values.some((each) => wanted.includes(each as ClaimValue))) return false;
+    if (!valuesAt(claims, pointer).some((each) => wanted.includes(each as ClaimValue))) return false;
   }
   return true;
+}
+
+/** The value that a JSON Pointer leads to, or all of a list; nothing when it leads nowhere. */
+export function valuesAt(claims: JsonObject, pointer: string): readonly Json[] {
+  const value = at(claims, pointer);
+  if (value === undefined) return [];
+  return isJsonArray(value) ? value : [value];
 }
 
 /** What a JSON Pointer leads to (RFC 6901 §4), through objects only. */

@@ -10,5 +10,6 @@ export function memoryUsedTokens(): UsedTokens {
       ends.set(hash, endsAt);
       return true;
     },
+    has: async (hash) => ends.has(hash),
   };
 }

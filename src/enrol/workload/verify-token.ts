@@ -13,7 +13,7 @@ export interface VerifiedToken {
 /** Asymmetric ones only: whoever could check a MAC could make one. */
 const algorithms = ['ES256', 'ES384', 'RS256', 'RS384', 'PS256', 'PS384', 'EdDSA', 'Ed25519'];
 /** How far the clocks of two machines may differ, in milliseconds. */
-const skew = 30_000;
+export const skew = 30_000;
 
 /**
  * Holds a token to the keys of its issuer and to what it says of itself (RFC 7519 §4.1): who issued it, for whom, from when
@@ -21,7 +21,7 @@ const skew = 30_000;
  */
 export async function verifyToken(
   token: UnverifiedToken,
-  issuer: WorkloadIssuer,
+  issuer: Pick<WorkloadIssuer, 'known' | 'audience' | 'longestLife'>,
   keys: JSONWebKeySet,
   now: number,
 ): Promise<VerifiedToken> {

@@ -96,7 +96,8 @@ function issuerOf({ claims }: UnverifiedToken, issuers: readonly WorkloadIssuer[
   throw new Fault('workload_refused', 'The token is of an issuer that this authority does not know.');
 }
 
-function kidOf({ text }: UnverifiedToken): string | null {
+/** The key that a token says it was signed with, or null. */
+export function kidOf({ text }: UnverifiedToken): string | null {
   try {
     const header: unknown = JSON.parse(Buffer.from(text.split('.', 1)[0] ?? '', 'base64url').toString());
     const kid = typeof header === 'object' && header !== null && 'kid' in header ? header.kid : null;

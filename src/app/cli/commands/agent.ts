@@ -1,6 +1,7 @@
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { formatTable } from '../format-table.ts';
 import { administer, administrationFlags } from './administration.ts';
+import { explainCommand } from './explain-agent.ts';
 import { describe, rows } from './show-json.ts';
 
 const name = { name: 'name', meaning: 'the name of the agent', count: 'one' } as const;
@@ -88,6 +89,7 @@ export const agentCommands: readonly Command[] = [
       return { text: `Agent ${input.word('name')} ${text}.`, json };
     },
   },
+  explainCommand,
   changing('suspend', 'Take every right from an agent until it is resumed'),
   changing('resume', 'Give a suspended agent its rights back'),
   changing('retire', 'End an agent for good; its name is not used again'),

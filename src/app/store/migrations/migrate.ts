@@ -12,6 +12,7 @@ import { devices } from './0006-devices.ts';
 import { issuers } from './0007-issuers.ts';
 import { approvals } from './0008-approvals.ts';
 import { scep } from './0009-scep.ts';
+import { people } from './0010-people.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -24,6 +25,7 @@ const migrations: readonly Migration[] = [
   issuers,
   approvals,
   scep,
+  people,
 ];
 
 /** The schema version this program writes. */

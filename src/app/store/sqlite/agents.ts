@@ -3,6 +3,7 @@ import type { AgentRecord } from '../../../identity/agent-record.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { AgentRecords } from '../agent-records.ts';
 import type { Connection, Note } from './connection.ts';
+import { originRows } from './role-origins.ts';
 import { isTaken } from './storage-fault.ts';
 
 /** The agents of the store. */
@@ -19,6 +20,13 @@ export function agentRecords(connection: Connection): AgentRecords {
     const row = select.get(name);
     return row ? toRecord(row as unknown as AgentRow) : null;
   };
+  const origins = originRows(database);
+  const store = (after: AgentRecord, note: Note): AgentRecord => {
+    const { name, owner, purpose, roles, buildDigest, device, state } = after;
+    update.run(owner, purpose, JSON.stringify(roles), buildDigest, device, state, name);
+    note({ kind: 'agent', key: name, value: after });
+    return after;
+  };
   return {
     add: (record) => write((note) => addAgent(database, record, note)),
     find: (name) => read(() => find(name)),
@@ -31,18 +39,29 @@ export function agentRecords(connection: Connection): AgentRecords {
             'agent_unknown',
             `No agent named ${name} is registered. See: countersign agent list`,
           );
-        const after = { ...before, ...patch };
+        const known = patch.roles && origins.find(name);
+        // Those that rules gave stay.
+        const roles = known && patch.roles && origins.put(name, { ...known, byHand: patch.roles });
+        const after = { ...before, ...patch, ...(roles && { roles }) };
         if (before.state === 'retired' && after.state !== 'retired') {
           throw new Fault(
             'conflict',
             `The agent ${name} is retired for good. Add an agent with another name.`,
           );
         }
-        const { owner, purpose, roles, buildDigest, device, state } = after;
-        update.run(owner, purpose, JSON.stringify(roles), buildDigest, device, state, name);
-        note({ kind: 'agent', key: name, value: after });
-        return after;
+        return store(after, note);
       }),
+    derive: (name, derived) =>
+      write((note) => {
+        const before = find(name);
+        if (!before) return false;
+        const known = origins.find(name) ?? { byHand: before.roles, derived: [] };
+        const roles = origins.put(name, { byHand: known.byHand, derived });
+        if (JSON.stringify(roles) === JSON.stringify(before.roles)) return false;
+        store({ ...before, roles }, note);
+        return true;
+      }),
+    origins: (name) => read(() => origins.find(name)),
     // Not a change: nothing is decided by it, and every gateway would hear of every call.
     seen: (name, at) =>
       write(() => {

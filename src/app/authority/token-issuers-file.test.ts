@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../kernel/clock.ts';
-import { WorkloadsFile } from './workload-issuers.ts';
+import { readWorkloads } from '../config/workloads-file.ts';
+import { TokenIssuersFile } from './token-issuers-file.ts';
 
 const issuers = (ca: string): string => `issuers:
   - name: cluster
@@ -21,7 +22,7 @@ test('I3 a file of workloads that names a file that is missing is read again onc
   process.on('unhandledRejection', note);
   try {
     const [path, ca] = [join(folder, 'workloads.yaml'), join(folder, 'ca.pem')];
-    await using file = new WorkloadsFile(path, systemClock);
+    await using file = new TokenIssuersFile(path, readWorkloads, systemClock);
     assert.deepEqual(await file.list(), []);
     await writeFile(ca, '');
     await writeFile(path, issuers(ca));

@@ -1,44 +1,47 @@
 import { readFile } from 'node:fs/promises';
 import type { JSONWebKeySet } from 'jose';
 import { KeySource, readKeySet } from '../../enrol/workload/key-source.ts';
-import type { WorkloadIssuers } from '../../enrol/workload/workload-door.ts';
-import type { WorkloadIssuer } from '../../enrol/workload/workload-issuer.ts';
 import { type Client, createClient } from '../../http/fetch.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
-import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
+import type { KeyedIssuer } from '../config/keyed-issuer.ts';
 import { ChangingFile } from './changing-file.ts';
 
 const limits = { connectMilliseconds: 5_000, totalMilliseconds: 10_000, bodyBytes: 256 * 1024 };
 
 /** One reading of the file. */
-interface Reading {
-  readonly issuers: readonly ConfiguredIssuer[];
-  readonly keys: ReadonlyMap<WorkloadIssuer, KeySource>;
+interface Reading<Issuer extends KeyedIssuer> {
+  readonly issuers: readonly Issuer[];
+  readonly keys: ReadonlyMap<KeyedIssuer, KeySource>;
   readonly clients: readonly Client[];
+  /** The only authorities that vouch for an issuer's server, in PEM. */
+  readonly vouching: ReadonlyMap<KeyedIssuer, string>;
 }
+
+/** Reads the text of a file. Throws Fault `config_invalid`. */
+type ReadIssuers<Issuer> = (file: string, text: string) => readonly Issuer[];
 
 /**
  * The issuers of a file, read again when it has changed. Without the file there are none; while it cannot be read no token is
  * accepted.
  */
-export class WorkloadsFile implements WorkloadIssuers, AsyncDisposable {
-  private readonly file: ChangingFile<Reading>;
+export class TokenIssuersFile<Issuer extends KeyedIssuer> implements AsyncDisposable {
+  private readonly file: ChangingFile<Reading<Issuer>>;
 
-  constructor(path: string, clock: Clock) {
-    this.file = new ChangingFile<Reading>({
+  constructor(path: string, readIssuers: ReadIssuers<Issuer>, clock: Clock) {
+    this.file = new ChangingFile<Reading<Issuer>>({
       path,
-      read: (text) => readAll(text === null ? [] : readWorkloads(path, text), clock),
+      read: (text) => readAll(text === null ? [] : readIssuers(path, text), clock),
       close: closeClients,
     });
   }
 
-  async list(): Promise<readonly ConfiguredIssuer[]> {
+  async list(): Promise<readonly Issuer[]> {
     return (await this.file.current()).issuers;
   }
 
-  async keysOf(issuer: WorkloadIssuer, kid: string | null): Promise<JSONWebKeySet> {
+  async keysOf(issuer: Pick<KeyedIssuer, 'name'>, kid: string | null): Promise<JSONWebKeySet> {
     const { issuers, keys } = await this.file.current();
     const configured = issuers.find(({ name }) => name === issuer.name);
     if (!configured) throw new Fault('unavailable', `The issuer ${issuer.name} was just taken away.`);
@@ -46,13 +49,22 @@ export class WorkloadsFile implements WorkloadIssuers, AsyncDisposable {
     return source ? await source.keys(kid) : await keysOfFile(configured);
   }
 
+  /** The only authorities that vouch for the server of an issuer, in PEM, or null for those of the system. */
+  async vouchingFor(issuer: Issuer): Promise<string | null> {
+    return (await this.file.current()).vouching.get(issuer) ?? null;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.file[Symbol.asyncDispose]();
   }
 }
 
-async function readAll(issuers: readonly ConfiguredIssuer[], clock: Clock): Promise<Reading> {
-  const keys = new Map<WorkloadIssuer, KeySource>();
+async function readAll<Issuer extends KeyedIssuer>(
+  issuers: readonly Issuer[],
+  clock: Clock,
+): Promise<Reading<Issuer>> {
+  const keys = new Map<KeyedIssuer, KeySource>();
+  const vouching = new Map<KeyedIssuer, string>();
   const clients: Client[] = [];
   const authorities = await Promise.all(
     issuers.map(async ({ authority }) => (authority === null ? null : await readFile(authority, 'utf8'))),
@@ -60,23 +72,24 @@ async function readAll(issuers: readonly ConfiguredIssuer[], clock: Clock): Prom
   for (const [at, issuer] of issuers.entries()) {
     const { keys: place, privateAddresses } = issuer;
     if ('file' in place) continue;
-    const vouching = authorities[at] ?? null;
+    const only = authorities[at] ?? null;
+    if (only !== null) vouching.set(issuer, only);
     const client = createClient({
-      ...(vouching !== null && { tls: { authorities: vouching } }),
+      ...(only !== null && { tls: { authorities: only } }),
       addressGuard: privateAddresses ? 'any' : 'public-only',
       limits,
     });
     clients.push(client);
     keys.set(issuer, new KeySource(place, client, clock));
   }
-  return { issuers, keys, clients };
+  return { issuers, keys, clients, vouching };
 }
 
-async function closeClients({ clients }: Pick<Reading, 'clients'>): Promise<void> {
+async function closeClients({ clients }: { readonly clients: readonly Client[] }): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
 }
 
-async function keysOfFile({ name, keys }: ConfiguredIssuer): Promise<JSONWebKeySet> {
+async function keysOfFile({ name, keys }: KeyedIssuer): Promise<JSONWebKeySet> {
   const file = 'file' in keys ? keys.file : '';
   try {
     return readKeySet(parseJson(await readFile(file)));

@@ -1,0 +1,109 @@
+import { createBoundedRecord } from '../../audit/bounded-record.ts';
+import type { AuditLog } from '../../audit/log.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { Delivery } from '../../enrol/delivery.ts';
+import { enrolPerson } from '../../enrol/person/enrol-person.ts';
+import type { PersonDoor } from '../../enrol/person/person-door.ts';
+import { renewLogin, standingOf } from '../../enrol/person/renew-login.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
+import type { Store } from '../store/store.ts';
+import type { DataFolder } from './data-folder.ts';
+import { TokenIssuersFile } from './token-issuers-file.ts';
+
+/** What somebody has to know to log in. All of it is public. */
+export interface LoginOffer {
+  readonly name: string;
+  readonly issuer: string;
+  readonly client: string;
+  readonly scopes: readonly string[];
+  /** How long ago they may have authenticated, in seconds; null for any time. */
+  readonly maxAge: number | null;
+  /** The only authorities that vouch for the provider's server, in PEM; null for those of the system. */
+  readonly authorities: string | null;
+}
+
+/** The people of an authority. */
+export interface People extends AsyncDisposable {
+  /** Where people may log in. Throws Fault `unavailable`. */
+  offers(): Promise<readonly LoginOffer[]>;
+  enrol(order: PersonLoginOrder, ca: CertificateAuthority): Promise<Delivery>;
+  /** The last login of a person and whether it still holds; null for somebody who has not logged in. */
+  explain(person: string): Promise<ExplainedLogin | null>;
+  /** Throws Fault `renewal_refused` for a certificate whose login does not hold any more. */
+  beforeRenewal(current: CertificateRecord): Promise<void>;
+}
+
+/** A login as an administrator is told of it. Times in epoch milliseconds. */
+export interface ExplainedLogin {
+  readonly provider: string;
+  readonly subject: string;
+  readonly at: number;
+  /** Until when it holds, or null when it does not. */
+  readonly until: number | null;
+  /** Why it does not hold, or null. */
+  readonly ended: string | null;
+}
+
+/** What `countersign login` sends. */
+export interface PersonLoginOrder {
+  readonly token: string;
+  readonly csr: string;
+  readonly agent: string | null;
+  readonly address: string;
+}
+
+/** Opens `people.yaml`. A file that is wrong from the start is told now, not to the first person. Throws Fault `config_invalid`. */
+export async function openPeople(parts: {
+  readonly data: DataFolder;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+}): Promise<People> {
+  const { data, store, audit, clock } = parts;
+  await using opened = new AsyncDisposableStack();
+  const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
+  await providers.list();
+  const strangers = opened.use(createBoundedRecord(audit, { type: 'people.refused' }));
+  const door: PersonDoor = {
+    providers,
+    people: store.people,
+    agents: store.agents,
+    used: store.usedTokens,
+    clock,
+    audit,
+    strangers,
+  };
+  const held = opened.move();
+  return {
+    offers: () => offers(providers),
+    enrol: (order, ca) => enrolPerson(order, ca, door),
+    async explain(person) {
+      const login = (await store.people.find(person))?.login;
+      if (!login) return null;
+      const { provider, subject, at } = login;
+      const standing = await standingOf(login, door);
+      if (!('name' in standing)) return { provider, subject, at, until: null, ended: standing.ended };
+      return { provider, subject, at, until: at + standing.loginLife, ended: null };
+    },
+    beforeRenewal: (current) => renewLogin(current, door),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+async function offers(file: TokenIssuersFile<ConfiguredProvider>): Promise<readonly LoginOffer[]> {
+  try {
+    return await Promise.all(
+      (await file.list()).map(async (provider) => {
+        const { name, issuer, client, scopes, authenticatedWithin: within } = provider;
+        const maxAge = within === null ? null : within / 1_000;
+        return { name, issuer, client, scopes, maxAge, authorities: await file.vouchingFor(provider) };
+      }),
+    );
+  } catch (cause) {
+    const detail = 'Where to log in cannot be told at the moment; the file of providers is wrong.';
+    throw new Fault('unavailable', detail, { cause, retryAfterMilliseconds: 30_000 });
+  }
+}

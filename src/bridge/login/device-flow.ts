@@ -1,0 +1,87 @@
+import {
+  deviceAuthorizationRequest,
+  deviceCodeGrantRequest,
+  processDeviceAuthorizationResponse,
+  processDeviceCodeResponse,
+  ResponseBodyError,
+} from 'oauth4webapi';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { type Provider, providerFault } from './provider.ts';
+
+/** How a person is told where to go, and how long they are waited for. */
+export interface DeviceFlow {
+  readonly show: (page: { readonly url: string; readonly code: string }) => void;
+  readonly clock: Clock;
+  /** Ends the wait, with a Fault as its reason. */
+  readonly signal: AbortSignal;
+  /** Waits so many milliseconds. Throws the reason of the signal. */
+  readonly pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** RFC 8628 §3.2 and §3.5, in seconds: how often is asked unless the provider says, and how much slower when told to. */
+const usualInterval = 5;
+const slower = 5;
+
+/**
+ * Device authorization (RFC 8628): the person logs in on another machine. The nonce is sent along; providers that keep it put it
+ * into the ID token, which this gives. Throws Fault `login_refused`, `timed_out`, `unavailable`.
+ */
+export async function logInOnDevice(provider: Provider, nonce: string, flow: DeviceFlow): Promise<string> {
+  const { server, client, authentication, options, offer, asked } = provider;
+  const { clock, signal, show, pause } = flow;
+  if (server.device_authorization_endpoint === undefined) {
+    throw new Fault(
+      'login_refused',
+      `The provider ${offer.name} has no device flow. Log in with a browser: leave out --device.`,
+    );
+  }
+  try {
+    const parameters = { ...asked, nonce };
+    const device = await processDeviceAuthorizationResponse(
+      server,
+      client,
+      await deviceAuthorizationRequest(server, client, authentication, parameters, options),
+    );
+    show({ url: pageOf(device.verification_uri, offer.name), code: device.user_code });
+    const endsAt = clock.monotonic() + device.expires_in * 1_000;
+    let interval = device.interval ?? usualInterval;
+    while (clock.monotonic() < endsAt) {
+      await pause(interval * 1_000, signal);
+      const response = await deviceCodeGrantRequest(
+        server,
+        client,
+        authentication,
+        device.device_code,
+        options,
+      );
+      const token = await processDeviceCodeResponse(server, client, response).catch(waiting);
+      if (typeof token !== 'string') return idTokenOf(token, offer.name);
+      if (token === 'slow_down') interval += slower;
+    }
+  } catch (error) {
+    throw error === signal.reason && error instanceof Fault ? error : providerFault(error, offer);
+  }
+  throw new Fault('timed_out', 'Nobody entered the code in time. Run the command again.');
+}
+
+/** RFC 8628 §3.5: which errors are no end. */
+function waiting(error: unknown): 'authorization_pending' | 'slow_down' {
+  const code = error instanceof ResponseBodyError ? error.error : null;
+  if (code === 'authorization_pending' || code === 'slow_down') return code;
+  throw error;
+}
+
+function idTokenOf(
+  { id_token: token }: { readonly id_token?: string | undefined },
+  provider: string,
+): string {
+  if (token !== undefined) return token;
+  throw new Fault('login_refused', `The provider ${provider} gives no ID token in the device flow.`);
+}
+
+/** A page that a person types into a browser, so that no other may be taken for it. */
+function pageOf(url: string, provider: string): string {
+  if (URL.canParse(url) && new URL(url).protocol === 'https:') return new URL(url).href;
+  throw new Fault('unavailable', `The provider ${provider} has no page for the code over https.`);
+}
