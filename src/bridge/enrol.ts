@@ -37,8 +37,10 @@ export async function enrol(store: KeyStore, enrolment: Enrolment): Promise<Cred
   const path = enrolmentPath(joinToken);
   const asked = { authority, path, token: joinToken, name: agent, key, roots, present: null, clock };
   const delivered = await untilApproved(() => order(asked), enrolment.log);
-  await store.commit(delivered.certificate, roots);
-  return { certificate: delivered.certificate, key, roots, leaf: delivered.leaf };
+  // What was trusted first vouches for the others; roots named by the user stay the only ones.
+  const trusted = enrolment.authorityFile === null ? delivered.roots : roots;
+  await store.commit(delivered.certificate, trusted);
+  return { certificate: delivered.certificate, key, roots: trusted, leaf: delivered.leaf };
 }
 
 function needed(agent: string | null, folder: string, advice: string): Fault {

@@ -12,7 +12,7 @@ export interface FirstTrust {
   readonly authority: string;
   /** A PEM file, or null. */
   readonly authorityFile: string | null;
-  /** `sha256:<hex>` of the root's DER, or null. */
+  /** `sha256:<hex>` of the root's DER, or null; several with commas between, while a root is being replaced. */
   readonly rootFingerprint: string | null;
 }
 
@@ -31,16 +31,16 @@ export async function firstRoots(trust: FirstTrust): Promise<string> {
       'The first start needs the root to trust: give --ca-fingerprint sha256:…, as it was shown with the join token, or --ca.',
     );
   }
-  const expected = readFingerprint(trust.rootFingerprint);
+  const expected = trust.rootFingerprint.split(',').map(readFingerprint);
   const offered = decodePem(await offeredRoots(trust.authority), 'CERTIFICATE');
-  const root = offered.find((der) => toHex(sha256(der)) === expected);
-  if (!root) {
+  const roots = offered.filter((der) => expected.includes(toHex(sha256(der))));
+  if (roots.length === 0) {
     throw new Fault(
       'gateway_untrusted',
-      `${trust.authority} shows another root than sha256:${expected}. Compare the fingerprint with the one shown with the join token; if it is right, something answers in the authority's place.`,
+      `${trust.authority} shows another root than ${expected.map((one) => `sha256:${one}`).join(' or ')}. Compare the fingerprint with the one shown with the join token; if it is right, something answers in the authority's place.`,
     );
   }
-  return encodePem('CERTIFICATE', root);
+  return roots.map((root) => encodePem('CERTIFICATE', root)).join('');
 }
 
 /** The roots of a PEM file. Throws Fault `not_found` or `malformed_pem`. */

@@ -25,6 +25,8 @@ export interface KeyStore {
   prepared(): Promise<string | null>;
   /** Puts the certificate of the prepared key in place, and with it the key. */
   commit(certificate: string, roots: string): Promise<void>;
+  /** Trusts other roots from now on. */
+  trust(roots: string): Promise<void>;
   /** Throws Fault `state_locked`, also when the signal is aborted while it waits. */
   lock(signal?: AbortSignal): Promise<AsyncDisposable>;
 }
@@ -77,6 +79,7 @@ export function createKeyStore(folder: string, clock: Clock): KeyStore {
       await rename(path.nextKey, path.key);
       await syncFolder(folder);
     },
+    trust: (roots) => writeDurably(path.roots, roots),
     async lock(signal) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const lock = await lockFolder(path.lock, clock, signal);

@@ -57,10 +57,14 @@ export function createAuthority(options: RootOptions): NewAuthority {
   return { rootKey, rootCertificate, ...createIntermediate(rootCertificate, rootKey, options) };
 }
 
-function rootTemplate(publicKey: KeyObject, options: RootOptions): CaTemplate {
-  const { trustDomain, clock, rootLife = 10 * year, organization } = options;
+/** A root for a key: ten years unless given, path length 1. `name` tells it from the root that it takes the place of. */
+export function rootTemplate(
+  publicKey: KeyObject,
+  options: RootOptions & { readonly name?: string },
+): CaTemplate {
+  const { trustDomain, clock, rootLife = 10 * year, organization, name } = options;
   return {
-    subject: { commonName: `${trustDomain} root`, ...(organization ? { organization } : {}) },
+    subject: { commonName: name ?? `${trustDomain} root`, ...(organization ? { organization } : {}) },
     issuer: null,
     publicKey,
     now: clock.now(),

@@ -22,6 +22,9 @@ export const revocation = z.enum([
 ]);
 const why = { reason: text, revocation: revocation.optional() };
 
+/** `previous`: of the root of the intermediate that is being replaced. */
+const whose = z.strictObject({ previous: z.boolean().default(false) });
+
 /** Revoking more than one certificate, and less than for good. */
 export const revocationOperations: readonly Operation[] = [
   operation(
@@ -75,13 +78,15 @@ export const revocationOperations: readonly Operation[] = [
       ...(await revocations.server(server, { ...words, actor: actor.name })),
     }),
   ),
-  operation('root-crl.show', false, z.strictObject({}), async ({ rootCrl, issuer, rotation }) => {
-    const crl = rootCrl.current();
-    const root = issuer.chain.at(-1);
+  operation('root-crl.show', false, whose, async ({ rootCrl, issuer, issuers, rotation }, { previous }) => {
+    const { retiring } = await rotation.status();
+    const before = issuers.all().find(({ certificate }) => certificate.serial === retiring?.serial);
+    const root = (previous ? (before ?? issuer) : issuer).chain.at(-1);
+    const crl = root ? rootCrl.current(root) : null;
     return {
       root: root ? pemOfCertificate(root.der) : null,
       intermediate: issuer.certificate.serial,
-      previous: (await rotation.status()).retiring?.serial ?? null,
+      previous: retiring?.serial ?? null,
       number: crl?.number ?? 0,
       nextUpdate: crl?.nextUpdate ?? null,
       entries: (crl?.entries ?? []).map((entry) => ({ ...entry })),

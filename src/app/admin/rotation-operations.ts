@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { fromBase64 } from '../../kernel/bytes.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { type Operation, operation } from './operation.ts';
 
 const nothing = z.strictObject({});
 const pem = z.string().max(100_000);
 
-/** Replacing the intermediate, step by step. */
+/** Replacing the intermediate or the root, step by step. */
 export const rotationOperations: readonly Operation[] = [
   operation('rotation.show', false, nothing, async ({ rotation }) => plain(await rotation.status())),
   operation('rotation.request', true, nothing, async ({ rotation }, _input, actor) =>
@@ -14,11 +15,17 @@ export const rotationOperations: readonly Operation[] = [
   operation(
     'rotation.prepare',
     true,
-    z.strictObject({ certificate: pem }),
-    async ({ rotation }, { certificate }, actor) => plain(await rotation.prepare(certificate, actor.name)),
+    z.strictObject({ certificate: pem, root: pem.optional(), rootCrl: z.base64().max(1_000_000).optional() }),
+    async ({ rotation }, { rootCrl, ...order }, actor) => {
+      const crl = rootCrl === undefined ? undefined : (fromBase64(rootCrl) ?? new Uint8Array());
+      return plain(await rotation.prepare({ ...order, rootCrl: crl }, actor.name));
+    },
   ),
-  operation('rotation.activate', true, nothing, async ({ rotation }, _input, actor) =>
-    plain(await rotation.activate(actor.name)),
+  operation(
+    'rotation.activate',
+    true,
+    z.strictObject({ force: z.boolean().default(false) }),
+    async ({ rotation }, order, actor) => plain(await rotation.activate(order, actor.name)),
   ),
   operation(
     'rotation.retire',

@@ -10,6 +10,7 @@ import { randomId } from '../../kernel/random.ts';
 import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { markRestored } from './after-restore.ts';
+import { rootKeyFile } from './issuers-disk.ts';
 import { readIssuers, writeIssuers } from './issuers-file.ts';
 import { referenceIn } from './signing-key-file.ts';
 
@@ -117,10 +118,12 @@ export async function restore(source: string, data: DataFolder, clock: Clock): P
 }
 
 async function heldKeysIn(data: DataFolder): Promise<readonly string[]> {
-  const files = await Promise.all(
-    [data.rootKey, data.intermediateKey].map((file) => readFile(file).catch(() => new Uint8Array())),
-  );
   const { issuing, next, retiring } = await readIssuers(data);
+  const files = await Promise.all(
+    [data.rootKey, rootKeyFile(data, issuing.root), data.intermediateKey].map((file) =>
+      readFile(file).catch(() => new Uint8Array()),
+    ),
+  );
   const kept = [issuing, next, retiring].flatMap((one) => (one?.key ? [utf8(JSON.stringify(one.key))] : []));
   return [...new Set([...files, ...kept].flatMap((octets) => referenceIn(octets) ?? []))];
 }

@@ -133,7 +133,8 @@ function readPem(text: string): Certificate {
   return readCertificate(der);
 }
 
-async function readPemFile(path: string): Promise<Certificate> {
+/** The one certificate of a file. Throws Fault `state_damaged`. */
+export async function readPemFile(path: string): Promise<Certificate> {
   try {
     const [der] = decodePem(await readTextFile(path), 'CERTIFICATE');
     if (der) return readCertificate(der);

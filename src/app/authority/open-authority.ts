@@ -16,6 +16,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import type { HolderLimits } from '../../keys/limits.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
+import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
@@ -94,7 +95,8 @@ export async function openAuthority(options: {
   const policies = opened.use(
     await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
-  const feed = opened.use(createLocalFeed(store, policies.current));
+  const feed = opened.use(createLocalFeed(store, policies.current, () => trustOf(issuers.all())));
+  opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
   const workloads = {
     issuers: opened.use(await openWorkloads(data, clock)),

@@ -1,15 +1,19 @@
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AuditLog } from '../../audit/log.ts';
 import type { AuditEventType } from '../../audit/events.ts';
 import { checkIntermediate } from '../../ca/check-intermediate.ts';
+import { readRootToImport } from '../../ca/import-root.ts';
+import { trustOf } from '../feed/trust-of.ts';
 import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
 import { revoke } from '../../ca/revoke.ts';
-import { utf8 } from '../../kernel/bytes.ts';
+import { equalBytes, utf8 } from '../../kernel/bytes.ts';
 import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type Certificate, readCertificate } from '../../x509/certificate.ts';
 import { decodePem, encodePem } from '../../x509/pem.ts';
+import { isCrlSignedBy, readCrl } from '../../x509/crl.ts';
 import { assembleRequest, buildRequestInfo, readRequest } from '../../x509/request.ts';
 import type { Store } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -17,28 +21,45 @@ import { fingerprintOf } from './fingerprint.ts';
 import { type KeptKey, type NextIssuer, readKeptKey } from './issuers-file.ts';
 import { newKey } from './new-keys.ts';
 import type { Issuers } from './open-issuers.ts';
+import { type IssuersDisk, rootCrlFile } from './issuers-disk.ts';
 import { noteIssuing } from './refuse-lost-issuers.ts';
 import { leavesLeft, type RotationStatus, rotationStatus } from './rotation-status.ts';
 import { type HolderWorld, openKeptKey, referenceIn } from './signing-key-file.ts';
 
 /**
- * Replaces the intermediate in steps, each of which is done or not, whenever the process ends: a key and a request for it,
+ * Replaces the intermediate, or the root with it, in steps, each of which is done or not, whenever the process ends: a key and a request for it,
  * the certificate (prepared), issuing with it (activated), and the end of the one before (retired). One rotation at a time.
  */
 export interface Rotation {
   status(): Promise<RotationStatus>;
   /** Makes the key of the next intermediate; asked again, gives the same request. */
   request(actor: string): Promise<IntermediateRequest>;
-  /** Takes the certificate for it, in PEM. Throws Fault `certificate_profile`, `conflict`. */
-  prepare(certificate: string, actor: string): Promise<RotationStatus>;
-  /** Issues with it from now on. Throws Fault `conflict` when none is prepared. */
-  activate(actor: string): Promise<RotationStatus>;
+  /**
+   * Takes the certificate for it, by the root or by a new one, which is trusted beside the other from now on. Throws Fault
+   * `certificate_profile`, `conflict`.
+   */
+  prepare(order: PreparedIssuer, actor: string): Promise<RotationStatus>;
+  /**
+   * Issues with it from now on. Throws Fault `conflict` when none is prepared, or while somebody may not know its root, unless
+   * `force`.
+   */
+  activate(order: { readonly force: boolean }, actor: string): Promise<RotationStatus>;
   /**
    * Ends the one before. Throws Fault `conflict` while certificates of it are in force, unless `force`, which revokes them.
    */
   retire(order: { readonly force: boolean }, actor: string): Promise<RotationStatus>;
   /** Forgets the next intermediate before it has issued anything. */
   abandon(actor: string): Promise<RotationStatus>;
+}
+
+/** What the holder of a root key has signed. */
+export interface PreparedIssuer {
+  /** The intermediate in PEM. */
+  readonly certificate: string;
+  /** The root above it in PEM, when it is a new one. */
+  readonly root?: string | undefined;
+  /** The first CRL of the new root, in DER. */
+  readonly rootCrl?: Uint8Array | undefined;
 }
 
 /** What the holder of the root key is asked to sign, all in PEM. */
@@ -53,7 +74,8 @@ export type IntermediateRequest = {
 interface Parts extends HolderWorld {
   readonly data: DataFolder;
   readonly issuers: Issuers;
-  readonly store: Pick<Store, 'certificates' | 'meta'>;
+  readonly store: Pick<Store, 'certificates' | 'joinTokens' | 'meta'>;
+  readonly disk: IssuersDisk;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly passphrase: string;
   /** What guessing the passphrase of a new key costs, as scrypt's N; the usual unless given. */
@@ -85,30 +107,38 @@ export function openRotation(parts: Parts): Rotation {
     await audit.append({ type, ...of, actor: change.actor });
     await issuers.change(change.to);
     await noteIssuing(store.meta, issuers);
+    await tellFirstAdmin(parts);
     return await status();
   };
   return {
     status,
     request: (actor) => alone(() => request(parts, actor)),
-    prepare: (pem, actor) =>
+    prepare: (order, actor) =>
       alone(async () => {
         const kept = issuers.kept();
         const { next, issuing } = kept;
         if (!next) throw conflict('Nothing was asked for. Begin with: countersign rotate intermediate');
         if (next.signed) throw conflict('The next intermediate is prepared already. Activate or abandon it.');
-        const certificate = readOne(pem);
+        const certificate = readOne(order.certificate);
         const [der = new Uint8Array()] = decodePem(next.request, 'CERTIFICATE REQUEST');
-        const { root } = issuing;
+        const root = order.root === undefined ? issuing.root : readNewRoot(order.root, parts);
         const terms = { root, publicKey: readRequest(der).publicKey, replaces: issuing.certificate };
         checkIntermediate(certificate, { ...terms, now: clock.now() });
+        if (root !== issuing.root && order.rootCrl) await keepRootCrl(root, order.rootCrl, parts);
         const to = { ...kept, next: { ...next, signed: { certificate, root } }, since: clock.now() };
         return await step('rotation.prepared', certificate, { to, actor });
       }),
-    activate: (actor) =>
+    activate: ({ force }, actor) =>
       alone(async () => {
         const { next, issuing } = issuers.kept();
         if (!next?.signed)
           throw conflict('No intermediate is prepared. First: countersign rotate intermediate');
+        const { waiting } = await status();
+        if (waiting > 0 && !force) {
+          throw conflict(
+            `${waiting} may not know the new root yet (countersign rotate status lists them). Wait until they have renewed, or go on with --force: they have to enrol again.`,
+          );
+        }
         const { signed, key } = next;
         const to = { issuing: { ...signed, key }, next: null, retiring: issuing, since: clock.now() };
         return await step('rotation.activated', signed.certificate, { to, actor });
@@ -218,6 +248,37 @@ async function endLeaves(
     const words = { serial, reason, revocation: 'superseded', actor } as const;
     await revoke(words, { records: store.certificates, audit, clock });
   }
+}
+
+/** A new root is held to what an imported one is, and cannot be mistaken for the one before it. */
+function readNewRoot(pem: string, { issuers, trustDomain, clock }: Parts): Certificate {
+  const root = readRootToImport(pem, { trustDomain, clock });
+  const { root: before } = issuers.kept().issuing;
+  if (equalBytes(root.subjectDer, before.subjectDer) || root.publicKey.equals(before.publicKey)) {
+    throw new Fault(
+      'certificate_profile',
+      'The new root has the subject or the key of the one before it, and chains would be ambiguous.',
+    );
+  }
+  return root;
+}
+
+/** Before the root counts: without its file the root only has no CRL yet. */
+async function keepRootCrl(root: Certificate, der: Uint8Array, { data, disk }: Parts): Promise<void> {
+  if (!isCrlSignedBy(readCrl(der), root.publicKey)) {
+    throw new Fault('invalid_input', 'That CRL is not signed by the new root.');
+  }
+  await disk.write(rootCrlFile(data, root), der, 0o644);
+}
+
+/** Commands on this machine trust the roots beside the first administrator's certificate. */
+async function tellFirstAdmin({ data, issuers, disk }: Parts): Promise<void> {
+  const file = join(data.admin, 'roots.pem');
+  const there = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (there) await disk.write(file, trustOf(issuers.all()).roots, 0o644);
 }
 
 function readOne(pem: string): Certificate {

@@ -20,6 +20,7 @@ import { policyCommands } from './commands/policy.ts';
 import { revokeCommands } from './commands/revoke.ts';
 import { rootCommands } from './commands/root.ts';
 import { rotateCommands } from './commands/rotate.ts';
+import { rotateRootCommand } from './commands/rotate-root.ts';
 import { serveCommands } from './commands/serve.ts';
 import { serverCommands } from './commands/server.ts';
 import { versionCommand } from './commands/version.ts';
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   ...revokeCommands,
   ...rootCommands,
   ...rotateCommands,
+  rotateRootCommand,
   ...joinTokenCommands,
   ...approvalCommands,
   ...acmeCommands,

@@ -1,11 +1,13 @@
 import { createPrivateKey } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SigningKey } from '../../ca/issuer.ts';
 import { signingKey } from '../../ca/signing-key.ts';
 import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Certificate } from '../../x509/certificate.ts';
-import { dataFolder } from '../authority/data-folder.ts';
+import { type DataFolder, dataFolder } from '../authority/data-folder.ts';
+import { rootKeyFile } from '../authority/issuers-disk.ts';
 import { openSigningKey } from '../authority/signing-key-file.ts';
 import type { CommandContext, CommandInput, Flag } from './command.ts';
 import { readPassphrase } from './passphrase.ts';
@@ -27,7 +29,7 @@ export async function readRootKey(
   input: CommandInput,
   root: Certificate,
 ): Promise<SigningKey & AsyncDisposable> {
-  const file = resolve(input.text('root-key') ?? dataFolder(input.must('folder')).rootKey);
+  const file = resolve(input.text('root-key') ?? (await keptRootKey(dataFolder(input.must('folder')), root)));
   const octets = Buffer.from(await readPrivateFile(file));
   const pem = octets.toString('latin1');
   const key = pem.startsWith('-----BEGIN')
@@ -49,4 +51,13 @@ export async function readRootKey(
       });
   if (key.publicKey.equals(root.publicKey)) return key;
   throw new Fault('invalid_input', `${file} is not the key of the root.`);
+}
+
+/** The key of a root that a rotation brought has a name of its own. */
+async function keptRootKey(data: DataFolder, root: Certificate): Promise<string> {
+  const own = rootKeyFile(data, root);
+  return await access(own).then(
+    () => own,
+    () => data.rootKey,
+  );
 }

@@ -1,5 +1,5 @@
 import type { CrlPublisher } from '../../ca/crl.ts';
-import type { Issuer } from '../../ca/issuer.ts';
+import { type Issuer, rootsOf } from '../../ca/issuer.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
@@ -80,7 +80,7 @@ export async function composeEnds(options: EndsOptions): Promise<RunningEnds> {
   const held = opened.move();
   return {
     crls: () => own().crls,
-    ownRootCrl: rootCrl.current,
+    ownRootCrl: () => rootCrl.current(),
     ocsp: {
       answer(request) {
         const all = [...published.values()];
@@ -98,8 +98,8 @@ export async function composeEnds(options: EndsOptions): Promise<RunningEnds> {
     },
     crlsOf: (keyId) => published.get(keyId)?.crls ?? null,
     rootCrl(keyId) {
-      const root = issuers.issuing().chain.at(-1);
-      return root && keyIdOf(root) === keyId ? rootCrl.current() : null;
+      const root = rootsOf(issuers.all()).find((one) => keyIdOf(one) === keyId);
+      return root ? rootCrl.current(root) : null;
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

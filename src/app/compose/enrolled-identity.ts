@@ -16,6 +16,7 @@ import { decodePem, encodePem } from '../../x509/pem.ts';
 import { buildRequest } from '../../x509/request.ts';
 import { parseSpiffeId } from '../../x509/spiffe-id.ts';
 import { type AdminIdentity, callAuthority, type Trust } from '../admin/remote-administration.ts';
+import type { FeedTrust } from '../feed/feed-message.ts';
 import type { OwnIdentity } from './own-identity.ts';
 
 /** How a gateway elsewhere gets and keeps its certificate. */
@@ -34,6 +35,13 @@ export interface Enrolling {
   readonly log: (line: string) => void;
 }
 
+/** A gateway's identity. */
+export interface EnrolledIdentity extends OwnIdentity {
+  readonly trustDomain: string;
+  /** Goes by what the authority says: other roots at once, and a certificate of the intermediate that issues now. */
+  follow(trust: FeedTrust): void;
+}
+
 /** How often the moment of renewal is looked for, and a failed renewal tried again, in milliseconds. */
 const lookMilliseconds = 10_000;
 
@@ -41,9 +49,7 @@ const lookMilliseconds = 10_000;
  * The gateway's stored identity, or a new one for a join token of kind `gateway`; renewed with a new key for as long
  * as it is held. Throws Fault `enrolment_needed`, `certificate_expired`, or what the authority says.
  */
-export async function holdEnrolledIdentity(
-  options: Enrolling,
-): Promise<OwnIdentity & { readonly trustDomain: string }> {
+export async function holdEnrolledIdentity(options: Enrolling): Promise<EnrolledIdentity> {
   const { clock, log } = options;
   const store = createKeyStore(options.folder, clock);
   let held = await firstIdentity(store, options);
@@ -51,10 +57,18 @@ export async function holdEnrolledIdentity(
   checkLeaf(held.leaf, { trustDomain, kinds: ['gateway'] });
   const listeners: ((material: TlsMaterial) => void)[] = [];
   let busy = false;
+  let trust: FeedTrust | null = null;
+  const isDue = (): boolean =>
+    clock.now() >= renewalMoment(held.leaf) || (trust !== null && trust.issuer !== held.leaf.authorityKeyId);
   const look = async (): Promise<void> => {
-    if (busy || clock.now() < renewalMoment(held.leaf)) return;
+    if (busy) return;
     busy = true;
     try {
+      if (trust && trust.roots !== held.roots) {
+        held = await trustOthers(store, held, trust.roots);
+        for (const listener of listeners) listener(materialOf(held));
+      }
+      if (!isDue()) return;
       held = await obtain(store, options, identityOf(held), '/v1/enrol/renew', {});
       for (const listener of listeners) listener(materialOf(held));
     } catch (error) {
@@ -71,8 +85,19 @@ export async function holdEnrolledIdentity(
     trustDomain,
     current: () => materialOf(held),
     onRenewed: (listener) => void listeners.push(listener),
+    follow(heard) {
+      trust = heard;
+      void look();
+    },
     [Symbol.dispose]: () => clearInterval(timer),
   };
+}
+
+async function trustOthers(store: KeyStore, held: Credentials, roots: string): Promise<Credentials> {
+  decodePem(roots, 'CERTIFICATE').map(readCertificate);
+  await using _lock = await store.lock();
+  await store.trust(roots);
+  return { ...held, roots };
 }
 
 async function firstIdentity(store: KeyStore, options: Enrolling): Promise<Credentials> {

@@ -6,12 +6,26 @@ export interface PolicyFile {
   readonly text: string;
 }
 
+/** Whom gateways trust, and who issues. */
+export interface FeedTrust {
+  /** PEM. */
+  readonly roots: string;
+  /** Key identifier, in hex. */
+  readonly issuer: string;
+}
+
 /** One line of the feed from the authority to a gateway. The first is a snapshot; a heartbeat says "still here". */
 export type FeedMessage =
-  | { readonly type: 'snapshot'; readonly registry: StoreSnapshot; readonly policies: readonly PolicyFile[] }
+  | {
+      readonly type: 'snapshot';
+      readonly registry: StoreSnapshot;
+      readonly policies: readonly PolicyFile[];
+      readonly trust?: FeedTrust;
+    }
   | { readonly type: 'change'; readonly change: Change }
   | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
-  | { readonly type: 'heartbeat' };
+  // With it when it has changed; who does not know the member passes it over.
+  | { readonly type: 'heartbeat'; readonly trust?: FeedTrust };
 
 /** Where a gateway hears of the registry. */
 export interface Feed {

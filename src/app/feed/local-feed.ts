@@ -1,5 +1,5 @@
 import type { Store } from '../store/store.ts';
-import type { Feed, FeedMessage, PolicyFile } from './feed-message.ts';
+import type { Feed, FeedMessage, FeedTrust, PolicyFile } from './feed-message.ts';
 
 /** How often a silent feed says that it is there, in milliseconds. */
 export const heartbeatMilliseconds = 1_000;
@@ -8,9 +8,15 @@ export const heartbeatMilliseconds = 1_000;
 export interface LocalFeed extends Feed, Disposable {
   /** Publishes a new set of policies. */
   publishPolicies(files: readonly PolicyFile[]): void;
+  /** Tells whom to trust now. */
+  publishTrust(): void;
 }
 
-export function createLocalFeed(store: Store, policies: () => readonly PolicyFile[]): LocalFeed {
+export function createLocalFeed(
+  store: Pick<Store, 'changes'>,
+  policies: () => readonly PolicyFile[],
+  trust: () => FeedTrust,
+): LocalFeed {
   const listeners = new Set<(message: FeedMessage) => void>();
   const tell = (message: FeedMessage): void => {
     for (const listener of listeners) listener(message);
@@ -29,13 +35,14 @@ export function createLocalFeed(store: Store, policies: () => readonly PolicyFil
       };
       listeners.add(gate);
       const registry = await store.changes.snapshot();
-      listener({ type: 'snapshot', registry, policies: policies() });
+      listener({ type: 'snapshot', registry, policies: policies(), trust: trust() });
       for (const message of early) {
         if (message.type !== 'change' || message.change.sequence > registry.sequence) listener(message);
       }
       ready = true;
       return () => listeners.delete(gate);
     },
+    publishTrust: () => tell({ type: 'heartbeat', trust: trust() }),
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {
       stopStore();

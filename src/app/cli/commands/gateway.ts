@@ -72,7 +72,15 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       auditFolder: join(state, 'gateway-log'),
       auditKey: await auditKey(join(state, 'audit-key.pem')),
       follow: async (listener) =>
-        followRemoteFeed({ authority, identity: () => shownBy(identity), listener, log }),
+        followRemoteFeed({
+          authority,
+          identity: () => shownBy(identity),
+          listener(message) {
+            if ('trust' in message && message.trust) identity.follow(message.trust);
+            listener(message);
+          },
+          log,
+        }),
       tellSeen: async (seen) => {
         await callAuthority(new URL('/v1/seen', authority), shownBy(identity), { agents: seen });
       },

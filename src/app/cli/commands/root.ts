@@ -80,7 +80,9 @@ async function signRequest(context: CommandContext, input: CommandInput): Promis
 }
 
 async function signCrl(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const before = readState(await administer(context, input, 'root-crl.show', {}));
+  const before = readState(
+    await administer(context, input, 'root-crl.show', { previous: input.on('revoke-previous') }),
+  );
   const now = context.clock.now();
   const ending = endingOf(before, input);
   const kept = before.entries.filter(({ serial }) => serial !== ending);

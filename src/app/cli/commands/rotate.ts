@@ -13,7 +13,8 @@ import { readRootKey, rootKeyFlag } from '../root-key.ts';
 import { administer, administrationFlags } from './administration.ts';
 import { describe } from './show-json.ts';
 
-const keyFlag: Flag = {
+/** Where the key of the next intermediate lives. */
+export const keyFlag: Flag = {
   name: 'key',
   kind: 'text',
   placeholder: 'reference',
@@ -21,7 +22,7 @@ const keyFlag: Flag = {
     'where the new key lives instead of an encrypted file: vault:…, aws-kms:… or pkcs11:…; made there if missing',
 };
 
-/** Replacing the intermediate: prepare, activate, retire. */
+/** Replacing the intermediate or the root: prepare, activate, retire. */
 export const rotateCommands: readonly Command[] = [
   {
     path: ['rotate', 'intermediate'],
@@ -60,6 +61,11 @@ export const rotateCommands: readonly Command[] = [
     },
   },
   stepCommand('activate', 'Issue with the prepared intermediate; what the one before has issued goes on', {
+    flag: {
+      name: 'force',
+      kind: 'switch',
+      meaning: 'also while some may not know the new root yet; they have to enrol again',
+    },
     says: 'The new intermediate issues from now on. When what the one before has issued is renewed or over: countersign rotate retire',
   }),
   stepCommand(
@@ -132,7 +138,7 @@ async function handIn(
 }
 
 /** A reference names programs and addresses, so it does not go over the network: the owner of the folder writes it there. */
-async function nameKey(input: CommandInput): Promise<void> {
+export async function nameKey(input: CommandInput): Promise<void> {
   const reference = input.text('key');
   if (reference === null) return;
   if (input.text('authority') !== null) {
