@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
+import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
@@ -29,6 +30,8 @@ test('T7 the published JSON Schema of limits.yaml is the one the program reads b
 test('I3 the published JSON Schema of workloads.yaml is the one the program reads by', () => {
   const issuance: unknown = JSON.parse(readFileSync(join(docs, 'issuance.schema.json'), 'utf8'));
   assert.deepEqual(issuance, JSON.parse(JSON.stringify(issuanceJsonSchema())), remedy);
+  const attestation: unknown = JSON.parse(readFileSync(join(docs, 'attestation.schema.json'), 'utf8'));
+  assert.deepEqual(attestation, JSON.parse(JSON.stringify(attestationJsonSchema())), remedy);
   const published: unknown = JSON.parse(readFileSync(join(docs, 'workloads.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(workloadsJsonSchema())), remedy);
 });

@@ -55,9 +55,10 @@ export const auditEvents = {
   'acme-account.refused': 'An external account binding was presented and not accepted.',
   'acme-accounts.refused':
     'More external account bindings were not accepted than are recorded one by one: how many, in how long.',
-  'acme-challenge.validated': 'An ACME account proved that it holds a name or address.',
+  'acme-challenge.validated':
+    'An ACME account proved that it holds a name or address, or a device; of a device its maker, the format, and the hash of its key.',
   'acme-challenge.failed':
-    'An ACME account did not prove that it holds a name or address: what was found there.',
+    'An ACME account did not prove that it holds a name or address, or a device: what was found there.',
   'acme-order.finalized': 'The certificate of an ACME order was issued.',
   'workload.accepted': 'A workload was recognised by the JWT of its platform.',
   'workload.refused': 'A JWT was presented for a certificate and not accepted.',

@@ -102,6 +102,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   identifier_unsupported: 400,
   identifier_refused: 400,
   certificate_replaced: 409,
+  attestation_refused: 400,
   revocation_reason: 400,
   identity_refused: 403,
   view_stale: 503,

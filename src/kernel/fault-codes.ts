@@ -63,6 +63,7 @@ export const faultCodes = {
   identifier_unsupported: 'No certificate is given for an identifier of this type.',
   identifier_refused: 'No certificate is given for this identifier.',
   certificate_replaced: 'Another order replaces this certificate already.',
+  attestation_refused: 'The attestation of a device does not verify, or is not about what was asked.',
   revocation_reason: 'The reason for the revocation is not one that is accepted.',
   // the gateway
   identity_refused: 'The caller has no identity that this listener accepts.',

@@ -323,7 +323,7 @@ test('I3 an account has fifty open orders at most, and is told when to come agai
 
 test('I3 after a crash in the middle of issuing an order has its certificate or is invalid, and proofs go on', () =>
   withAccount(async (at, me) => {
-    const { ca, store, subjects, bindingSecrets: secrets } = at.town.deployment.authority;
+    const { ca, store, subjects, attestations, bindingSecrets: secrets } = at.town.deployment.authority;
     const places = [await me.ready(name), await me.ready(name)];
     const [lost = '', kept = ''] = places.map((place) => place.split('/').at(-1));
     const key = freshKey();
@@ -350,6 +350,7 @@ test('I3 after a crash in the middle of issuing an order has its certificate or 
       accounts: store.acmeAccounts,
       orders: store.acmeOrders,
       subjects,
+      attestations,
       secrets,
       outside,
     });

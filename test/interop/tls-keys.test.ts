@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect as connectPlain, createServer as createNetServer } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -28,8 +27,8 @@ import { encodePem } from '../../src/x509/pem.ts';
 import { checkPublicKey } from '../../src/x509/public-key.ts';
 import { writeTime } from '../../src/x509/time.ts';
 import { isFault } from '../contracts/is-fault.ts';
-import { freePort } from './free-port.ts';
 import { missing } from './missing.ts';
+import { startSoftTpm } from './soft-tpm.ts';
 
 test('I8 a listener of ours and a client that asks for nothing agree on X25519MLKEM768', async () => {
   const authority = createFixtureAuthority('Root');
@@ -61,7 +60,7 @@ test('I8 the TLS client of Node signs with a key of a TPM through an OpenSSL pro
   const folder = await mkdtemp(join(tmpdir(), 'countersign-tpm-'));
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
-  const tpm = cleanUp.use(await startTpm(folder));
+  const tpm = cleanUp.use(await startSoftTpm(folder));
   const at = (name: string): string => join(folder, name);
   const openssl = async (...words: readonly string[]): Promise<unknown> =>
     await run('openssl', words, { env: tpm.environment });
@@ -148,68 +147,6 @@ let text = '';
 for await (const part of socket) text += part;
 console.log(text);
 `;
-
-interface Tpm extends AsyncDisposable {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** A software TPM 2.0 on loopback. */
-async function startTpm(folder: string): Promise<Tpm> {
-  const state = join(folder, 'state');
-  await mkdir(state);
-  const port = await freePairOfPorts();
-  const at = (number: number): string => `type=tcp,port=${number},bindaddr=127.0.0.1`;
-  const words = [
-    'socket',
-    '--tpm2',
-    '--tpmstate',
-    `dir=${state}`,
-    '--server',
-    at(port),
-    '--ctrl',
-    at(port + 1),
-  ];
-  const child = spawn('swtpm', [...words, '--flags', 'not-need-init,startup-clear'], { stdio: 'ignore' });
-  await once(child, 'spawn');
-  await accepts(port + 1);
-  return {
-    environment: { ...process.env, TPM2OPENSSL_TCTI: `swtpm:host=127.0.0.1,port=${port}` },
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    },
-  };
-}
-
-/** The library of the TPM takes the port of the control channel to be the next one. */
-async function freePairOfPorts(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    const next = createNetServer().listen(port + 1, '127.0.0.1');
-    const [free] = await Promise.race([
-      once(next, 'listening').then(() => [true]),
-      once(next, 'error').then(() => [false]),
-    ]);
-    next.close();
-    if (free) return port;
-  }
-}
-
-async function accepts(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const socket = connectPlain(port, '127.0.0.1');
-    const up = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (up) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('the TPM did not start');
-}
 
 interface MlDsa {
   readonly key: KeyObject;

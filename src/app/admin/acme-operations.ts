@@ -25,10 +25,10 @@ export const acmeOperations: readonly Operation[] = [
     }),
     async (authority, input, actor) => {
       const { minutes, ...subject } = refuseReserved(input);
-      const { store, subjects, bindingSecrets: secrets, clock, audit, issuer } = authority;
+      const { store, subjects, attestations, bindingSecrets: secrets, clock, audit, issuer } = authority;
       const made = await createAcmeKey(
         { ...subject, life: minutes * 60_000, createdBy: actor.name },
-        { keys: store.acmeKeys, subjects, secrets, clock, audit },
+        { keys: store.acmeKeys, subjects, attestations, secrets, clock, audit },
       );
       const { name, kind } = subject;
       return plain({ ...made, name, kind, rootFingerprint: fingerprintOf(rootOf(issuer)) });

@@ -53,6 +53,7 @@ type Acts = Omit<
   | 'issuanceLog'
   | 'auditKey'
   | 'registrationKey'
+  | 'attestations'
   | 'bindingSecrets'
   | 'policyProblem'
   | typeof Symbol.asyncDispose

@@ -5,7 +5,7 @@ import type { LogReader } from '../../audit/log-reader.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Issuer } from '../../ca/issuer.ts';
-import type { SubjectStates } from '../../enrol/acme/acme-parts.ts';
+import type { Attestations, SubjectStates } from '../../enrol/acme/acme-parts.ts';
 import type { BindingSecrets } from '../../enrol/acme/external-account.ts';
 import type { PublicationUrls } from '../../ca/publication-urls.ts';
 import type { ApprovalRecord, Decision } from '../../enrol/approval/approval-records.ts';
@@ -88,6 +88,8 @@ export interface Authority extends AsyncDisposable {
   readonly serverStates: ServerStates;
   /** Whether an agent or a server may have certificates. */
   readonly subjects: SubjectStates;
+  /** Whose attestations of devices count. */
+  readonly attestations: Attestations;
   /** Makes the secrets of external account keys. */
   readonly bindingSecrets: BindingSecrets;
   /** The Ed25519 key that signs the checkpoints of this machine's logs. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { attestationFileName } from '../config/attestation-file.ts';
 import { issuanceFileName } from '../config/issuance-file.ts';
 import { peopleFileName } from '../config/people-file.ts';
 import { workloadsFileName } from '../config/workloads-file.ts';
@@ -28,6 +29,8 @@ export interface DataFolder {
   readonly policies: string;
   /** The issuers of JWTs to workloads; it need not be there. */
   readonly workloads: string;
+  /** Whose attestations of devices count; it need not be there. */
+  readonly attestation: string;
   /** What is asked for before a certificate is issued; it need not be there. */
   readonly issuance: string;
   /** The providers at which people log in; it need not be there. */
@@ -61,6 +64,7 @@ export function dataFolder(folder: string): DataFolder {
     gatewayLog: at('gateway-log'),
     policies: at('policies'),
     workloads: at(workloadsFileName),
+    attestation: at(attestationFileName),
     issuance: at(issuanceFileName),
     people: at(peopleFileName),
     admin: at('admin'),

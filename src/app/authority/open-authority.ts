@@ -24,6 +24,7 @@ import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import { settleRestoration } from './after-restore.ts';
+import { openAttestations } from './attestations.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
 import { openIssuance } from './issuance-checks.ts';
@@ -105,6 +106,7 @@ export async function openAuthority(options: {
   const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
   const people = opened.use(await openPeople({ data, store, audit, clock }));
+  const attestations = opened.use(await openAttestations(data.attestation));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
   const urlsOf = await publicationOf(store, options.publicUrl);
   const ca: CertificateAuthority = {
@@ -150,6 +152,7 @@ export async function openAuthority(options: {
     issuanceLog,
     registrationKey,
     rootCrl,
+    attestations,
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),

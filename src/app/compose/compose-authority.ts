@@ -109,12 +109,13 @@ export function listenerNames(
 
 function acmeDoor(authority: Authority, config: Config): Promise<AcmeDoor> {
   const { addresses, resolvers, httpPort, tlsPort } = config.authority.acme;
-  const { ca, store, subjects, bindingSecrets: secrets } = authority;
+  const { ca, store, subjects, attestations, bindingSecrets: secrets } = authority;
   return openAcmeDoor({
     ca,
     accounts: store.acmeAccounts,
     orders: store.acmeOrders,
     subjects,
+    attestations,
     secrets,
     outside: {
       resolver: createNameResolver(resolvers),

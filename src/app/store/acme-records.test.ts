@@ -67,6 +67,7 @@ function authorization(id: string, orderId: string): AcmeAuthorizationRecord {
     token: 'token',
     challenge: null,
     validatedAt: null,
+    attestation: null,
     problem: null,
   };
 }

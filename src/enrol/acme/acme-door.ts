@@ -4,7 +4,14 @@ import type { Exchange } from '../../http/exchange.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { keyChange, listOrders, newAccount, updateAccount } from './accounts.ts';
-import { type AcmeParts, type AcmeUrls, acmeUrls, type Reply, type SubjectStates } from './acme-parts.ts';
+import {
+  type AcmeParts,
+  type AcmeUrls,
+  acmeUrls,
+  type Attestations,
+  type Reply,
+  type SubjectStates,
+} from './acme-parts.ts';
 import { acmeProblemOf } from './acme-problem.ts';
 import type { AcmeAccountRecords, AcmeOrderRecords } from './acme-records.ts';
 import { answerChallenge, updateAuthorization } from './authorizations.ts';
@@ -32,6 +39,7 @@ export interface AcmeDoorOptions {
   readonly orders: AcmeOrderRecords;
   readonly subjects: SubjectStates;
   readonly secrets: BindingSecrets;
+  readonly attestations: Attestations;
   readonly outside: Outside;
 }
 

@@ -3,6 +3,8 @@ import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { AcmeAccountRecord, AcmeAccountRecords, AcmeOrderRecords, Subject } from './acme-records.ts';
+import type { AttestationRules } from '../attest/attestation-rules.ts';
+import type { ChainVerifier } from '../attest/chain-verifier.ts';
 import type { BindingSecrets } from './external-account.ts';
 import type { Nonces } from './nonces.ts';
 import type { Validations } from './validations.ts';
@@ -10,6 +12,15 @@ import type { Validations } from './validations.ts';
 /** Port: whether what an account is bound to is registered and may have certificates. */
 export interface SubjectStates {
   state(kind: Subject['kind'], name: string): Promise<'active' | 'inactive' | 'unknown'>;
+  /** The device that is on record for it, or null. */
+  device(kind: Subject['kind'], name: string): Promise<string | null>;
+}
+
+/** Port: whose attestations of devices count. */
+export interface Attestations {
+  /** Null while nobody's do. Throws Fault `config_invalid`, `unavailable` while that cannot be read. */
+  rules(): Promise<AttestationRules | null>;
+  readonly chains: ChainVerifier;
 }
 
 /** What the door works on. */
@@ -19,6 +30,7 @@ export interface AcmeParts {
   readonly orders: AcmeOrderRecords;
   readonly subjects: SubjectStates;
   readonly secrets: BindingSecrets;
+  readonly attestations: Attestations;
   readonly nonces: Nonces;
   readonly validations: Validations;
   /** Where refused bindings are recorded: whoever reaches the listener can present one. */

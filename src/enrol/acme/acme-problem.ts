@@ -4,11 +4,12 @@ import type { Fault } from '../../kernel/fault.ts';
 import { algorithms } from './account-key.ts';
 import type { StoredProblem } from './acme-records.ts';
 
-/** The error types of RFC 8555 §6.7, RFC 8737 and RFC 9773 §7.4 that this door uses, without their common beginning. */
+/** The error types of RFC 8555 §6.7, RFC 8737, RFC 9773 §7.4 and draft-ietf-acme-device-attest §9.3 that this door uses, without their common beginning. */
 export type AcmeProblemType =
   | 'accountDoesNotExist'
   | 'alreadyReplaced'
   | 'alreadyRevoked'
+  | 'badAttestationStatement'
   | 'badCSR'
   | 'badNonce'
   | 'badPublicKey'
@@ -71,6 +72,7 @@ const types: Partial<Record<FaultCode, AcmeProblemType>> = {
   identifier_unsupported: 'unsupportedIdentifier',
   identifier_refused: 'rejectedIdentifier',
   request_invalid: 'badCSR',
+  attestation_refused: 'badAttestationStatement',
   certificate_revoked: 'alreadyRevoked',
   certificate_replaced: 'alreadyReplaced',
   revocation_reason: 'badRevocationReason',

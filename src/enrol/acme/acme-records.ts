@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../kernel/canonical-json.ts';
+import type { Attestation } from '../attest/verify-attestation.ts';
 import type { Identifier } from './identifier.ts';
 
 /** What an account is bound to: one registered agent or server. */
@@ -54,7 +55,9 @@ export interface AcmeOrderRecord {
   readonly problem: StoredProblem | null;
 }
 
-export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01';
+/** Challenges that the authority looks at outside. */
+export type OutsideChallenge = 'http-01' | 'dns-01' | 'tls-alpn-01';
+export type ChallengeType = OutsideChallenge | 'device-attest-01';
 
 export interface AcmeAuthorizationRecord {
   readonly id: string;
@@ -68,6 +71,8 @@ export interface AcmeAuthorizationRecord {
   /** The one challenge that the client chose, or null. */
   readonly challenge: ChallengeType | null;
   readonly validatedAt: number | null;
+  /** What a device attested, once that was verified; null for every other challenge. */
+  readonly attestation: Attestation | null;
   readonly problem: StoredProblem | null;
 }
 
@@ -150,7 +155,9 @@ export interface AcmeOrderRecords {
    */
   settle(
     id: string,
-    outcome: { readonly at: number } | { readonly problem: StoredProblem },
+    outcome:
+      | { readonly at: number; readonly attestation?: Attestation }
+      | { readonly problem: StoredProblem },
   ): Promise<boolean>;
   /** Gives a pending or valid authorization up; its order becomes invalid unless it is finished. */
   giveUp(id: string): Promise<boolean>;

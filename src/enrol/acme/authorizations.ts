@@ -1,6 +1,7 @@
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { orderingAccount } from './accounts.ts';
+import { settleAttestation } from './attested-device.ts';
 import { type AcmeParts, type AcmeUrls, type Reply, timestamp } from './acme-parts.ts';
 import type { AcmeAuthorizationRecord, ChallengeType } from './acme-records.ts';
 import { accountOf, type SignedRequest } from './signed-request.ts';
@@ -47,9 +48,11 @@ export async function answerChallenge(
   if (request.payload !== null) {
     if (!isJsonObject(request.payload)) throw new Fault('invalid_input', 'Answer a challenge with {}.');
     await orderingAccount(request, parts);
+    if (type === 'device-attest-01') await settleAttestation(request, authorization, parts);
     // Of many answers, to one challenge or several, the first is looked at.
-    if (await orders.choose(id, type, ca.clock.now()))
+    else if (await orders.choose(id, type, ca.clock.now())) {
       validations.start({ ...authorization, challenge: type });
+    }
   }
   const now = (await orders.findAuthorization(id)) ?? authorization;
   const status = challengeStatus(now, type);
@@ -79,13 +82,19 @@ async function authorizationOf(
 }
 
 function isWildcard({ identifier }: AcmeAuthorizationRecord): boolean {
-  return identifier.value.startsWith('*.');
+  return identifier.type === 'dns' && identifier.value.startsWith('*.');
 }
 
-/** How an identifier can be proved: a wildcard in its zone only (RFC 8555 §7.1.4), an address not in one (RFC 8738 §4). */
+/** How an identifier can be proved: a wildcard in its zone only (RFC 8555 §7.1.4), an address not in one (RFC 8738 §4), a device by its attestation. */
 function challengesFor(authorization: AcmeAuthorizationRecord): readonly ChallengeType[] {
-  if (authorization.identifier.type === 'ip') return ['http-01', 'tls-alpn-01'];
-  return isWildcard(authorization) ? ['dns-01'] : ['http-01', 'dns-01', 'tls-alpn-01'];
+  switch (authorization.identifier.type) {
+    case 'dns':
+      return isWildcard(authorization) ? ['dns-01'] : ['http-01', 'dns-01', 'tls-alpn-01'];
+    case 'ip':
+      return ['http-01', 'tls-alpn-01'];
+    default:
+      return ['device-attest-01'];
+  }
 }
 
 function resourceOf(authorization: AcmeAuthorizationRecord, urls: AcmeUrls, now: number): Json {
@@ -96,7 +105,10 @@ function resourceOf(authorization: AcmeAuthorizationRecord, urls: AcmeUrls, now:
   const proof = challenge ? [challenge] : [];
   const shown = decided ? proof : challengesFor(authorization);
   return {
-    identifier: { type: identifier.type, value: identifier.value.replace(/^\*\./, '') },
+    identifier: {
+      type: identifier.type,
+      value: isWildcard(authorization) ? identifier.value.slice(2) : identifier.value,
+    },
     status: shownStatus(authorization, now),
     expires: timestamp(expiresAt),
     ...(isWildcard(authorization) && { wildcard: true }),

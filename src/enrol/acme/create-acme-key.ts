@@ -2,7 +2,8 @@ import type { AuditLog } from '../../audit/log.ts';
 import { readAddressNames } from '../../ca/address-names.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { SubjectStates } from './acme-parts.ts';
+import { mayShowSome } from '../attest/attestation-rules.ts';
+import type { Attestations, SubjectStates } from './acme-parts.ts';
 import type { AcmeKeyRecord, AcmeKeyRecords, Subject } from './acme-records.ts';
 import { drawId } from './draw-id.ts';
 import { type BindingSecrets, bindingText } from './external-account.ts';
@@ -32,6 +33,7 @@ export async function createAcmeKey(
   door: {
     readonly keys: AcmeKeyRecords;
     readonly subjects: SubjectStates;
+    readonly attestations: Pick<Attestations, 'rules'>;
     readonly secrets: BindingSecrets;
     readonly clock: Clock;
     readonly audit: Pick<AuditLog, 'append'>;
@@ -42,13 +44,10 @@ export async function createAcmeKey(
     throw new Fault('invalid_input', 'An external account key lives from 1 minute to 7 days.');
   }
   const names = readAddressNames(order);
-  if (kind === 'agent' && names.dnsNames.length + names.ipAddresses.length === 0) {
-    throw new Fault(
-      'invalid_input',
-      'Say with --dns or --ip where the agent runs: there it proves itself when it orders a certificate.',
-    );
-  }
   await requireRegistered(kind, name, door.subjects);
+  if (kind === 'agent' && names.dnsNames.length + names.ipAddresses.length === 0) {
+    await requireDevice({ kind, name }, door);
+  }
   const createdAt = door.clock.now();
   // Clients take both on their command lines.
   const id = drawId((drawn) => !bindingText(drawn, door.secrets).startsWith('-'));
@@ -74,6 +73,24 @@ export async function createAcmeKey(
   });
   await door.keys.add(record);
   return { keyId: id, hmacKey: bindingText(id, door.secrets), expiresAt };
+}
+
+/** An agent proves itself where it runs, or by the device that it runs on. */
+async function requireDevice(
+  { kind, name }: Pick<Subject, 'kind' | 'name'>,
+  {
+    subjects,
+    attestations,
+  }: { readonly subjects: SubjectStates; readonly attestations: Pick<Attestations, 'rules'> },
+): Promise<void> {
+  const device = await subjects.device(kind, name);
+  const rules = await attestations.rules();
+  if (rules && mayShowSome({ kind, name, device }, rules)) return;
+  throw new Fault(
+    'invalid_input',
+    'Say with --dns or --ip where the agent runs: there it proves itself when it orders a certificate. ' +
+      'Without them it needs a device (countersign agent device) and somebody in attestation.yaml who vouches for devices.',
+  );
 }
 
 async function requireRegistered(

@@ -9,10 +9,11 @@ import { type CertificateRequest, readRequest } from '../../x509/request.ts';
 import { deliver } from '../delivery.ts';
 import type { AccountKey } from './account-key.ts';
 import { orderingAccount } from './accounts.ts';
+import { requireAttestedKey } from './attested-device.ts';
 import type { AcmeParts, AcmeUrls, Reply } from './acme-parts.ts';
 import { acmeProblemOf, problem } from './acme-problem.ts';
 import type { AcmeAccountRecord, AcmeOrderRecord } from './acme-records.ts';
-import { nameOf, namesOf } from './identifier.ts';
+import { devicesOf, nameOf, namesOf } from './identifier.ts';
 import { type SplitIdentifiers, splitOwnName } from './own-name.ts';
 import { orderOf, orderReply, statusOf } from './orders.ts';
 import { serialOf } from './renewal-info.ts';
@@ -41,6 +42,7 @@ export async function finalize(
       accountKey: request.key,
     },
   );
+  await requireAttestedKey(order, csr, account, parts);
   if (!(await orders.begin(id, sha256Base64url(csr.spki), ca.clock.now()))) requireReady('processing');
   const serial = await issueFor(order, csr, account, parts);
   await orders.complete(id, serial);
@@ -112,7 +114,8 @@ function readOrderedRequest(
   const { dnsNames, ipAddresses } = namesOf(others);
   const wanted = [...dnsNames, ...ipAddresses];
   const common = csr.commonName?.toLowerCase() ?? null;
-  if (common !== null && common !== name && !wanted.includes(common)) {
+  const isDevice = devicesOf(others).some(({ value: device }) => device === csr.commonName);
+  if (common !== null && common !== name && !wanted.includes(common) && !isDevice) {
     throw new Fault('request_invalid', 'The common name of the request is not an identifier of the order.');
   }
   // RFC 8555 §7.4: the names stand in the common name or among the alternative names.
@@ -123,7 +126,9 @@ function readOrderedRequest(
   ]);
   if (own) asked.delete(own.value);
   if (asked.size !== wanted.length || wanted.some((one) => !asked.has(one))) {
-    throw new Fault('request_invalid', `The request must be for ${wanted.join(', ')} and nothing else.`);
+    const names =
+      wanted.length === 0 ? 'no DNS name and no IP address' : `${wanted.join(', ')} and nothing else`;
+    throw new Fault('request_invalid', `The request must be for ${names}.`);
   }
   // RFC 8555 §11.1.
   if (equalBytes(spkiOf(accountKey.publicKey), csr.spki)) {

@@ -1,11 +1,12 @@
 import { readAddressNames } from '../../ca/address-names.ts';
 import { isJsonArray, isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { type DeviceName, isDeviceName } from '../attest/device-name.ts';
 
-/** What an order is for (RFC 8555 §9.7.7, RFC 8738): a DNS name, perhaps with a wildcard, or an IP address. */
+/** What an order is for (RFC 8555 §9.7.7, RFC 8738): a DNS name, perhaps with a wildcard, an IP address, or a device. */
 export interface Identifier {
-  readonly type: 'dns' | 'ip';
-  /** In the spelling that a certificate carries. */
+  readonly type: 'dns' | 'ip' | DeviceName['type'];
+  /** In the spelling that a certificate carries, or, of a device, as its maker attests it. */
   readonly value: string;
 }
 
@@ -30,10 +31,14 @@ function readIdentifier(value: Json): Identifier {
   if (typeof type !== 'string' || typeof text !== 'string') {
     throw new Fault('invalid_input', 'An identifier needs type and value.');
   }
+  if (type === 'permanent-identifier' || type === 'hardware-module') {
+    if (isDeviceName({ type, value: text })) return { type, value: text };
+    throw new Fault('invalid_input', `The value is not one of a ${type}.`);
+  }
   if (type !== 'dns' && type !== 'ip') {
     throw new Fault(
       'identifier_unsupported',
-      `Identifiers are of type dns or ip, not ${JSON.stringify(type.slice(0, 40))}.`,
+      `Identifiers are of type dns, ip, permanent-identifier or hardware-module, not ${JSON.stringify(type.slice(0, 40))}.`,
     );
   }
   const spelt = spellings(type, text);
@@ -48,7 +53,7 @@ function readIdentifier(value: Json): Identifier {
   return { type, value: only };
 }
 
-function spellings(type: Identifier['type'], text: string): readonly string[] {
+function spellings(type: 'dns' | 'ip', text: string): readonly string[] {
   try {
     const names = readAddressNames(
       type === 'dns' ? { dnsNames: [text], ipAddresses: [] } : { dnsNames: [], ipAddresses: [text] },
@@ -70,7 +75,14 @@ export function namesOf(identifiers: readonly Identifier[]): {
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
 } {
-  const of = (wanted: Identifier['type']): readonly string[] =>
+  const of = (wanted: 'dns' | 'ip'): readonly string[] =>
     identifiers.filter(({ type }) => type === wanted).map(({ value }) => value);
   return { dnsNames: of('dns'), ipAddresses: of('ip') };
+}
+
+/** Those that are devices. */
+export function devicesOf(identifiers: readonly Identifier[]): readonly DeviceName[] {
+  return identifiers.flatMap(({ type, value }) =>
+    type === 'permanent-identifier' || type === 'hardware-module' ? [{ type, value }] : [],
+  );
 }

@@ -5,6 +5,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { randomBytes, randomId } from '../../kernel/random.ts';
 import { toBase64url } from '../../kernel/bytes.ts';
 import { orderingAccount } from './accounts.ts';
+import { checkDevices } from './attested-device.ts';
 import { type AcmeParts, type AcmeUrls, type Reply, timestamp } from './acme-parts.ts';
 import type { AcmeAccountRecord, AcmeAuthorizationRecord, AcmeOrderRecord } from './acme-records.ts';
 import { type Identifier, namesOf, readIdentifiers } from './identifier.ts';
@@ -26,6 +27,7 @@ export async function newOrder(request: SignedRequest, urls: AcmeUrls, parts: Ac
   const identifiers = readIdentifiers(input['identifiers']);
   const { own, others } = splitOwnName(identifiers, account, ca.issuer);
   checkGranted(others, account, parts);
+  await checkDevices(others, account, parts);
   const notAfter = readEnd(input, account, createdAt);
   const order: AcmeOrderRecord = {
     id: randomId(),
@@ -67,6 +69,7 @@ function authorizationFor(
     token: toBase64url(randomBytes(32)),
     challenge: null,
     validatedAt: null,
+    attestation: null,
     problem: null,
   };
 }
@@ -86,7 +89,8 @@ function checkGranted(
   const listed = new Set([...account.dnsNames, ...account.ipAddresses]);
   // An agent's certificate carries no such names: they say where it may be, so they must have been said.
   const limited = listed.size > 0 || account.kind === 'agent';
-  const outside = limited ? identifiers.find(({ value }) => !listed.has(value)) : undefined;
+  const named = identifiers.filter(({ type }) => type === 'dns' || type === 'ip');
+  const outside = limited ? named.find(({ value }) => !listed.has(value)) : undefined;
   if (outside) {
     throw new Fault(
       'identifier_refused',

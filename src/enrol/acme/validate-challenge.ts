@@ -10,7 +10,7 @@ import { acmeIdentifierOf } from '../../x509/acme-identifier.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../../x509/certificate.ts';
 import { addressOctets } from '../../x509/ip-address.ts';
 import { type AcmeProblemType, problem } from './acme-problem.ts';
-import type { ChallengeType, StoredProblem } from './acme-records.ts';
+import type { OutsideChallenge, StoredProblem } from './acme-records.ts';
 import type { Identifier } from './identifier.ts';
 
 /** How validation reaches the outside: a client names the place, so every address is held to `addressGuard`. */
@@ -23,7 +23,7 @@ export interface Outside {
 
 /** One challenge to look at. */
 export interface Attempt {
-  readonly challenge: ChallengeType;
+  readonly challenge: OutsideChallenge;
   /** Without a wildcard. */
   readonly identifier: Identifier;
   readonly token: string;
@@ -72,7 +72,7 @@ class Refuted extends Error {
 
 type Check = (attempt: Attempt, outside: Outside, signal: AbortSignal) => Promise<void>;
 
-const checks: Readonly<Record<ChallengeType, Check>> = {
+const checks: Readonly<Record<OutsideChallenge, Check>> = {
   // RFC 8555 §8.3; redirects are not followed: they would lead where the identifier does not.
   async 'http-01'({ identifier, token, keyAuthorization }, outside, signal) {
     const { addressGuard, resolver, httpPort } = outside;

@@ -94,6 +94,10 @@ async function lookAgain(
   const { accountId, challenge, identifier, token } = authorization;
   const account = await accounts.find(accountId);
   if (!account || !challenge) throw new TypeError('There is nothing to look at.');
+  // What the device sent is looked at when it comes, and not kept.
+  if (challenge === 'device-attest-01') {
+    return problem('serverInternal', 'The authority stopped before it had looked. Make a new order.');
+  }
   const keyAuthorization = `${token}.${account.thumbprint}`;
   const value = identifier.value.replace(/^\*\./, '');
   const attempt = { challenge, token, keyAuthorization, identifier: { type: identifier.type, value } };

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../ca/evidence.ts';
+import { fitsPattern } from '../../kernel/fits-pattern.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 
 /** The doors whose requests can be made to wait: an ACME account and a renewal were let in by somebody before. */
@@ -25,23 +26,7 @@ export function ruleFor(rules: readonly ApprovalRule[], evidence: Evidence): App
     ({ doors, kinds, names }) =>
       doors.includes(evidence.door) &&
       kinds.includes(evidence.kind) &&
-      (names.length === 0 || names.some((pattern) => fits(pattern, evidence.name))),
+      (names.length === 0 || names.some((pattern) => fitsPattern(pattern, evidence.name))),
   );
   return rule?.action === 'wait' ? rule : null;
-}
-
-/** `*` stands for any characters, also none. Linear in the name for each part of the pattern. */
-function fits(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return name === pattern;
-  const last = rest.pop() ?? '';
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length)
-    return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, at);
-    if (found < 0 || found + part.length > name.length - last.length) return false;
-    at = found + part.length;
-  }
-  return true;
 }

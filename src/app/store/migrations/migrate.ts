@@ -13,6 +13,7 @@ import { issuers } from './0007-issuers.ts';
 import { approvals } from './0008-approvals.ts';
 import { scep } from './0009-scep.ts';
 import { people } from './0010-people.ts';
+import { attestations } from './0011-attestations.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -26,6 +27,7 @@ const migrations: readonly Migration[] = [
   approvals,
   scep,
   people,
+  attestations,
 ];
 
 /** The schema version this program writes. */

@@ -1,4 +1,5 @@
 import type { AcmeAuthorizationRecord, AcmeOrderRecords } from '../../../enrol/acme/acme-records.ts';
+import type { Attestation } from '../../../enrol/attest/verify-attestation.ts';
 import type { Identifier } from '../../../enrol/acme/identifier.ts';
 import type { Connection } from './connection.ts';
 
@@ -30,7 +31,7 @@ export function acmeAuthorizationRecords({ database, read, write }: Connection):
        AND (SELECT status FROM acme_orders WHERE id = order_id) = 'pending'`,
   );
   const settle = database.prepare(
-    `UPDATE acme_authorizations SET status = ?2, validated_at = ?3, problem = ?4
+    `UPDATE acme_authorizations SET status = ?2, validated_at = ?3, problem = ?4, attestation = ?5
      WHERE id = ?1 AND status = 'pending' AND challenge IS NOT NULL RETURNING order_id`,
   );
   const giveUp = database.prepare(
@@ -58,10 +59,12 @@ export function acmeAuthorizationRecords({ database, read, write }: Connection):
     settle: (id, outcome) =>
       write(() => {
         const problem = 'problem' in outcome ? JSON.stringify(outcome.problem) : null;
+        const attestation =
+          'at' in outcome && outcome.attestation ? JSON.stringify(outcome.attestation) : null;
         const row =
           'at' in outcome
-            ? settle.get(id, 'valid', outcome.at, null)
-            : settle.get(id, 'invalid', null, problem);
+            ? settle.get(id, 'valid', outcome.at, null, attestation)
+            : settle.get(id, 'invalid', null, problem, null);
         if (!row) return false;
         const { order_id: orderId } = row as { order_id: string };
         if ('at' in outcome) makeReady.run(orderId);
@@ -96,6 +99,7 @@ interface AuthorizationRow {
   readonly challenge: AcmeAuthorizationRecord['challenge'];
   readonly validated_at: number | null;
   readonly problem: string | null;
+  readonly attestation: string | null;
 }
 
 function toAuthorization(row: object | null): AcmeAuthorizationRecord | null {
@@ -114,6 +118,7 @@ function readRow(value: object): AcmeAuthorizationRecord {
     token: row.token,
     challenge: row.challenge,
     validatedAt: row.validated_at,
+    attestation: row.attestation === null ? null : (JSON.parse(row.attestation) as Attestation),
     problem: row.problem === null ? null : (JSON.parse(row.problem) as AcmeAuthorizationRecord['problem']),
   };
 }
