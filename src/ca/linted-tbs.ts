@@ -31,8 +31,8 @@ export class LintedTbs {
   }
 
   /**
-   * Builds the octets, signs them with a throw-away key and holds the reading to the template, the approval and the
-   * leaf profile. Throws Fault `lint_failed`.
+   * Builds the octets, puts the signature of a throw-away key below them and holds the reading to the template, the approval and
+   * the leaf profile. Throws Fault `lint_failed`.
    */
   static lint(template: CertificateTemplate, approved: ApprovedRequest, issuer: Issuer): LintedTbs {
     try {
@@ -40,7 +40,7 @@ export class LintedTbs {
       const trial = assembleCertificate(
         octets,
         issuer.key.algorithm,
-        trialSignature(octets, issuer.key.algorithm),
+        trialSignatures[issuer.key.algorithm](),
       );
       const certificate = readCertificate(trial);
       checkLeaf(certificate, { trustDomain: issuer.trustDomain, kinds: [approved.kind] });
@@ -150,13 +150,15 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index]);
 }
 
-function trialSignature(octets: Uint8Array, algorithm: SignatureAlgorithm): Uint8Array {
-  return signTbs(octets, throwAwayKeys[algorithm]());
-}
-
-const throwAwayKeys: Readonly<Record<SignatureAlgorithm, () => KeyObject>> = {
-  'ecdsa-with-SHA256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-  'ecdsa-with-SHA384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
-  ed25519: () => generateKeyPairSync('ed25519').privateKey,
-  sha256WithRSAEncryption: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+/** A signature of the length and form that the real one will have, by a key that was thrown away; nobody verifies it. */
+const trialSignatures: Readonly<Record<SignatureAlgorithm, () => Uint8Array>> = {
+  'ecdsa-with-SHA256': once(() => generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+  'ecdsa-with-SHA384': once(() => generateKeyPairSync('ec', { namedCurve: 'P-384' })),
+  ed25519: once(() => generateKeyPairSync('ed25519')),
+  sha256WithRSAEncryption: once(() => generateKeyPairSync('rsa', { modulusLength: 2048 })),
 };
+
+function once(makeKey: () => { readonly privateKey: KeyObject }): () => Uint8Array {
+  let made: Uint8Array | null = null;
+  return () => (made ??= signTbs(new Uint8Array(), makeKey().privateKey));
+}

@@ -52,7 +52,9 @@ export async function openStore(options: {
       await backup(database, target);
     },
     async [Symbol.asyncDispose]() {
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      connection.flush();
+      database.close();
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Change } from '../change-feed.ts';
+import { groupCommit } from './group-commit.ts';
 import { guarded } from './storage-fault.ts';
-import { transact } from './transact.ts';
 
 /** A change before it has its number. */
 export type NewChange = Change extends infer Each
@@ -19,8 +19,10 @@ export interface Connection {
   readonly database: DatabaseSync;
   /** Faults `state_locked`, `state_damaged`, `unavailable`. */
   readonly read: <Result>(work: () => Result) => Promise<Result>;
-  /** One transaction; what it notes is told to the subscribers once it is durable. Faults as `read`. */
+  /** Whole or not at all; what it notes is told to the subscribers once it is durable. Faults as `read`. */
   readonly write: <Result>(work: (note: Note) => Result) => Promise<Result>;
+  /** Does now what was to be written soon. */
+  readonly flush: () => void;
   readonly subscribe: (listener: (change: Change) => void) => () => void;
 }
 
@@ -31,6 +33,7 @@ export function connect(options: {
 }): Connection {
   const { database, file, clock } = options;
   const insert = database.prepare('INSERT INTO changes (at, kind, key, value) VALUES (?, ?, ?, ?)');
+  const group = groupCommit(database, file);
   const listeners = new Set<(change: Change) => void>();
   const queue: Change[] = [];
   let publishing = false;
@@ -57,13 +60,15 @@ export function connect(options: {
         const { lastInsertRowid } = insert.run(clock.now(), kind, key, stored);
         noted.push({ sequence: Number(lastInsertRowid), kind, key, value } as Change);
       };
-      return guarded(file, () => {
-        const result = transact(database, () => work(note));
-        queue.push(...noted);
-        publish();
-        return result;
-      });
+      return group.add(
+        () => work(note),
+        () => {
+          queue.push(...noted);
+          publish();
+        },
+      );
     },
+    flush: group.flush,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
