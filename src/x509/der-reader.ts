@@ -35,27 +35,34 @@ export function readElements(bytes: Uint8Array): readonly DerElement[] {
 /** The element that begins there. */
 export function elementAt(bytes: Uint8Array, start: number): DerElement {
   const tag = bytes[start];
-  const first = bytes[start + 1];
-  if (tag === undefined || first === undefined) throw malformed('an element is cut off');
+  if (tag === undefined) throw malformed('an element is cut off');
   if ((tag & 0x1f) === 0x1f) throw malformed('a tag number above 30');
-  let header = 2;
+  const { from, end } = contentAt(bytes, start + 1);
+  return { tag, content: bytes.subarray(from, end), whole: bytes.subarray(start, end) };
+}
+
+/** Where the content lies whose length begins there. */
+export function contentAt(bytes: Uint8Array, start: number): { readonly from: number; readonly end: number } {
+  const first = bytes[start];
+  if (first === undefined) throw malformed('an element is cut off');
+  let from = start + 1;
   let length = first;
   if (first >= 0x80) {
     const count = first & 0x7f;
     if (count === 0 || count > 4) throw malformed('an indefinite or giant length');
     length = 0;
     for (let index = 0; index < count; index++) {
-      const octet = bytes[start + 2 + index];
+      const octet = bytes[from + index];
       if (octet === undefined) throw malformed('a length is cut off');
       length = length * 256 + octet;
     }
-    header += count;
+    from += count;
     // X.690 §10.1: the shortest form only.
     if (length < 0x80 || length < 256 ** (count - 1)) throw malformed('a length that is not minimal');
   }
-  const end = start + header + length;
+  const end = from + length;
   if (end > bytes.length) throw malformed('a length beyond the end');
-  return { tag, content: bytes.subarray(start + header, end), whole: bytes.subarray(start, end) };
+  return { from, end };
 }
 
 /** Reads the members of a SEQUENCE one by one; what is left at the end is a fault. */

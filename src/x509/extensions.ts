@@ -63,6 +63,8 @@ export interface Extensions extends AlternativeNames, PublicationPoints {
   readonly extendedKeyUsage: readonly string[];
   /** How many alternative names are of another kind. */
   readonly otherNames: number;
+  /** Those of them that are otherNames [0], whole. */
+  readonly otherNameOctets: readonly Uint8Array[];
   readonly subjectKeyId: string | null;
   readonly authorityKeyId: string | null;
   readonly permittedUris: readonly string[] | null;
@@ -150,6 +152,7 @@ export function readExtensions(list: DerElement | null): Extensions {
     dnsNames: [],
     ipAddresses: [],
     otherNames: 0,
+    otherNameOctets: [],
     subjectKeyId: null,
     authorityKeyId: null,
     permittedUris: null,
@@ -226,7 +229,9 @@ const readers: Readonly<Record<string, (value: DerElement, into: Mutable) => voi
   },
 };
 
-function readAlternativeNames(value: DerElement): AlternativeNames & { readonly otherNames: number } {
+function readAlternativeNames(
+  value: DerElement,
+): AlternativeNames & Pick<Extensions, 'otherNames' | 'otherNameOctets'> {
   const names = new SequenceReader(value).rest();
   const of = (tag: number): readonly DerElement[] => names.filter((name) => name.tag === tag);
   const known: readonly number[] = Object.values(generalName);
@@ -238,6 +243,7 @@ function readAlternativeNames(value: DerElement): AlternativeNames & { readonly 
       if (isIP(address) === 0) throw malformed('an IP address of neither 4 nor 16 octets');
       return address;
     }),
+    otherNameOctets: of(0xa0).map(({ whole }) => whole),
     otherNames: names.filter((name) => !known.includes(name.tag)).length,
   };
 }

@@ -40,10 +40,16 @@ export interface CertificateRequest extends AlternativeNames {
 
 const greatestSize = 64 * 1024;
 
-/** Reads a request and verifies its signature. Throws Fault `request_invalid` or `key_unacceptable`. */
-export function readRequest(der: Uint8Array): CertificateRequest {
+/** Whether a request may list an otherName, which no certificate of ours carries. */
+export type OtherNameFilter = (otherName: Uint8Array) => boolean;
+
+/**
+ * Reads a request and verifies its signature; otherNames are refused but for those that `accepts` lets pass.
+ * Throws Fault `request_invalid` or `key_unacceptable`.
+ */
+export function readRequest(der: Uint8Array, accepts: OtherNameFilter = () => false): CertificateRequest {
   try {
-    return readStrictly(der);
+    return readStrictly(der, accepts);
   } catch (error) {
     if (error instanceof Fault && error.code === 'malformed_der') {
       throw new Fault('request_invalid', 'The certificate request is malformed.', { cause: error });
@@ -52,7 +58,7 @@ export function readRequest(der: Uint8Array): CertificateRequest {
   }
 }
 
-function readStrictly(der: Uint8Array): CertificateRequest {
+function readStrictly(der: Uint8Array, accepts: OtherNameFilter): CertificateRequest {
   if (der.length > greatestSize) throw malformed('a request larger than 64 KiB');
   const whole = new SequenceReader(readElement(der));
   const info = whole.next(tags.sequence);
@@ -71,7 +77,8 @@ function readStrictly(der: Uint8Array): CertificateRequest {
     throw new Fault('request_invalid', 'The signature of the request was not made with its key.');
   }
   const asked = readExtensions(attributes ? requestedExtensions(attributes) : null);
-  refuseForeign(asked);
+  const passed = asked.otherNameOctets.filter(accepts).length;
+  refuseForeign({ ...asked, otherNames: asked.otherNames - passed });
   const { uris, dnsNames, ipAddresses } = asked;
   return { der, spki, publicKey, commonName: readCommonName(subject), uris, dnsNames, ipAddresses };
 }

@@ -17,8 +17,8 @@ export interface AttestedDevice extends AsyncDisposable {
   readonly roots: string;
   /** What answers device-attest-01, in base64url. */
   attest(keyAuthorization: string): Promise<string>;
-  /** A request for the key of the TPM, signed in the TPM by OpenSSL, in base64url. */
-  csr(commonName: string): Promise<string>;
+  /** A request for the key of the TPM, signed in the TPM by OpenSSL, in base64url; `otherName` as a PermanentIdentifier. */
+  csr(commonName: string, otherName?: string): Promise<string>;
 }
 
 /** Makes one called so by its maker. */
@@ -39,7 +39,7 @@ export async function openAttestedDevice(folder: string, name: string): Promise<
       const attStmt = { ver: '2.0', alg: -7, sig, x5c: [...x5c], certInfo, pubArea };
       return writeCbor({ fmt: 'tpm', attStmt }).toString('base64url');
     },
-    async csr(commonName) {
+    async csr(commonName, otherName = '') {
       const providers = [
         '-provider',
         'tpm2',
@@ -49,7 +49,7 @@ export async function openAttestedDevice(folder: string, name: string): Promise<
         '?provider=tpm2,tpm2.digest!=yes',
       ];
       const words = ['req', '-new', ...providers, '-key', `handle:0x${handles.key.toString(16)}`, '-sha256'];
-      await writeFile(join(folder, 'req.cnf'), '[req]\ndistinguished_name = name\n[name]\n');
+      await writeFile(join(folder, 'req.cnf'), requestConfig(otherName));
       const { stdout } = await run(
         'openssl',
         [...words, '-config', 'req.cnf', '-subj', `/CN=${commonName}`],
@@ -63,6 +63,14 @@ export async function openAttestedDevice(folder: string, name: string): Promise<
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+function requestConfig(otherName: string): string {
+  const head = ['[req]', 'distinguished_name = name'];
+  const names = ['[asked]', 'subjectAltName = otherName:1.3.6.1.5.5.7.8.3;SEQUENCE:permanent'];
+  const asked = otherName === '' ? [] : [...names, '[permanent]', `identifier = UTF8:${otherName}`];
+  const wanted = otherName === '' ? [] : ['req_extensions = asked'];
+  return [...head, ...wanted, '[name]', ...asked, ''].join('\n');
 }
 
 /** An attestation key that signs only what the TPM made, and a key for certificates, both for good. */

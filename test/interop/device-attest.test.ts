@@ -91,7 +91,10 @@ test('I3 a key in a TPM gets the certificate of the agent whose device attests i
   assert.equal((await me.post(begun.order, null)).body['status'], 'ready');
   const other = await me.post(`${begun.order}/finalize`, { csr: csrFor({}, { commonName: 'edge-bot' }) });
   assert.equal(other.problem, 'badCSR');
-  const csr = await device.csr('SN-1000');
+  const foreign = await device.csr('edge-bot', 'SN-2000');
+  assert.equal((await me.post(`${begun.order}/finalize`, { csr: foreign })).problem, 'badCSR');
+  // As Apple's devices do: the device in the subject and among the alternative names.
+  const csr = await device.csr('SN-1000', 'SN-1000');
   const done = await me.post(`${begun.order}/finalize`, { csr });
   assert.equal(done.body['status'], 'valid', done.text);
   const { text } = await me.post(done.body['certificate'] as string, null);

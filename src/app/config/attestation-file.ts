@@ -27,7 +27,7 @@ const maker = z.strictObject({
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z, 0-9 and "-"')
     .meta({ description: 'What refusals and the log call them.' }),
-  format: z.enum(['tpm']).meta({ description: 'The format of their attestations.' }),
+  format: z.enum(['tpm', 'apple', 'android-key']).meta({ description: 'The format of their attestations.' }),
   roots: z.string().min(1).max(1_024).meta({
     description: 'The file of their root certificates, in PEM; a relative path is one beside this file.',
   }),

@@ -5,7 +5,9 @@ import { equalBytes, fromBase64url, sha256Base64url } from '../../kernel/bytes.t
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import { spkiOf } from '../../x509/build-certificate.ts';
-import { type CertificateRequest, readRequest } from '../../x509/request.ts';
+import { readElement } from '../../x509/der-reader.ts';
+import { type CertificateRequest, type OtherNameFilter, readRequest } from '../../x509/request.ts';
+import { type DeviceName, readDeviceName } from '../attest/device-name.ts';
 import { deliver } from '../delivery.ts';
 import type { AccountKey } from './account-key.ts';
 import { orderingAccount } from './accounts.ts';
@@ -110,11 +112,12 @@ function readOrderedRequest(
 ): CertificateRequest {
   const der = typeof value === 'string' ? fromBase64url(value) : null;
   if (!der) throw new Fault('request_invalid', 'csr is the DER of a certificate request, in base64url.');
-  const csr = readAcmeRequest(der);
+  const devices = devicesOf(others);
+  const csr = readAcmeRequest(der, (name) => names(devices, name));
   const { dnsNames, ipAddresses } = namesOf(others);
   const wanted = [...dnsNames, ...ipAddresses];
   const common = csr.commonName?.toLowerCase() ?? null;
-  const isDevice = devicesOf(others).some(({ value: device }) => device === csr.commonName);
+  const isDevice = devices.some(({ value: device }) => device === csr.commonName);
   if (common !== null && common !== name && !wanted.includes(common) && !isDevice) {
     throw new Fault('request_invalid', 'The common name of the request is not an identifier of the order.');
   }
@@ -137,9 +140,15 @@ function readOrderedRequest(
   return csr;
 }
 
-function readAcmeRequest(der: Uint8Array): CertificateRequest {
+/** Whether an otherName of a request is a device of its order (draft-ietf-acme-device-attest §3.2). */
+function names(devices: readonly DeviceName[], otherName: Uint8Array): boolean {
+  const named = readDeviceName(readElement(otherName));
+  return devices.some(({ type, value }) => type === named?.type && value === named.value);
+}
+
+function readAcmeRequest(der: Uint8Array, accepts: OtherNameFilter): CertificateRequest {
   try {
-    return readRequest(der);
+    return readRequest(der, accepts);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Fault('request_invalid', error.message, { cause: error });

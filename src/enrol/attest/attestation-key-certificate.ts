@@ -24,6 +24,9 @@ export function readAttestationKeyCertificate(certificate: ForeignCertificate): 
   const { extensions, subjectIsEmpty } = certificate;
   if (!subjectIsEmpty)
     throw refusedAttestation('the subject of the certificate of the attestation key is not empty');
+  if (!extensions.has(oids.basicConstraints)) {
+    throw refusedAttestation('the first certificate does not say that it is no CA');
+  }
   refuseCa(certificate);
   const usages = extensions.get(oids.extKeyUsage);
   const named = usages ? new SequenceReader(readElement(usages.value)).rest().map(readOid) : [];
@@ -42,12 +45,11 @@ export function readAttestationKeyCertificate(certificate: ForeignCertificate): 
     .filter((one) => one !== null);
 }
 
-/** Throws Fault `attestation_refused` for a certificate that could certify others, or does not say. */
+/** Throws Fault `attestation_refused` for a certificate that could certify others. */
 export function refuseCa({ extensions }: Pick<ForeignCertificate, 'extensions'>): void {
   const constraints = extensions.get(oids.basicConstraints);
-  if (!constraints) throw refusedAttestation('the first certificate does not say that it is no CA');
   // The default of `cA` is FALSE, and DER leaves a default out.
-  if (new SequenceReader(readElement(constraints.value)).rest().length > 0) {
+  if (constraints && new SequenceReader(readElement(constraints.value)).rest().length > 0) {
     throw refusedAttestation('the first certificate is that of a CA');
   }
 }

@@ -2,7 +2,7 @@ import { fitsPattern } from '../../kernel/fits-pattern.ts';
 import type { DeviceName } from './device-name.ts';
 
 /** The formats of WebAuthn §8 whose statements are read. */
-export type AttestationFormat = 'tpm';
+export type AttestationFormat = 'tpm' | 'apple' | 'android-key';
 
 /** Somebody who vouches for devices, and for which. */
 export interface AttestationMaker {

@@ -21,20 +21,3 @@ export const tpmCurves: ReadonlyMap<number, { readonly crv: string; readonly siz
   [0x0004, { crv: 'P-384', size: 48 }],
   [0x0005, { crv: 'P-521', size: 66 }],
 ]);
-
-/** A signature algorithm of COSE (RFC 9053 §2.1, RFC 8812 §2) as a TPM and Node know it. */
-export interface CoseAlgorithm {
-  readonly hash: 'sha256' | 'sha384' | 'sha512';
-  readonly scheme: number;
-  readonly key: 'ec' | 'rsa';
-}
-
-/** Those that a statement may be signed with, by their COSE number. RS1 (-65535), SHA-1, is not among them. */
-export const coseAlgorithms: ReadonlyMap<number, CoseAlgorithm> = new Map([
-  [-7, { hash: 'sha256', scheme: tpmAlgorithms.ecdsa, key: 'ec' }],
-  [-35, { hash: 'sha384', scheme: tpmAlgorithms.ecdsa, key: 'ec' }],
-  [-36, { hash: 'sha512', scheme: tpmAlgorithms.ecdsa, key: 'ec' }],
-  [-257, { hash: 'sha256', scheme: tpmAlgorithms.rsassa, key: 'rsa' }],
-  [-258, { hash: 'sha384', scheme: tpmAlgorithms.rsassa, key: 'rsa' }],
-  [-259, { hash: 'sha512', scheme: tpmAlgorithms.rsassa, key: 'rsa' }],
-]);

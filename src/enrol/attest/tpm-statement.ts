@@ -4,8 +4,9 @@ import { checkPublicKey } from '../../x509/public-key.ts';
 import { refusedAttestation } from './attestation-fault.ts';
 import { readAttestationKeyCertificate } from './attestation-key-certificate.ts';
 import { type Challenge, octetsOf, type ReadStatement, readChain } from './attestation-statement.ts';
+import { type CoseAlgorithm, coseAlgorithms } from './cose-algorithms.ts';
 import type { CborMap } from './read-cbor.ts';
-import { type CoseAlgorithm, coseAlgorithms, tpmAlgorithms, tpmHashes } from './tpm-algorithms.ts';
+import { tpmAlgorithms, tpmHashes } from './tpm-algorithms.ts';
 import { readTpmCertification } from './tpm-attest.ts';
 import { TpmOctets } from './tpm-octets.ts';
 import { objectAttributes, padded, readTpmPublic, type TpmPublic } from './tpm-public.ts';
@@ -62,11 +63,12 @@ const coordinates: Readonly<Record<string, number>> = { prime256v1: 32, secp384r
 /** The signature in a TPMT_SIGNATURE (Part 2, §11.3.4), which must be of the algorithm. */
 function readTpmSignature(octets: Uint8Array, algorithm: CoseAlgorithm, key: KeyObject): Uint8Array {
   const reader = new TpmOctets(octets, 'sig');
-  if (reader.u16() !== algorithm.scheme || tpmHashes.get(reader.u16()) !== algorithm.hash) {
+  const scheme = algorithm.key === 'ec' ? tpmAlgorithms.ecdsa : tpmAlgorithms.rsassa;
+  if (reader.u16() !== scheme || tpmHashes.get(reader.u16()) !== algorithm.hash) {
     throw refusedAttestation('sig is of another algorithm than alg');
   }
   const first = reader.sized(1_024);
-  if (algorithm.scheme === tpmAlgorithms.rsassa) {
+  if (algorithm.key === 'rsa') {
     reader.end();
     return first;
   }

@@ -1,5 +1,7 @@
 import { sha256Base64url } from '../../kernel/bytes.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { readAndroidStatement } from './android-statement.ts';
+import { readAppleStatement } from './apple-statement.ts';
 import { refusedAttestation } from './attestation-fault.ts';
 import { type AttestationFormat, type AttestationRules, makersFor } from './attestation-rules.ts';
 import type { Challenge, ReadStatement } from './attestation-statement.ts';
@@ -24,6 +26,9 @@ interface Format {
 
 const formats: Readonly<Record<AttestationFormat, Format>> = {
   tpm: { read: readTpmStatement, strict: true },
+  // Their certificates name no key of the issuer, which RFC 5280 wants.
+  apple: { read: readAppleStatement, strict: false },
+  'android-key': { read: readAndroidStatement, strict: false },
 };
 
 /**
