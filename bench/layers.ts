@@ -50,6 +50,7 @@ const view: IdentityView = {
     return record;
   },
   serialStatus: () => 'good',
+  partner: () => null,
   profileOf: () => 'agent',
   fresh: () => true,
 };

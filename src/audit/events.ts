@@ -35,6 +35,12 @@ export const auditEvents = {
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",
   'server.removed': 'An MCP server was removed.',
+  'partner.added': 'A partner was added: the agents of another trust domain are let in as mapped.',
+  'partner.changed': 'A partner was replaced.',
+  'partner.removed': 'A partner was removed; its agents are let in no longer.',
+  'partner.refreshed': 'The bundle of a partner was fetched and its authorities changed.',
+  'partner.unreachable':
+    'The bundle of a partner could not be fetched or was not accepted; told once until it is again.',
   'approval.asked': 'A request waits for an administrator.',
   'approval.granted': 'An administrator granted a request that waited.',
   'approval.refused': 'An administrator refused a request that waited, or took a grant back.',

@@ -18,7 +18,11 @@ export function callerOf(connection: Connection, trustDomain: string): Caller {
       'This listener needs a client certificate and none was presented.',
     );
   }
-  const caller = identify(connection.certificate, { trustDomain, kinds: ['agent', 'ephemeral'] });
+  const caller = identify(connection.certificate, {
+    trustDomain,
+    kinds: ['agent', 'ephemeral'],
+    ...(connection.partners && { partners: connection.partners }),
+  });
   connection.facts.set(callerFact, caller);
   return caller;
 }

@@ -44,6 +44,7 @@ export async function standingOf(
     trustDomain,
     agent: () => record,
     serialStatus: () => 'good',
+    partner: () => null,
     profileOf: () => 'agent',
     fresh: () => true,
   };

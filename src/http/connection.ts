@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { randomId } from '../kernel/random.ts';
-import type { Connection } from './exchange.ts';
+import type { Connection, TlsMaterial } from './exchange.ts';
 import { tlsReason } from './tls-reason.ts';
 
 /** A connection as its listener knows it. */
@@ -15,7 +15,7 @@ export interface LiveConnection extends Connection {
 }
 
 /** Reads once what holds for the whole life of an accepted socket. */
-export function createConnection(socket: Socket): LiveConnection {
+export function createConnection(socket: Socket, partners?: TlsMaterial['partners']): LiveConnection {
   const id = randomId();
   const shown = socket instanceof TLSSocket ? presented(socket) : nothingPresented;
   const gone = new AbortController();
@@ -26,6 +26,7 @@ export function createConnection(socket: Socket): LiveConnection {
     id,
     address: plainAddress(socket.remoteAddress ?? ''),
     ...shown,
+    ...(partners && { partners }),
     facts: new Map(),
     closed: gone.signal,
     cut() {

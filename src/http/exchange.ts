@@ -64,6 +64,8 @@ export interface Connection {
    * peer holds its key, and nothing else.
    */
   readonly unverified?: Uint8Array;
+  /** The `partners` of the material that the handshake was made with. */
+  readonly partners?: TlsMaterial['partners'];
   /** What rooms above have found out about this connection; each keeps its own symbol. */
   readonly facts: Map<symbol, unknown>;
   readonly closed: AbortSignal;
@@ -81,6 +83,11 @@ export interface TlsMaterial {
   readonly key: string;
   /** PEM certificates that client certificates may chain to; may be '' when none are asked for. */
   readonly clientAuthorities: string;
+  /**
+   * Other trust domains than our own whose authorities (base64 DER) are among those, each constrained to its domain. It
+   * says nothing to the handshake; a connection carries what held for its own.
+   */
+  readonly partners?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** An open listener. */

@@ -24,6 +24,8 @@ export interface ClientOptions {
     readonly serverName?: string;
     /** Looks at the peer's certificate (DER) once its chain and name are verified, before anything is sent; throws to refuse it. */
     readonly inspect?: (certificate: Uint8Array) => void;
+    /** Whether `inspect` alone knows the peer, and the name in its certificate is not compared with the host. */
+    readonly anyHost?: boolean;
   };
   readonly addressGuard: AddressPolicy;
   readonly limits?: Partial<ClientLimits>;
@@ -150,15 +152,20 @@ function createAgent(options: ClientOptions, limits: ClientLimits): Agent {
       ...(tls.key === undefined ? {} : { key: tls.key }),
       ...(tls.authorities === undefined ? {} : { ca: tls.authorities }),
       ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-      ...(tls.inspect === undefined ? {} : { checkServerIdentity: inspecting(tls.inspect) }),
+      ...(tls.inspect === undefined
+        ? {}
+        : { checkServerIdentity: inspecting(tls.inspect, tls.anyHost === true) }),
     },
   });
 }
 
 /** The check of the name, and then of what else the caller wants of the certificate. */
-function inspecting(inspect: (certificate: Uint8Array) => void): typeof checkServerIdentity {
+function inspecting(
+  inspect: (certificate: Uint8Array) => void,
+  anyHost: boolean,
+): typeof checkServerIdentity {
   return (host, peer) => {
-    const misnamed = checkServerIdentity(host, peer);
+    const misnamed = anyHost ? undefined : checkServerIdentity(host, peer);
     if (misnamed) return misnamed;
     try {
       inspect(peer.raw);

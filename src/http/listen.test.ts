@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Exchange, Listener } from './exchange.ts';
+import type { Exchange, Listener, TlsMaterial } from './exchange.ts';
 import type { HttpEngine } from './http-engine.ts';
 import { listen, type ListenOptions, type Refusal } from './listen.ts';
 import { createFixtureAuthority, fixtureMaterial } from './tls.fixture.ts';
@@ -401,6 +401,33 @@ function specify(engine: HttpEngine): void {
     const now = { ca: stranger.certificate, cert: newcomer.certificate, key: newcomer.key };
     assert.equal((await ask(listener.url, now)).status, 200);
     await assert.rejects(ask(listener.url, own));
+  });
+
+  test('I11 a handshake that began before the material was replaced carries the partners that it began with', async () => {
+    const of = (name: string): NonNullable<TlsMaterial['partners']> => new Map([[name, ['an authority']]]);
+    const own = { ca: authority.certificate, cert: agent.certificate, key: agent.key };
+    const seen: (TlsMaterial['partners'] | null)[] = [];
+    const material = fixtureMaterial(authority);
+    await using listener = await open({
+      tls: { ...tls('required'), material: { ...material, partners: of('before') } },
+      handle: async (exchange) => {
+        seen.push(exchange.connection.partners ?? null);
+        await exchange.respond(200, {});
+      },
+    });
+    const early = connectPlain(listener.port, '127.0.0.1');
+    await once(early, 'connect');
+    // Accepted in the order of coming: when this is answered, the other has begun.
+    await ask(listener.url, own);
+    listener.replaceTls({ ...material, partners: of('after') });
+    await ask(listener.url, own);
+    listener.replaceTls(material);
+    await ask(listener.url, own);
+    const late = connectTls({ socket: early, servername: 'localhost', ...own });
+    late.end('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    late.resume();
+    await once(late, 'close');
+    assert.deepEqual(seen, [of('before'), of('after'), null, of('before')]);
   });
 
   test('closing lets an exchange end, then takes no more', async () => {

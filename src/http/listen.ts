@@ -5,7 +5,8 @@ import type { HttpVersion } from '../wire/request-head.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createConnection, type LiveConnection, plainAddress } from './connection.ts';
 import { type CreateEngine, defaultPatience, type Door, type Engine, type Patience } from './engine.ts';
-import type { Connection, Exchange, Listener } from './exchange.ts';
+import type { Connection, Exchange, Listener, TlsMaterial } from './exchange.ts';
+import { followHandshakes } from './handshakes.ts';
 import { createHostGuard, isLoopbackHost } from './host-guard.ts';
 import type { HttpEngine } from './http-engine.ts';
 import { createHttpDate } from './http-date.ts';
@@ -75,7 +76,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       `Listener ${options.name}: plain HTTP on ${options.host} would be open to the network. Use TLS or a loopback host.`,
     );
   }
-  const state: State = { connections: new Map(), closing: false };
+  const state: State = { connections: new Map(), closing: false, material: options.tls?.material ?? null };
   const engine = engines[options.engine ?? 'wire'](options.tls, createDoor(options, state));
   accept(engine, options, state);
   await bind(engine.server, options);
@@ -85,6 +86,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 interface State {
   readonly connections: Map<Socket, LiveConnection>;
   closing: boolean;
+  /** What handshakes that begin now are made with. */
+  material: TlsMaterial | null;
 }
 
 function createDoor(options: ListenOptions, state: State): Door {
@@ -112,8 +115,9 @@ function createDoor(options: ListenOptions, state: State): Door {
 
 function accept(engine: Engine, options: ListenOptions, state: State): void {
   const { server } = engine;
+  const handshakes = followHandshakes(server, () => state.material);
   server.on(options.tls === null ? 'connection' : 'secureConnection', (socket: Socket) => {
-    const connection = createConnection(socket);
+    const connection = createConnection(socket, handshakes.materialOf(socket)?.partners);
     state.connections.set(socket, connection);
     socket.once('close', () => state.connections.delete(socket));
     // Where some requests are admitted, only a request shows whether this one is refused.
@@ -208,6 +212,7 @@ function listener(engine: Engine, options: ListenOptions, state: State): Listene
         );
       }
       server.setSecureContext(secureContextOptions({ ...tls, material }));
+      state.material = material;
     },
     connections: () => state.connections.values(),
     close,

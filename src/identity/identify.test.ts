@@ -63,6 +63,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     trustDomain: 'example.internal',
     agent: (name) => (name === 'ci-bot' ? record : null),
     serialStatus: () => 'good',
+    partner: () => null,
     profileOf: () => 'agent',
     fresh: () => true,
     ...changes,

@@ -1,9 +1,9 @@
 import { assertNever } from '../kernel/assert-never.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { LeafKind } from '../x509/leaf-profile.ts';
 import type { AgentRecord } from './agent-record.ts';
-import { Caller } from './caller.ts';
+import { Caller, type CallerKind } from './caller.ts';
 import type { IdentityView } from './identity-view.ts';
+import { partnersAgent } from './partner-standing.ts';
 
 const seal = Symbol('standing');
 
@@ -12,9 +12,9 @@ export class Standing {
   // Private members, which nobody else can set: freezing three of these for each request costs more.
   readonly #caller: Caller;
   readonly #agent: AgentRecord | null;
-  readonly #profile: LeafKind;
+  readonly #profile: CallerKind;
 
-  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null, profile: LeafKind) {
+  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null, profile: CallerKind) {
     if (key !== seal) throw new TypeError('A Standing is only made by confirmStanding.');
     this.#caller = caller;
     this.#agent = agent;
@@ -25,19 +25,24 @@ export class Standing {
     return this.#caller;
   }
 
-  /** The registry's record of an agent; null for servers, gateways and administrators, which have none. */
+  /** The registry's record of an agent, or what is made of a partner's; null for servers, gateways and administrators, which have none. */
   get agent(): AgentRecord | null {
     return this.#agent;
   }
 
-  /** As on record: an ephemeral certificate looks like an agent's, and only the registry tells them apart. */
-  get profile(): LeafKind {
+  /** As on record: an ephemeral certificate looks like an agent's, and only the registry tells them apart. `partner` for a partner's. */
+  get profile(): CallerKind {
     return this.#profile;
   }
 
   /** The checks behind `confirmStanding`; see there. */
   static of(caller: Caller, view: IdentityView, now: number): Standing {
     if (!Caller.proves(caller)) throw new TypeError('The caller was not made by identify.');
+    if (caller.kind === 'partner') {
+      checkTime(caller, now);
+      checkFreshness(view, now);
+      return new Standing(seal, caller, partnersAgent(caller, view, now), 'partner');
+    }
     checkTrustDomain(caller, view);
     checkTime(caller, now);
     checkFreshness(view, now);
@@ -55,7 +60,7 @@ export class Standing {
 /**
  * Looks again, for one request, at everything that can change while a connection lives; `now` in epoch milliseconds.
  * Throws Fault `trust_domain_mismatch`, `certificate_not_yet_valid`, `certificate_expired`, `view_stale`,
- * `certificate_revoked`, `certificate_unknown`, `agent_unknown` or `agent_inactive`.
+ * `certificate_revoked`, `certificate_unknown`, `agent_unknown`, `agent_inactive`, or what `partnersAgent` throws.
  */
 export function confirmStanding(caller: Caller, view: IdentityView, now: number): Standing {
   return Standing.of(caller, view, now);

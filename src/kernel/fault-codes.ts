@@ -47,6 +47,10 @@ export const faultCodes = {
   login_refused: 'The login of a person is not one that the authority gives a certificate for.',
   agent_inactive: 'The agent is suspended or retired.',
   agent_unknown: 'No agent of that name is registered.',
+  bundle_refused: 'The trust bundle of a partner is not one that is accepted.',
+  partner_withdrawn: 'The partner of the caller, or an authority of it, is trusted no longer.',
+  partner_expired: 'The trust bundle of the partner was not read again in time.',
+  partner_unmapped: 'No mapping of the partner fits the caller.',
   renewal_refused: 'The certificate cannot be renewed.',
   lint_failed: 'The certificate about to be signed breaks its own profile; it was not signed.',
   // the ACME door

@@ -35,6 +35,10 @@ export interface CertificateTemplate {
   readonly serial: string;
   readonly issuerDer: Uint8Array;
   readonly subject: { readonly commonName: string; readonly organization?: string };
+  /** The subject in DER in place of that one: a name that another authority wrote. */
+  readonly subjectDer?: Uint8Array;
+  /** Hex of the subject key identifier where it is not ours to choose, null for none; made of the key unless given. */
+  readonly subjectKeyId?: string | null;
   readonly notBefore: number;
   readonly notAfter: number;
   readonly spki: Uint8Array;
@@ -75,7 +79,7 @@ export function buildTbs(template: CertificateTemplate, algorithm: SignatureAlgo
     algorithmIdentifier(algorithm),
     template.issuerDer,
     sequence(writeTime(template.notBefore), writeTime(template.notAfter)),
-    writeName(template.subject),
+    template.subjectDer ?? writeName(template.subject),
     template.spki,
     explicit(3, extensionList(extensionsOf(template))),
   );
@@ -144,13 +148,19 @@ function extensionsOf(template: CertificateTemplate): readonly Uint8Array[] {
     keyUsage(template.keyUsage),
     ...(template.extendedKeyUsage.length > 0 ? [extendedKeyUsage(template.extendedKeyUsage)] : []),
     ...(named ? [subjectAltName({ uris, dnsNames, ipAddresses })] : []),
-    subjectKeyIdentifier(keyIdentifier(template.spki)),
+    ...subjectKeyOf(template),
     ...(template.authorityKeyId === null ? [] : [authorityKeyIdentifier(template.authorityKeyId)]),
     ...(constrained ? [nameConstraints(permitted)] : []),
     ...(template.crlUrl === undefined ? [] : [crlDistributionPoint(template.crlUrl)]),
     ...accessOf(template),
     ...(template.ocspNoCheck === true ? [ocspNoCheck()] : []),
   ];
+}
+
+function subjectKeyOf({ subjectKeyId, spki }: CertificateTemplate): readonly Uint8Array[] {
+  if (subjectKeyId === null) return [];
+  const id = subjectKeyId === undefined ? keyIdentifier(spki) : Buffer.from(subjectKeyId, 'hex');
+  return [subjectKeyIdentifier(id)];
 }
 
 function accessOf({ ocspUrl, issuerUrl }: CertificateTemplate): readonly Uint8Array[] {

@@ -161,7 +161,8 @@ export function leafUri(trustDomain: string, kind: LeafKind, name: string): stri
   return `spiffe://${trustDomain}${leafProfiles[kind].pathPrefix}${name}`;
 }
 
-function onlySpiffeId(certificate: Certificate): SpiffeId {
+/** The one SPIFFE ID of a certificate. Throws Fault `certificate_profile`. */
+export function onlySpiffeId(certificate: Certificate): SpiffeId {
   const [uri, ...more] = certificate.uris;
   // X509-SVID §2: exactly one URI SAN.
   if (uri === undefined || more.length > 0) throw misfit('it must carry exactly one URI name, its SPIFFE ID');
@@ -177,16 +178,8 @@ function checkUse(certificate: Certificate, profile: LeafProfile): void {
   if (usages !== [...profile.extendedKeyUsage].sort().join()) {
     throw misfit(`its extended key usage is not exactly ${profile.extendedKeyUsage.join(' and ')}`);
   }
-  if (certificate.isCa || certificate.pathLength !== null) throw misfit('it is a CA certificate');
-  const { keyUsage } = certificate;
-  if (
-    !keyUsage.includes('digitalSignature') ||
-    keyUsage.includes('keyCertSign') ||
-    keyUsage.includes('cRLSign')
-  ) {
-    throw misfit('its key usage must be for signatures and not for certificates');
-  }
-  if (profile.keyUsage.some((usage) => !keyUsage.includes(usage))) {
+  checkNoAuthority(certificate);
+  if (profile.keyUsage.some((usage) => !certificate.keyUsage.includes(usage))) {
     throw misfit(`its key usage lacks what kind ${profile.kind} needs`);
   }
 }
@@ -202,18 +195,34 @@ function checkForm(certificate: Certificate, profile: LeafProfile): void {
       'only the certificate of an OCSP responder, and every one of those, goes without revocation',
     );
   if (certificate.unknownCritical.length > 0) throw misfit('it has a critical extension that is not known');
-  if (certificate.serial.startsWith('-') || /^0*$/.test(certificate.serial))
-    throw misfit('its serial is not positive');
+  checkSerialAndKey(certificate);
   const life = certificate.notAfter - certificate.notBefore;
   if (life <= 0 || life > profile.maximumLife + backdating)
     throw misfit(`it lives longer than kind ${profile.kind} may`);
+}
+
+/** What holds for every leaf. Throws Fault `certificate_profile`. */
+export function checkSerialAndKey({ serial, publicKey }: Certificate): void {
+  if (serial.startsWith('-') || /^0*$/.test(serial)) throw misfit('its serial is not positive');
   try {
-    checkPublicKey(certificate.publicKey);
+    checkPublicKey(publicKey);
   } catch (cause) {
     throw misfit('its key is not accepted', cause);
   }
 }
 
-function misfit(why: string, cause?: unknown): Fault {
+/** Throws Fault `certificate_profile` unless it is for signatures, and neither a CA's nor for signing certificates or CRLs. */
+export function checkNoAuthority({ isCa, pathLength, keyUsage }: Certificate): void {
+  if (isCa || pathLength !== null) throw misfit('it is a CA certificate');
+  if (
+    !keyUsage.includes('digitalSignature') ||
+    keyUsage.includes('keyCertSign') ||
+    keyUsage.includes('cRLSign')
+  ) {
+    throw misfit('its key usage must be for signatures and not for certificates');
+  }
+}
+
+export function misfit(why: string, cause?: unknown): Fault {
   return new Fault('certificate_profile', `The certificate does not fit its profile: ${why}.`, { cause });
 }

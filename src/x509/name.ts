@@ -1,6 +1,13 @@
 import { Fault } from '../kernel/fault.ts';
 import { objectIdentifier, sequence, setOf, tags, text } from './der.ts';
-import { type DerElement, malformed, readElements, readOid, SequenceReader } from './der-reader.ts';
+import {
+  type DerElement,
+  malformed,
+  readElement,
+  readElements,
+  readOid,
+  SequenceReader,
+} from './der-reader.ts';
 import { oids } from './oid.ts';
 
 /** A distinguished name of ours: organization, then common name. Throws Fault `invalid_input`. */
@@ -65,4 +72,22 @@ function readText(element: DerElement): string {
     throw malformed('a name with characters that are not accepted');
   }
   return value;
+}
+
+/**
+ * A text that two names share whenever RFC 5280 §7.1 may take them for the same: letters by any case, white space by any
+ * amount, whatever the character set of the text.
+ */
+export function comparableName(nameDer: Uint8Array): string {
+  const sets = new SequenceReader(readElement(nameDer)).rest().map((set) =>
+    readElements(set.content)
+      .map((member) => {
+        const reader = new SequenceReader(member);
+        const type = readOid(reader.next(tags.oid));
+        const letters = Buffer.from(reader.next().content).toString('latin1').replaceAll('\0', '');
+        return `${type} ${letters.toLowerCase().trim().replace(/\s+/g, ' ')}`;
+      })
+      .sort(),
+  );
+  return JSON.stringify(sets);
 }

@@ -12,6 +12,7 @@ import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { personOperations } from './person-operations.ts';
+import { partnerOperations } from './partner-operations.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
@@ -163,6 +164,7 @@ export const operations: readonly Operation[] = [
   ...joinTokenOperations,
   ...rotationOperations,
   ...approvalOperations,
+  ...partnerOperations,
   ...acmeOperations,
   ...logOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),

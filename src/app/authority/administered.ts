@@ -50,6 +50,8 @@ type Acts = Omit<
   | 'rotation'
   | 'urlsOf'
   | 'rootCrl'
+  | 'partners'
+  | 'bundle'
   | 'issuanceLog'
   | 'auditKey'
   | 'registrationKey'

@@ -12,6 +12,7 @@ import type { ApprovalRecord, Decision } from '../../enrol/approval/approval-rec
 import type { Delivery } from '../../enrol/delivery.ts';
 import type { JoinTokenOrder } from '../../enrol/join-token/create-join-token.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
@@ -24,6 +25,7 @@ import type { ChangingFile } from './changing-file.ts';
 import type { RunningRules } from './issuance-rules.ts';
 import type { Issuers } from './open-issuers.ts';
 import type { People, PersonLoginOrder } from './people.ts';
+import type { Partners } from './partners.ts';
 import type { RootCrl } from './root-crl.ts';
 import type { Rotation } from './rotation.ts';
 import type { Revocations } from './revocations.ts';
@@ -127,6 +129,9 @@ export interface Authority extends AsyncDisposable {
   /** Asks about every device with a live certificate; null when devices need not be compliant. */
   checkDevices(signal: AbortSignal): Promise<Awaited<ReturnType<typeof checkDevices>> | null>;
   readonly rootCrl: RootCrl;
+  readonly partners: Partners;
+  /** What partners know us by: a SPIFFE bundle of our roots. */
+  bundle(): Promise<JsonObject>;
   revoke(order: RevocationOrder, actor: string): Promise<{ readonly revoked: readonly string[] }>;
   createJoinToken(
     order: Pick<IssueOrder, 'name' | 'kind' | 'dnsNames' | 'ipAddresses'> & {

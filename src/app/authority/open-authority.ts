@@ -5,7 +5,7 @@ import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { LogReader } from '../../audit/log-reader.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import type { Issuer } from '../../ca/issuer.ts';
+import { type Issuer, rootsOf } from '../../ca/issuer.ts';
 import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
@@ -30,6 +30,8 @@ import type { DataFolder } from './data-folder.ts';
 import { openIssuance } from './issuance-checks.ts';
 import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
 import { type IssuersWorld, openIssuers } from './open-issuers.ts';
+import { ownBundle } from './own-bundle.ts';
+import { openPartners } from './partners.ts';
 import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation } from './rotation.ts';
 import { openRegistrationKey } from './registration-key.ts';
@@ -153,6 +155,14 @@ export async function openAuthority(options: {
     registrationKey,
     rootCrl,
     attestations,
+    partners: openPartners({
+      trustDomain,
+      own: () => issuers.all().flatMap(({ chain }) => chain),
+      store,
+      audit,
+      clock,
+    }),
+    bundle: () => ownBundle(rootsOf(issuers.all()), { meta: store.meta, clock }),
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -16,6 +16,7 @@ import { joinTokenCommands } from './commands/join-token.ts';
 import { keyCommands } from './commands/key.ts';
 import { loginCommand } from './commands/login.ts';
 import { personCommands } from './commands/person.ts';
+import { partnerCommands } from './commands/partner.ts';
 import { policyCommands } from './commands/policy.ts';
 import { revokeCommands } from './commands/revoke.ts';
 import { rootCommands } from './commands/root.ts';
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   rotateRootCommand,
   ...joinTokenCommands,
   ...approvalCommands,
+  ...partnerCommands,
   ...acmeCommands,
   ...keyCommands,
   ...policyCommands,

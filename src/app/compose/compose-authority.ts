@@ -79,7 +79,9 @@ export async function composeAuthority(options: {
     authority: await open('authority', 'optional', (exchange, turnedAway) =>
       answerAuthority(exchange, { authority, acme, turnedAway }),
     ),
-    people: await open('people', 'never', (exchange) => answerPeople(exchange, authority.describe())),
+    people: await open('people', 'never', (exchange) =>
+      answerPeople(exchange, authority.describe(), authority.bundle),
+    ),
     plain: await open('plain', null, (exchange) =>
       answerPlain(exchange, { authority: authority.describe(), ends, scep, now: clock.now() }),
     ),

@@ -12,6 +12,7 @@ import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
 import { watchDevices } from './watch-devices.ts';
+import { watchPartners } from './watch-partners.ts';
 
 /** An authority at work, and a gateway beside it when one was asked for. */
 export interface Deployment extends AsyncDisposable {
@@ -52,6 +53,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   opened.use(watchDevices({ authority, clock, log }));
+  opened.use(watchPartners({ authority, clock, log }));
   const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,

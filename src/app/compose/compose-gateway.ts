@@ -31,6 +31,7 @@ import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
+import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
 
@@ -141,13 +142,14 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     settle: view.settle,
   });
   const refusals = opened.use(createConnectionRefusals(audit, 'agents'));
+  const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const agents = opened.use(
     await listen({
       name: 'agents',
       host: config.listeners.agents.host,
       port: config.listeners.agents.port,
       tls: {
-        material: identity.current(),
+        material: trusted(),
         clientCertificate: 'required',
         minimumVersion: config.listeners.agents.tlsMinimum,
       },
@@ -169,12 +171,22 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       engine: config.http.engine,
     }),
   );
-  identity.onRenewed((material) => agents.replaceTls(material));
+  const retrust = (): void => {
+    try {
+      agents.replaceTls(trusted());
+    } catch (error) {
+      log(`No partner is trusted, because the authorities cannot be used: ${errorText(error)}`);
+      agents.replaceTls(identity.current());
+    }
+  };
+  identity.onRenewed(retrust);
   const review = (): void => void gateway.review(agents.connections());
   opened.adopt(
     view.onChange((message) => {
       upstreams.follow(view.servers());
+      if (touchesPartners(message)) retrust();
       review();
+      for (const caller of view.partners.takeLost()) upstreams.endCaller(caller);
       for (const name of agentsWithoutRight(message)) {
         upstreams.endCaller(leafUri(options.trustDomain, 'agent', name));
       }

@@ -6,6 +6,7 @@ import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
 import type { FeedMessage, PolicyFile } from './feed-message.ts';
+import { createPartnerDirectory, type PartnerDirectory } from './partner-directory.ts';
 import { type PolicyRules, readPolicyFiles, readPolicyFilesInTurns } from './policy-rules.ts';
 
 // Policies of this length, in UTF-16 units, are compiled before the next request. More are compiled in turns with the
@@ -19,6 +20,7 @@ export interface RegistryView {
   /** The limits of the policy folder; another value whenever the folder changed. */
   limits(): LimitRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
+  readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
   /** Takes one message of the feed. Returns what it touched. */
   apply(message: FeedMessage): void;
   /** Waits until the serial is known, at most the given milliseconds. */
@@ -38,6 +40,7 @@ export function createRegistryView(options: {
   const agents = new Map<string, AgentRecord>();
   const certificates = new Map<string, CertificateStanding>();
   const servers = new Map<string, ServerDefinition>();
+  const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
   let { policies, limits } = readPolicyFiles([]);
   let sequence = 0;
@@ -75,6 +78,9 @@ export function createRegistryView(options: {
       case 'server':
         put(servers, change.key, change.value);
         break;
+      case 'partner':
+        partners.put(change.key, change.value);
+        break;
     }
     sequence = change.sequence;
   };
@@ -84,10 +90,13 @@ export function createRegistryView(options: {
         agents.clear();
         certificates.clear();
         servers.clear();
+        partners.clear();
         for (const agent of message.registry.agents) agents.set(agent.name, agent);
         for (const certificate of message.registry.certificates)
           certificates.set(certificate.serial, certificate);
         for (const server of message.registry.servers) servers.set(server.name, server);
+        // An authority from before there were partners says nothing of them.
+        for (const partner of message.registry.partners ?? []) partners.put(partner.name, partner);
         sequence = message.registry.sequence;
         takePolicies(message);
         break;
@@ -106,7 +115,9 @@ export function createRegistryView(options: {
   return {
     identity: {
       trustDomain: options.trustDomain,
-      agent: (name) => agents.get(name) ?? null,
+      // No agent of ours has a name with a colon.
+      agent: (name) => agents.get(name) ?? (name.includes(':') ? partners.agent(name) : null),
+      partner: partners.of,
       serialStatus: (serial, thumbprint) => statusOf(certificates.get(serial), thumbprint),
       profileOf: (serial) => certificates.get(serial)?.kind ?? null,
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
@@ -114,6 +125,7 @@ export function createRegistryView(options: {
     policies: () => policies,
     limits: () => limits,
     servers: () => servers,
+    partners,
     apply,
     async settle(serial, milliseconds) {
       if (certificates.has(serial)) return;

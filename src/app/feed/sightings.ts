@@ -54,7 +54,9 @@ export function createSightings(options: {
       note: (event) => log.note(event),
       append(event) {
         const { agent } = event;
-        if (event.type === 'call.permitted' && typeof agent === 'string') seen.set(agent, clock.now());
+        // The registry has no record of a partner's caller, whose name is a SPIFFE ID.
+        const ours = typeof agent === 'string' && !agent.startsWith('spiffe:');
+        if (event.type === 'call.permitted' && ours) seen.set(agent, clock.now());
         return log.append(event);
       },
     },

@@ -16,6 +16,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
+import { answerBundle } from './people-routes.ts';
 import { estRoutes } from './est-routes.ts';
 import { answerJson, member, readObject } from './json-exchange.ts';
 import { personRoutes } from './person-routes.ts';
@@ -27,6 +28,12 @@ const routes: readonly Route[] = [
     path: /^\/v1\/trust$/,
     kinds: null,
     answer: ({ exchange, authority }) => answerJson(exchange, { ...authority.describe() }),
+  },
+  {
+    method: 'GET',
+    path: /^\/bundle$/,
+    kinds: null,
+    answer: async ({ exchange, authority }) => await answerBundle(exchange, await authority.bundle()),
   },
   {
     method: 'POST',

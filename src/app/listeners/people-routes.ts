@@ -1,5 +1,6 @@
 import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
+import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
 
@@ -11,8 +12,15 @@ const strict = {
   'cache-control': 'no-store',
 };
 
-/** Answers the `people` listener: what this authority is and its root certificate, for a browser. */
-export async function answerPeople(exchange: Exchange, authority: AuthorityDescription): Promise<void> {
+/**
+ * Answers the `people` listener: what this authority is and its root certificate, for a browser, and the bundle, for
+ * partners.
+ */
+export async function answerPeople(
+  exchange: Exchange,
+  authority: AuthorityDescription,
+  bundle: () => Promise<JsonObject>,
+): Promise<void> {
   try {
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', 'This listener has GET only.');
     switch (exchange.path) {
@@ -24,6 +32,8 @@ export async function answerPeople(exchange: Exchange, authority: AuthorityDescr
         );
       case '/ca.pem':
         return await answerRoots(exchange, authority);
+      case '/bundle':
+        return await answerBundle(exchange, await bundle());
       default:
         throw new Fault('not_found', `${exchange.path} is not a page of this listener.`);
     }
@@ -36,6 +46,12 @@ export async function answerPeople(exchange: Exchange, authority: AuthorityDescr
 export async function answerRoots(exchange: Exchange, authority: AuthorityDescription): Promise<void> {
   // RFC 8555 §9.1 registers the media type of a PEM chain.
   await exchange.respond(200, { 'content-type': 'application/pem-certificate-chain' }, authority.roots);
+}
+
+/** A SPIFFE bundle, which is nothing without the certificate of whoever answers. */
+export async function answerBundle(exchange: Exchange, bundle: JsonObject): Promise<void> {
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  await exchange.respond(200, headers, JSON.stringify(bundle));
 }
 
 function page(authority: AuthorityDescription): string {

@@ -1,5 +1,6 @@
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { PartnerRecord } from '../../identity/partner-record.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 
 /** What the deciding side needs to know of a certificate. */
@@ -23,7 +24,8 @@ interface Changed<Kind extends string, Value> {
 export type Change =
   | Changed<'certificate', CertificateStanding>
   | Changed<'agent', AgentRecord>
-  | Changed<'server', ServerDefinition>;
+  | Changed<'server', ServerDefinition>
+  | Changed<'partner', PartnerRecord>;
 
 /** Everything that decisions rest on, as of one sequence number. */
 export interface StoreSnapshot {
@@ -32,6 +34,8 @@ export interface StoreSnapshot {
   readonly certificates: readonly CertificateStanding[];
   readonly agents: readonly AgentRecord[];
   readonly servers: readonly ServerDefinition[];
+  /** Missing from an authority of an older version. */
+  readonly partners?: readonly PartnerRecord[];
 }
 
 /** The order in which the store changed. A change is in here exactly when it is in its table: one transaction. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { PartnerRecord } from '../../identity/partner-record.ts';
 import { type Clock, steppedClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { FaultCode } from '../../kernel/fault-codes.ts';
@@ -74,6 +75,55 @@ test('replaces a server only when asked to, and removes it once', async () => {
     assert.equal(await servers.remove('files'), true);
     assert.equal(await servers.remove('files'), false);
     assert.equal(await servers.find('files'), null);
+  });
+});
+
+test('I11 keeps partners as they were last put, tells of each, and leaves everything when a change is refused', async () => {
+  await withEmpty(async ({ partners, changes }) => {
+    const heard: Change[] = [];
+    changes.subscribe((change) => heard.push(change));
+    await partners.put('acme', (before, all) => {
+      assert.deepEqual([before, all], [null, []]);
+      return partner('acme', 1);
+    });
+    await partners.put('acme', (before, all) => {
+      assert.deepEqual([before, all], [partner('acme', 1), [partner('acme', 1)]]);
+      return partner('acme', 2);
+    });
+    const refusal = new Fault('conflict', 'no');
+    await assert.rejects(
+      partners.put('acme', () => {
+        throw refusal;
+      }),
+      isFault('conflict'),
+    );
+    assert.deepEqual(await partners.list(), [partner('acme', 2)]);
+    assert.deepEqual((await changes.snapshot()).partners, [partner('acme', 2)]);
+    assert.deepEqual([await partners.remove('acme'), await partners.remove('acme')], [true, false]);
+    assert.deepEqual(
+      heard.map(({ kind, value }) => [kind, value]),
+      [
+        ['partner', partner('acme', 1)],
+        ['partner', partner('acme', 2)],
+        ['partner', null],
+      ],
+    );
+  });
+});
+
+test('I11 the order of changes goes on with its numbers when an older state is opened', async () => {
+  await withFile(async (file) => {
+    await withStore(file, async ({ agents }) => await agents.add(agent('a')));
+    const database = new DatabaseSync(file);
+    // As version 11 left it, with a number that was given and dropped.
+    database.exec(`
+      DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';
+      PRAGMA user_version = 11;`);
+    database.close();
+    await withStore(file, async ({ agents, changes }) => {
+      await agents.add(agent('b'));
+      assert.equal((await changes.snapshot()).sequence, 42);
+    });
   });
 });
 
@@ -372,4 +422,20 @@ function certificate(serial: string): Parameters<Store['certificates']['reserve'
 
 function isFault(code: FaultCode): (error: unknown) => boolean {
   return (error) => error instanceof Fault && error.code === code;
+}
+
+function partner(name: string, readAt: number): PartnerRecord {
+  return {
+    name,
+    trustDomain: `${name}.example`,
+    authorities: [],
+    mappings: [],
+    maximumLife: 1,
+    source: null,
+    trustedFor: 1,
+    sequence: null,
+    refreshHint: null,
+    addedAt: 1,
+    readAt,
+  };
 }

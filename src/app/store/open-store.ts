@@ -15,6 +15,7 @@ import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import { scepTransactions } from './sqlite/scep-transactions.ts';
 import { personRecords } from './sqlite/people.ts';
+import { partnerRecords } from './sqlite/partners.ts';
 import { serverRecords } from './sqlite/servers.ts';
 import { usedTokens } from './sqlite/used-tokens.ts';
 import type { Store } from './store.ts';
@@ -45,6 +46,7 @@ export async function openStore(options: {
     people: personRecords(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
+    partners: partnerRecords(connection),
     changes: changeFeed(connection, clock),
     meta: storeMeta(connection),
     async copyTo(target) {

@@ -8,6 +8,7 @@ import type { PersonRecords } from '../../enrol/person/login-records.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import type { PartnerRecords } from './partner-records.ts';
 import type { ServerRecords } from './server-records.ts';
 
 /** Small facts about the whole state, by name. */
@@ -30,6 +31,7 @@ export interface Store extends AsyncDisposable {
   readonly people: PersonRecords;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
+  readonly partners: PartnerRecords;
   readonly changes: ChangeFeed;
   readonly meta: StoreMeta;
   /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */

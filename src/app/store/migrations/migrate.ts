@@ -14,6 +14,7 @@ import { approvals } from './0008-approvals.ts';
 import { scep } from './0009-scep.ts';
 import { people } from './0010-people.ts';
 import { attestations } from './0011-attestations.ts';
+import { partners } from './0012-partners.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -28,6 +29,7 @@ const migrations: readonly Migration[] = [
   scep,
   people,
   attestations,
+  partners,
 ];
 
 /** The schema version this program writes. */

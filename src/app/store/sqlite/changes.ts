@@ -4,6 +4,7 @@ import type { Change, ChangeFeed } from '../change-feed.ts';
 import { listAgents } from './agents.ts';
 import { toStanding } from './certificates.ts';
 import type { Connection } from './connection.ts';
+import { listPartners } from './partners.ts';
 import { listServers } from './servers.ts';
 
 /** How many changes are kept for those who were away; the rest take a snapshot. */
@@ -32,6 +33,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
           .map((row) => toStanding(row as unknown as Parameters<typeof toStanding>[0])),
         agents: listAgents(database),
         servers: listServers(database),
+        partners: listPartners(database),
       })),
     since: (sequence) =>
       read(() => {
