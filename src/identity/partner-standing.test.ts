@@ -73,7 +73,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
   };
 }
 
-test("I11 a partner's caller is named by its whole SPIFFE ID, and is neither the agent nor the profile that it looks like", () => {
+test('I11 a caller of a partner is named by its whole SPIFFE ID, and is neither the agent nor the profile that it looks like', () => {
   const one = caller();
   assert.deepEqual([one.kind, one.name, one.spiffeId], ['partner', theirs, theirs]);
   const standing = confirmStanding(one, view(), noon);
@@ -145,7 +145,7 @@ for (const { title, changes, code } of lost) {
   });
 }
 
-test("I11 a partner's caller ends with its certificate, per request", () => {
+test('I11 a caller of a partner ends with its certificate, per request', () => {
   assert.throws(() => confirmStanding(caller(), view(), noon + hour + 1), { code: 'certificate_expired' });
   assert.throws(() => confirmStanding(caller(), view(), noon - 1), { code: 'certificate_not_yet_valid' });
 });
