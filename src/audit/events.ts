@@ -82,6 +82,9 @@ export const auditEvents = {
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',
   'admin.command': 'An administrator changed something.',
+  'alert.raised': 'Somebody has to look at a certificate: it ends, has ended, or its renewal fails.',
+  'alert.resolved': 'There is nothing left to do about an alert: why.',
+  'alert.acknowledged': 'An administrator has seen an alert.',
   'authority.created': 'The authority was made.',
   'authority.restored':
     'The authority was restored from a backup: when that was made, and when it was restored.',

@@ -8,6 +8,7 @@ import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
 import { approvalOperations } from './approval-operations.ts';
+import { alertOperations } from './alert-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
 import { type Operation, operation } from './operation.ts';
@@ -167,6 +168,7 @@ export const operations: readonly Operation[] = [
   ...partnerOperations,
   ...acmeOperations,
   ...logOperations,
+  ...alertOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];
 

@@ -16,6 +16,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { refuseLookAlike } from '../admin/server-offer.ts';
+import { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
@@ -66,6 +67,7 @@ const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 /** The acts of an authority over its opened parts. */
 export function administered(parts: Parts): Acts {
   const { ca, store, audit, clock, feed } = parts;
+  const renewals = new FailingRenewals();
   return {
     clock,
     store,
@@ -150,10 +152,14 @@ export function administered(parts: Parts): Acts {
       }),
     enrolPerson: (order) => parts.people.enrol(order, ca),
     people: parts.people,
-    async renew(current, csr) {
-      await parts.people.beforeRenewal(current);
-      return await renewRoute({ current, csr, grace: parts.renewalGrace }, ca);
-    },
+    renewals,
+    renew: (current, csr) =>
+      renewals.count(
+        current.serial,
+        parts.people
+          .beforeRenewal(current)
+          .then(() => renewRoute({ current, csr, grace: parts.renewalGrace }, ca)),
+      ),
     revocations: revocations(parts),
     issuance: parts.issuance,
     decide: (id, decision) => decide(id, decision, parts.queue),

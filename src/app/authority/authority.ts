@@ -19,6 +19,7 @@ import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Feed } from '../feed/feed-message.ts';
+import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
@@ -75,6 +76,8 @@ export interface Authority extends AsyncDisposable {
   readonly clock: Clock;
   readonly store: Store;
   readonly audit: AuditLog;
+  /** Renewals that fail, counted. */
+  readonly renewals: FailingRenewals;
   /** The same log, as others read and verify it. */
   readonly issuanceLog: LogReader;
   /** Who signs now. */

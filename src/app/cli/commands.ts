@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { acmeCommands } from './commands/acme.ts';
 import { agentCommands } from './commands/agent.ts';
 import { approvalCommands } from './commands/approval.ts';
+import { alertCommands } from './commands/alert.ts';
 import { auditCommands } from './commands/audit.ts';
 import { backupCommands } from './commands/backup.ts';
 import { bridgeCommand } from './commands/bridge.ts';
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...certCommands,
   ...certProofCommands,
   certMonitorCommand,
+  ...alertCommands,
   ...revokeCommands,
   ...rootCommands,
   ...rotateCommands,

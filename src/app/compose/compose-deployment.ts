@@ -13,10 +13,12 @@ import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
 import { watchDevices } from './watch-devices.ts';
 import { watchPartners } from './watch-partners.ts';
+import { type RunningExpiryWatch, watchEnds } from './watch-ends.ts';
 
 /** An authority at work, and a gateway beside it when one was asked for. */
 export interface Deployment extends AsyncDisposable {
   readonly authority: Authority;
+  readonly expiry: RunningExpiryWatch;
   readonly gateway: RunningGateway | null;
   /** Every open listener, by name. */
   readonly listeners: Readonly<Record<string, Listener>>;
@@ -54,6 +56,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   opened.use(watchDevices({ authority, clock, log }));
   opened.use(watchPartners({ authority, clock, log }));
+  const expiry = opened.use(await watchEnds({ config, authority, clock, log }));
   const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
   const listeners: Record<string, Listener> = {
     authority: own.authority,
@@ -62,10 +65,10 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   };
   const gateway = options.gateway ? opened.use(await besideAuthority(authority, ends, options)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
-  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, gateway }));
+  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
-  return { authority, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { authority, expiry, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** A gateway in the authority's own process: its feed and its certificate need no network. */

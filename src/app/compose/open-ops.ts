@@ -6,6 +6,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { answerOps, type Health } from '../listeners/ops-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
+import type { RunningExpiryWatch } from './watch-ends.ts';
 import type { RunningGateway } from './compose-gateway.ts';
 
 /** Opens the `ops` listener: health and metrics of whatever runs in this process. */
@@ -15,6 +16,7 @@ export async function openOps(options: {
   readonly authority: Authority | null;
   /** Beside an authority that publishes. */
   readonly ends?: RunningEnds;
+  readonly expiry?: RunningExpiryWatch;
   readonly gateway: RunningGateway | null;
 }): Promise<Listener> {
   const { config, clock } = options;
@@ -36,9 +38,10 @@ function healthOf(options: {
   readonly clock: Clock;
   readonly authority: Authority | null;
   readonly ends?: RunningEnds;
+  readonly expiry?: RunningExpiryWatch;
   readonly gateway: RunningGateway | null;
 }): Health {
-  const { authority, ends, gateway, clock } = options;
+  const { authority, ends, expiry, gateway, clock } = options;
   const parts: Record<string, { ok: boolean; detail: string }> = {};
   const metrics: Record<string, number> = {};
   if (authority) {
@@ -49,6 +52,11 @@ function healthOf(options: {
     metrics['intermediate_not_after_seconds'] = authority.describe().intermediateNotAfter / 1_000;
   }
   if (ends) addEnds(ends, { now: clock.now(), parts, metrics });
+  if (expiry) {
+    const problem = expiry.problem();
+    parts['alerts'] = { ok: problem === null, detail: problem ?? 'told' };
+    Object.assign(metrics, expiry.metrics());
+  }
   if (gateway) {
     const log = gateway.audit.health();
     parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
@@ -73,7 +81,7 @@ function healthOf(options: {
 }
 
 /** Parts that gateways of ours can do without. */
-const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl'];
+const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl', 'alerts'];
 
 /** When the lists end, so that somebody hears of it before their verifiers do. */
 function addEnds(

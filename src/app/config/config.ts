@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
+import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 
 /** One place to listen. */
@@ -37,6 +38,7 @@ export interface Config {
       readonly tlsPort: number;
     };
     readonly scep: ScepConfig;
+    readonly alerts: AlertConfig;
     readonly publicUrl: string;
     readonly crlMinutes: number;
   };
@@ -98,6 +100,7 @@ export const configSchema = z
         }),
         acme: acmeSettings,
         scep: scepSettings,
+        alerts: alertSettings,
         publicUrl: z.string().regex(publicUrlPattern).max(300).default('').meta({
           description:
             'Where others reach the plain listener, such as http://pki.example.internal; new certificates then name their CRL, OCSP responder and issuer there. Empty: they name none.',

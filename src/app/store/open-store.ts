@@ -5,7 +5,9 @@ import { Fault } from '../../kernel/fault.ts';
 import { acmeAccountRecords, acmeKeyRecords } from './sqlite/acme-accounts.ts';
 import { acmeOrderRecords } from './sqlite/acme-orders.ts';
 import { agentRecords } from './sqlite/agents.ts';
+import { alertRecords } from './sqlite/alerts.ts';
 import { blockedKeys } from './sqlite/blocked-keys.ts';
+import { certificateEnds } from './sqlite/certificate-ends.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
@@ -47,6 +49,8 @@ export async function openStore(options: {
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     partners: partnerRecords(connection),
+    ends: certificateEnds(connection),
+    alerts: alertRecords(connection),
     changes: changeFeed(connection, clock),
     meta: storeMeta(connection),
     async copyTo(target) {

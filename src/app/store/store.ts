@@ -7,6 +7,8 @@ import type { ScepTransactions } from '../../enrol/scep/scep-transactions.ts';
 import type { PersonRecords } from '../../enrol/person/login-records.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
+import type { AlertRecords } from './alert-records.ts';
+import type { CertificateEnds } from './certificate-ends.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { PartnerRecords } from './partner-records.ts';
 import type { ServerRecords } from './server-records.ts';
@@ -32,6 +34,8 @@ export interface Store extends AsyncDisposable {
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly partners: PartnerRecords;
+  readonly ends: CertificateEnds;
+  readonly alerts: AlertRecords;
   readonly changes: ChangeFeed;
   readonly meta: StoreMeta;
   /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */

@@ -15,6 +15,7 @@ import { scep } from './0009-scep.ts';
 import { people } from './0010-people.ts';
 import { attestations } from './0011-attestations.ts';
 import { partners } from './0012-partners.ts';
+import { alerts } from './0013-alerts.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -30,6 +31,7 @@ const migrations: readonly Migration[] = [
   people,
   attestations,
   partners,
+  alerts,
 ];
 
 /** The schema version this program writes. */
