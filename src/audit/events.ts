@@ -78,6 +78,8 @@ export const auditEvents = {
   'person.forgotten': 'The account of a person was forgotten, so that the name may be of another.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
+  'registry.went-back':
+    'The authority gave a gateway an older registry than before; whoever the gateway refused stays refused.',
   'log.opened': 'A process began to write this log.',
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',

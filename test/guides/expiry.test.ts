@@ -19,7 +19,7 @@ test('I10 the commands of the guide to ends of certificates do what it says', {
     const known = { ...(await townFor(town, folder)), OPS: town.deployment.listeners['ops']?.url ?? '' };
     await runGuide('expiry', known, async ({ code, said }) => {
       assert.equal(code, 0, said);
-      assert.match(said, /countersign_certificates_ending\{kind="server",within="24h"\} 1/);
+      assert.match(said, /countersign_certificates_ending\{kind="ocsp",within="24h"\} 1/);
       await town.deployment.expiry.look();
       assert.deepEqual(
         await town.deployment.authority.store.alerts.list(false),

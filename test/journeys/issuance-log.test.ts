@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { backUp, restore } from '../../src/app/authority/backup.ts';
 import { dataFolder } from '../../src/app/authority/data-folder.ts';
+import { sha256Base64url } from '../../src/kernel/bytes.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { parseJson } from '../../src/kernel/parse-json.ts';
-import { openTown, type Town } from './deployment.ts';
+import { openTown, type Town, until } from './deployment.ts';
 import { type Ended, runHere } from './program.ts';
+import { openSecondGateway } from './second-gateway.ts';
 
 let town: Town;
 let folder: string;
@@ -184,4 +186,25 @@ test('I9 an authority that was put back to an old backup is noticed by whoever k
     0,
     'the log itself holds: who knew nothing of it sees nothing wrong',
   );
+});
+
+test('I9 a gateway that is given an older registry than before notices, and goes on refusing whom it refused', async () => {
+  await using gateway = await openSecondGateway(town);
+  const { authority } = town.deployment;
+  const shown = await town.issue('ci-bot');
+  const snapshot = {
+    type: 'snapshot',
+    registry: await authority.store.changes.snapshot(),
+    policies: [],
+  } as const;
+  await authority.revoke({ serial: shown.serial, reason: 'test' }, 'test');
+  const { view, audit } = gateway.gateway;
+  const status = (): string =>
+    view.identity.serialStatus(shown.serial, sha256Base64url(new X509Certificate(shown.cert).raw));
+  await until(() => status() === 'revoked');
+  gateway.tell(snapshot);
+  assert.equal(status(), 'revoked');
+  assert.equal(view.timesWentBack(), 1);
+  await audit.checkpoint();
+  assert.ok((await gateway.log()).includes('"type":"registry.went-back"'));
 });

@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeGateway, type RunningGateway } from '../../src/app/compose/compose-gateway.ts';
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
+import type { FeedMessage } from '../../src/app/feed/feed-message.ts';
 import type { TlsMaterial } from '../../src/http/exchange.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { encodePem } from '../../src/x509/pem.ts';
@@ -18,6 +19,10 @@ export interface SecondGateway extends AsyncDisposable {
   renew(moreRoots?: string): Promise<void>;
   /** Moves the time of day; the monotonic clock goes on as it does. */
   shift(milliseconds: number): void;
+  /** The lines of its log. */
+  log(): Promise<string>;
+  /** Tells the gateway something as its feed would. */
+  tell(message: FeedMessage): void;
   /** Whether the feed's messages arrive. */
   hears(messages: boolean): void;
 }
@@ -34,6 +39,7 @@ export async function openSecondGateway(
   const { authority } = town.deployment;
   let offset = 0;
   let listening = true;
+  let told: (message: FeedMessage) => void = () => undefined;
   const clock: Clock = { now: () => systemClock.now() + offset, monotonic: () => systemClock.monotonic() };
   let material = await newMaterial(town);
   const renewed: ((material: TlsMaterial) => void)[] = [];
@@ -50,10 +56,12 @@ export async function openSecondGateway(
       },
       auditFolder: join(folder, 'log'),
       auditKey: authority.auditKey,
-      follow: (listener) =>
-        authority.feed.subscribe((message) => {
+      follow: (listener) => {
+        told = listener;
+        return authority.feed.subscribe((message) => {
           if (listening) listener(message);
-        }),
+        });
+      },
       log: () => undefined,
     }),
   );
@@ -68,6 +76,8 @@ export async function openSecondGateway(
     shift(milliseconds) {
       offset += milliseconds;
     },
+    log: () => readFile(join(folder, 'log', 'log-00000000000000000000.jsonl'), 'utf8'),
+    tell: (message) => told(message),
     hears(messages) {
       listening = messages;
     },

@@ -71,11 +71,6 @@ export interface GatewayOptions {
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { config, clock, identity, log } = options;
   await using opened = new AsyncDisposableStack();
-  const view = createRegistryView({
-    trustDomain: options.trustDomain,
-    clock,
-    staleness: config.gateway.stalenessMilliseconds,
-  });
   const audit = opened.use(
     await openAuditLog({
       folder: options.auditFolder,
@@ -85,6 +80,17 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       ...(options.disk && { disk: options.disk }),
     }),
   );
+  const view = createRegistryView({
+    trustDomain: options.trustDomain,
+    clock,
+    staleness: config.gateway.stalenessMilliseconds,
+    onWentBack(from, to) {
+      log(
+        `The authority gives an older registry than before (change ${to}, and was at ${from}): was a backup restored? Whoever was refused stays refused.`,
+      );
+      audit.note({ type: 'registry.went-back', from, to });
+    },
+  });
   const tell = options.tellSeen ?? (() => Promise.resolve());
   const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
   const redactor = createRedactor();

@@ -72,6 +72,7 @@ function healthOf(options: {
     metrics['live_calls'] = gateway.liveCalls();
     metrics['agent_connections'] = [...gateway.agents.connections()].length;
     metrics['registry_sequence'] = gateway.view.sequence();
+    metrics['registry_went_back_total'] = gateway.view.timesWentBack();
   }
   // A server that is down is that server's matter; calls to the others are served.
   const ready = Object.entries(parts).every(

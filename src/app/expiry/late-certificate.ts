@@ -11,7 +11,7 @@ export interface LateRules {
 }
 
 /** Ephemeral certificates are not renewed, and people come back with a new one when they need it. */
-const renewedKinds: readonly LeafKind[] = ['agent', 'server', 'gateway', 'ocsp'];
+const renewedKinds: readonly LeafKind[] = ['agent', 'server', 'gateway', 'ocsp', 'ra'];
 
 /**
  * Whether a certificate approaches its end and should have been renewed. An agent that nobody has seen since its window began is

@@ -6,6 +6,7 @@ import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
 import type { FeedMessage, PolicyFile } from './feed-message.ts';
+import { KeptRefusals } from './kept-refusals.ts';
 import { createPartnerDirectory, type PartnerDirectory } from './partner-directory.ts';
 import { type PolicyRules, readPolicyFiles, readPolicyFilesInTurns } from './policy-rules.ts';
 
@@ -29,13 +30,19 @@ export interface RegistryView {
   onChange(listener: (message: FeedMessage) => void): () => void;
   /** The last sequence number heard, 0 before the first snapshot. */
   sequence(): number;
+  /** How often a snapshot was older than what had been heard before. */
+  timesWentBack(): number;
 }
 
-/** `staleness` in milliseconds: how long the view may be used without a word from the authority. */
+/**
+ * `staleness` in milliseconds: how long the view may be used without a word from the authority. `onWentBack` is told of the sequence
+ * that was heard last and of the older one of a snapshot; whoever was refused stays refused until a change says otherwise.
+ */
 export function createRegistryView(options: {
   readonly trustDomain: string;
   readonly clock: Clock;
   readonly staleness: number;
+  readonly onWentBack?: (from: number, to: number) => void;
 }): RegistryView {
   const agents = new Map<string, AgentRecord>();
   const certificates = new Map<string, CertificateStanding>();
@@ -45,6 +52,8 @@ export function createRegistryView(options: {
   let { policies, limits } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
+  const kept = new KeptRefusals();
+  let timesWentBack = 0;
 
   let newest: readonly PolicyFile[] = [];
   const take = (next: PolicyRules): void => {
@@ -67,6 +76,7 @@ export function createRegistryView(options: {
     readPolicyFilesInTurns(files, policies).then(later, () => later(readPolicyFiles([])));
   };
   const takeChange = (change: Change): void => {
+    kept.heard(change);
     switch (change.kind) {
       case 'agent':
         put(agents, change.key, change.value);
@@ -84,20 +94,30 @@ export function createRegistryView(options: {
     }
     sequence = change.sequence;
   };
+  const takeSnapshot = ({ registry }: FeedMessage & { readonly type: 'snapshot' }): void => {
+    const known = { certificates, agents };
+    if (registry.sequence < sequence) {
+      kept.keep(known);
+      kept.keepAway(registry.partners ?? [], partners.all());
+      timesWentBack += 1;
+      options.onWentBack?.(sequence, registry.sequence);
+    }
+    agents.clear();
+    certificates.clear();
+    servers.clear();
+    for (const agent of registry.agents) agents.set(agent.name, agent);
+    for (const certificate of registry.certificates) certificates.set(certificate.serial, certificate);
+    for (const server of registry.servers) servers.set(server.name, server);
+    partners.clear();
+    // An authority from before there were partners says nothing of them.
+    for (const partner of kept.without(registry.partners ?? [])) partners.put(partner.name, partner);
+    kept.layOver(known, options.clock.now());
+    sequence = registry.sequence;
+  };
   const apply = (message: FeedMessage): void => {
     switch (message.type) {
       case 'snapshot':
-        agents.clear();
-        certificates.clear();
-        servers.clear();
-        partners.clear();
-        for (const agent of message.registry.agents) agents.set(agent.name, agent);
-        for (const certificate of message.registry.certificates)
-          certificates.set(certificate.serial, certificate);
-        for (const server of message.registry.servers) servers.set(server.name, server);
-        // An authority from before there were partners says nothing of them.
-        for (const partner of message.registry.partners ?? []) partners.put(partner.name, partner);
-        sequence = message.registry.sequence;
+        takeSnapshot(message);
         takePolicies(message);
         break;
       case 'change':
@@ -147,6 +167,7 @@ export function createRegistryView(options: {
       return () => listeners.delete(listener);
     },
     sequence: () => sequence,
+    timesWentBack: () => timesWentBack,
   };
 }
 

@@ -3,8 +3,10 @@ import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { explainIssue } from '../config/explain-issue.ts';
 import { readYaml } from '../config/read-yaml.ts';
+import { type LeafKind, leafProfiles } from '../../x509/leaf-profile.ts';
 import type { Issuance } from './alert.ts';
 
+const leafKinds = Object.keys(leafProfiles) as LeafKind[];
 const words = z.string().min(1).max(300);
 const pattern = z
   .string()
@@ -12,10 +14,7 @@ const pattern = z
 
 const rule = z.strictObject({
   name: pattern.meta({ description: 'The name of the certificate; * stands for any characters.' }),
-  kinds: z
-    .array(z.enum(['agent', 'ephemeral', 'server', 'gateway', 'admin', 'ocsp']))
-    .min(1)
-    .optional(),
+  kinds: z.array(z.enum(leafKinds)).min(1).optional(),
   doors: z.array(words).min(1).max(64).optional(),
   owners: z.array(words).min(1).max(256).optional(),
   keys: z.array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be a SHA-256 in base64url')).optional(),
