@@ -28,7 +28,7 @@ export async function firstRoots(trust: FirstTrust): Promise<string> {
   if (trust.rootFingerprint === null) {
     throw new Fault(
       'enrolment_needed',
-      'The first start needs the root to trust: give --ca-fingerprint sha256:…, as it was shown with the join token, or --ca.',
+      'The first start needs the root to trust: give --ca-fingerprint sha256:…, as whoever runs the authority tells it, or --ca.',
     );
   }
   const expected = trust.rootFingerprint.split(',').map(readFingerprint);

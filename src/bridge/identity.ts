@@ -91,7 +91,8 @@ const renewalMilliseconds = 30_000;
 
 function expired({ leaf }: Credentials, place: string, cause?: unknown): Fault {
   const why = cause === undefined ? '' : ` and was not renewed: ${errorText(cause)}`;
-  const advice = 'Ask for a new join token and start once with --join-token-file.';
+  const advice =
+    'Log in again (countersign login), or start once with --join-token-file and a new join token.';
   const ended = new Date(leaf.notAfter).toISOString();
   return new Fault(
     'certificate_expired',

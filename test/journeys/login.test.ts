@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fetch } from 'undici';
-import { type LoggedIn, logIn, type LoginOptions } from '../../src/bridge/login/log-in.ts';
+import type { LoggedIn, LoginOptions } from '../../src/bridge/login/log-in.ts';
 import { createKeyStore } from '../../src/bridge/key-store.ts';
 import { renewStored } from '../../src/bridge/renew-stored.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault-codes.ts';
 import { openTown, type Town, until } from './deployment.ts';
+import { logInAs } from './log-in-as.ts';
 import { type OidcTown, openOidc } from './oidc-town.ts';
 import { openBrowser, type PersonBrowser } from './person-browser.ts';
 import { run } from './program.ts';
@@ -37,37 +38,13 @@ ${more}    rules:
         gives: [builder]
 `;
 
-  /** Logs in as somebody; `visit` takes the place of the browser. */
   const login = async (
     who: string,
     more: Partial<LoginOptions> = {},
-    visit: (url: string) => Promise<unknown> = (url) => browser.visit(url, { login: who, password: 'any' }),
+    visit?: (url: string) => Promise<unknown>,
   ): Promise<LoggedIn> => {
-    const pages: Promise<unknown>[] = [];
-    try {
-      return await logIn({
-        authority: town.authorityUrl,
-        agent: null,
-        provider: null,
-        again: false,
-        way: 'browser',
-        port: null,
-        authorityFile: null,
-        rootFingerprint: town.deployment.authority.describe().rootFingerprint,
-        stateFolder: null,
-        environment: { XDG_STATE_HOME: join(folder, 'state') },
-        clock: systemClock,
-        signal: AbortSignal.timeout(20_000),
-        pause: async () => undefined,
-        say: () => undefined,
-        showPage: (url) => void pages.push(visit(url)),
-        showCode: ({ url, code }) =>
-          void pages.push(browser.visit(url, { login: who, password: 'any', user_code: code })),
-        ...more,
-      });
-    } finally {
-      await Promise.all(pages);
-    }
+    const person = { typed: { login: who, password: 'any' }, browser, state: join(folder, 'state') };
+    return await logInAs(person, town, more, visit);
   };
   const anew = async (): Promise<void> => {
     await browser[Symbol.asyncDispose]();

@@ -76,9 +76,14 @@ function formOf(
   const [, attributes = '', inside = ''] = /<form\b([^>]*)>([\s\S]*?)<\/form>/i.exec(page) ?? [];
   if (attributes === '' || !/method="?post/i.test(attributes)) return null;
   const fields = new URLSearchParams();
+  let pressed = false;
   for (const [tag] of inside.matchAll(/<(?:input|button)\b[^>]*>/gi)) {
     const name = attribute(tag, 'name');
-    if (name === null || attribute(tag, 'type') === 'checkbox') continue;
+    const type = attribute(tag, 'type') ?? (/^<button/i.test(tag) ? 'submit' : 'text');
+    if (name === null || type === 'checkbox' || type === 'button') continue;
+    // One button is pressed: the first.
+    if (type === 'submit' && pressed) continue;
+    pressed ||= type === 'submit';
     const known = Object.entries(typed).find(([part]) => name.includes(part));
     fields.append(name, known?.[1] ?? attribute(tag, 'value') ?? '');
   }

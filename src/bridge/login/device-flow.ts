@@ -1,6 +1,8 @@
 import {
+  calculatePKCECodeChallenge,
   deviceAuthorizationRequest,
   deviceCodeGrantRequest,
+  generateRandomCodeVerifier,
   processDeviceAuthorizationResponse,
   processDeviceCodeResponse,
   ResponseBodyError,
@@ -37,7 +39,15 @@ export async function logInOnDevice(provider: Provider, nonce: string, flow: Dev
     );
   }
   try {
-    const parameters = { ...asked, nonce };
+    // RFC 8628 has no PKCE, and Keycloak asks every flow of a client that must use it for it. Others ignore it (RFC 6749 §3.1).
+    const verifier = generateRandomCodeVerifier();
+    const parameters = {
+      ...asked,
+      nonce,
+      code_challenge: await calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    };
+    const additional = { ...options, additionalParameters: { code_verifier: verifier } };
     const device = await processDeviceAuthorizationResponse(
       server,
       client,
@@ -53,7 +63,7 @@ export async function logInOnDevice(provider: Provider, nonce: string, flow: Dev
         client,
         authentication,
         device.device_code,
-        options,
+        additional,
       );
       const token = await processDeviceCodeResponse(server, client, response).catch(waiting);
       if (typeof token !== 'string') return idTokenOf(token, offer.name);
