@@ -69,6 +69,9 @@ export const auditEvents = {
   'workload.accepted': 'A workload was recognised by the JWT of its platform.',
   'workload.refused': 'A JWT was presented for a certificate and not accepted.',
   'workloads.refused': 'More JWTs were not accepted than are recorded one by one: how many, in how long.',
+  'scep.allowed': 'A webhook said that the challenge of a SCEP request counts, and for what.',
+  'scep.unchecked':
+    'A webhook gave no answer about the challenge of a SCEP request, or none that can be read.',
   'scep.refused': 'A SCEP message was read and answered with a failure.',
   'scep-messages.refused':
     'More SCEP messages were answered with failures than are recorded one by one: how many, in how long.',

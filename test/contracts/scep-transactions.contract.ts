@@ -25,4 +25,19 @@ export function scepTransactionsContract(
     await transactions.put(next, 1);
     assert.deepEqual(await transactions.find('a', 99), next);
   });
+  specify(
+    'I3 a SCEP message that waits is kept as it came, until it ends or came to a certificate',
+    async (transactions) => {
+      const waiting = { hash: 'a', octets: new Uint8Array([1, 0, 255]), endsAt: 100 };
+      assert.equal(await transactions.waiting('a', 1), null);
+      await transactions.keep({ ...waiting, octets: new Uint8Array([9]) }, 1);
+      await transactions.keep(waiting, 1);
+      assert.deepEqual(await transactions.waiting('a', 99), waiting);
+      assert.equal(await transactions.waiting('a', 100), null);
+      assert.equal(await transactions.waiting('b', 1), null);
+      await transactions.put(one, 1);
+      assert.equal(await transactions.waiting('a', 1), null);
+      assert.deepEqual(await transactions.find('a', 1), one);
+    },
+  );
 }

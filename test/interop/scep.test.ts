@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { createHmac, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -20,6 +23,30 @@ interface Ran {
   readonly code: number;
   readonly out: string;
   readonly error: string;
+}
+
+const deciderSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** A webhook that allows the challenge `right`, and forgets to sign about `unsigned`. */
+async function openDecider(): Promise<AsyncDisposable & { readonly url: string }> {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { challenge } = JSON.parse((await request.toArray()).join('')) as { readonly challenge: string };
+    const body = JSON.stringify({ allow: challenge !== 'wrong', owner: 'mdm' });
+    const timestamp = String(Math.floor(Date.now() / 1_000));
+    const mac = createHmac('sha256', Buffer.alloc(32, 7));
+    mac.update(`${String(request.headers['webhook-id'])}.answer.${timestamp}.${body}`);
+    const signature = challenge === 'unsigned' ? 'v1,' : `v1,${mac.digest('base64')}`;
+    response.writeHead(200, { 'webhook-timestamp': timestamp, 'webhook-signature': signature }).end(body);
+  };
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/scep`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 describe('I3 SCEP (RFC 8894) with clients of others', { skip, timeout: 90_000 }, () => {
@@ -55,7 +82,13 @@ describe('I3 SCEP (RFC 8894) with clients of others', { skip, timeout: 90_000 },
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-scep-'));
     // Switched on for scepclient, which has no more than DES; strongSwan and certmonger need none of it.
-    const scep = { door: 'open', legacyCiphers: 'accepted' };
+    const webhook = {
+      url: opened.use(await openDecider()).url,
+      secret: `file:${file('webhook.secret')}`,
+      addresses: 'any',
+    };
+    writeFileSync(file('webhook.secret'), deciderSecret, { mode: 0o600 });
+    const scep = { door: 'open', legacyCiphers: 'accepted', webhook };
     town = opened.use(await openTown({}, { authority: { scep } }));
     url = `${town.deployment.listeners['plain']?.url}/scep`;
     const [intermediate = '', root = ''] = town.deployment.authority.issuer.chain.map(({ der }) =>
@@ -63,7 +96,7 @@ describe('I3 SCEP (RFC 8894) with clients of others', { skip, timeout: 90_000 },
     );
     writeFileSync(file('root.pem'), root);
     writeFileSync(file('intermediate.pem'), intermediate);
-    for (const name of ['sswan', 'monger', 'micro']) await town.addAgent(name);
+    for (const name of ['sswan', 'monger', 'micro', 'waiter', 'asker']) await town.addAgent(name);
     for (const key of ['a.key', 'b.key'])
       await done('openssl', 'genrsa', '-traditional', '-out', key, '2048');
   });
@@ -121,6 +154,33 @@ describe('I3 SCEP (RFC 8894) with clients of others', { skip, timeout: 90_000 },
       next.publicKey.export({ format: 'pem', type: 'spki' }),
       leaf.publicKey.export({ format: 'pem', type: 'spki' }),
     );
+  });
+
+  test('strongSwan asks again, with CertPoll, until an administrator has granted its request', async () => {
+    writeFileSync(town.data.issuance, 'approvals: [{ doors: [scep], names: [waiter] }]\n');
+    const how = ['--in', 'a.key', '--dn', 'CN=waiter', '--interval', '1', '--maxpolltime', '20'];
+    const enrolled = swan(...how, '--password', await token('waiter'));
+    const { authority } = town.deployment;
+    let id: string | undefined;
+    for (let tries = 0; id === undefined && tries < 100; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      id = (await authority.store.approvals.list())[0]?.id;
+    }
+    const grant = { state: 'granted', by: 'grace', reason: null } as const;
+    await authority.decide(id ?? '', grant);
+    const { code, out, error } = await enrolled;
+    assert.equal(code, 0, error);
+    assert.match(error, /pending/i);
+    assert.equal(new X509Certificate(out).subjectAltName, 'URI:spiffe://example.internal/agent/waiter');
+  });
+
+  test('a webhook decides about challenges that are no join tokens, with signed answers', async () => {
+    const ask = (challenge: string): Promise<Ran> =>
+      swan('--in', 'b.key', '--dn', 'CN=asker', '--password', challenge);
+    for (const challenge of ['wrong', 'unsigned']) assert.match((await ask(challenge)).error, /badRequest/);
+    const { code, out, error } = await ask('right');
+    assert.equal(code, 0, error);
+    assert.equal(new X509Certificate(out).subjectAltName, 'URI:spiffe://example.internal/agent/asker');
   });
 
   test('scepclient (micromdm), which has no more than DES, once that is switched on', async () => {

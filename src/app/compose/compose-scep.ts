@@ -1,11 +1,10 @@
-import { createBoundedRecord } from '../../audit/bounded-record.ts';
-import { joinTokenChallenges } from '../../enrol/scep/join-token-challenges.ts';
 import { openScepDoor, type ScepDoor } from '../../enrol/scep/scep-door.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import { holdRegistration } from './hold-registration.ts';
+import { scepChallenges } from './scep-challenges.ts';
 
 /** Opens the SCEP door of an authority that was opened with the key of its registration authority. */
 export async function composeScep(options: {
@@ -21,12 +20,11 @@ export async function composeScep(options: {
     throw new Fault('internal', 'The authority was opened without the key that SCEP needs.');
   await using opened = new AsyncDisposableStack();
   const registration = opened.use(await holdRegistration(registrationKey, authority, log));
-  const strangers = opened.use(createBoundedRecord(ca.audit, { type: 'join-tokens.refused' }));
   const door = opened.use(
     openScepDoor({
       ca,
       transactions: store.scepTransactions,
-      challenges: joinTokenChallenges({ ...ca, tokens: store.joinTokens, strangers }),
+      challenges: await scepChallenges(scep.webhook, authority, opened),
       registration: () => registration.current(),
       crl: () => ends.crls().current().full.der,
       legacy: scep.legacyCiphers === 'accepted',

@@ -28,6 +28,7 @@ const failInfoOf: Partial<Record<FaultCode, keyof typeof failInfo>> = {
   join_token_invalid: 'badRequest',
   denied: 'badRequest',
   device_refused: 'badRequest',
+  approval_refused: 'badRequest',
   conflict: 'badRequest',
   agent_unknown: 'badRequest',
   agent_inactive: 'badRequest',
@@ -70,7 +71,12 @@ export function writeFailure(asked: Asked, fault: Fault, answerer: Answerer): Ui
   return writeSignedData(null, [...attributes(asked, '2'), ...why], answerer);
 }
 
-function attributes({ transactionId, senderNonce }: Asked, status: '0' | '2'): readonly Uint8Array[] {
+/** A CertRep that says that the request waits for an administrator (RFC 8894 §3.3.2.3). */
+export function writePending(asked: Asked, answerer: Answerer): Uint8Array {
+  return writeSignedData(null, attributes(asked, '3'), answerer);
+}
+
+function attributes({ transactionId, senderNonce }: Asked, status: '0' | '2' | '3'): readonly Uint8Array[] {
   return [
     attribute(scepAttributes.transactionId, text(tags.printableString, transactionId)),
     attribute(scepAttributes.messageType, text(tags.printableString, '3')),

@@ -11,7 +11,7 @@ import type { KeyCertificate } from '../../x509/cms-signer.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { CertificateRequest } from '../../x509/request.ts';
 import { isForSigner, openRequest } from './open-request.ts';
-import type { PkiMessage } from './pki-message.ts';
+import { type PkiMessage, readPkiMessage } from './pki-message.ts';
 import type { ScepParts } from './scep-parts.ts';
 import type { ScepTransaction } from './scep-transactions.ts';
 
@@ -41,10 +41,17 @@ export async function enrol(message: PkiMessage, address: string, parts: ScepPar
   return await once(message, request, parts, renewed);
 }
 
-/** What a transaction came to. Throws Fault `not_found` when it came to nothing. */
-export async function poll(message: PkiMessage, parts: ScepParts): Promise<Uint8Array> {
-  const known = await settled(transactionHash(message), null, parts);
+/**
+ * What a transaction came to. A message that waits is looked at again, as if it came again. Throws Fault `not_found` when it
+ * came to nothing, or what `enrol` throws.
+ */
+export async function poll(message: PkiMessage, address: string, parts: ScepParts): Promise<Uint8Array> {
+  const hash = transactionHash(message);
+  const known = await settled(hash, null, parts);
   if (known) return answerWith(known, parts);
+  const kept = await parts.transactions.waiting(hash, parts.ca.clock.now());
+  const again = kept && readPkiMessage(kept.octets, parts.legacy).message;
+  if (again && !(again instanceof Fault)) return await enrol(again, address, parts);
   throw new Fault('not_found', 'No certificate came of this transaction, and none is waited for.');
 }
 
@@ -121,7 +128,10 @@ async function settled(
 }
 
 /** Whoever knows a transaction's identifier, which is no secret, has no part in it without the key that began it. */
-function transactionHash({ transactionId, signer }: PkiMessage): string {
+export function transactionHash({
+  transactionId,
+  signer,
+}: Pick<PkiMessage, 'transactionId' | 'signer'>): string {
   return sha256Base64url(`${sha256Base64url(signer.spki)} ${transactionId}`);
 }
 

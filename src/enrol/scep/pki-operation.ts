@@ -1,8 +1,8 @@
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { type ContentCipher, isContentCipher } from '../../x509/cms-enveloped-data.ts';
 import { crlOnly } from '../../x509/certs-only.ts';
-import { isTellable, writeFailure, writeSuccess } from './cert-rep.ts';
-import { enrol, poll } from './enrol.ts';
+import { isTellable, writeFailure, writePending, writeSuccess } from './cert-rep.ts';
+import { enrol, poll, transactionHash } from './enrol.ts';
 import { type Asked, type MessageType, type PkiMessage, readPkiMessage } from './pki-message.ts';
 import type { ScepParts } from './scep-parts.ts';
 
@@ -18,7 +18,7 @@ const contents: Readonly<
 > = {
   PKCSReq: enrol,
   RenewalReq: enrol,
-  CertPoll: (message, _address, parts) => poll(message, parts),
+  CertPoll: poll,
   async GetCRL(_message, _address, { crl }) {
     const der = crl();
     if (der.length <= greatestCrl) return crlOnly(der);
@@ -46,8 +46,24 @@ export async function pkiOperation(
     const to = { recipient: message.signer, cipher: cipherFor(message, parts) };
     return writeSuccess(asked, content, to, registration);
   } catch (error) {
-    return await refuse(asked, toFault(error), address, parts);
+    const fault = toFault(error);
+    if (fault.code !== 'approval_pending') return await refuse(asked, fault, address, parts);
+    if (message.messageType !== 'CertPoll') await keepWaiting(message, octets, parts);
+    return writePending(asked, registration);
   }
+}
+
+/** The longest that a request waits for an administrator, in milliseconds. */
+const longestWait = 7 * 24 * 60 * 60_000;
+
+/** Who asks what came of it does not send the request again (RFC 8894 §3.3.3), so it is kept: sealed, as it came. */
+async function keepWaiting(
+  message: PkiMessage,
+  octets: Uint8Array,
+  { transactions, ca }: ScepParts,
+): Promise<void> {
+  const now = ca.clock.now();
+  await transactions.keep({ hash: transactionHash(message), octets, endsAt: now + longestWait }, now);
 }
 
 async function refuse(asked: Asked, fault: Fault, address: string, parts: ScepParts): Promise<Uint8Array> {

@@ -38,13 +38,17 @@ export interface TownKeys {
   readonly registration: KeyObject;
 }
 
-export async function openScepTown(keys: TownKeys, changes: Partial<ScepParts> = {}): Promise<ScepTown> {
+/** `changes` take the place of parts, or are made of them. */
+export async function openScepTown(
+  keys: TownKeys,
+  changes: Partial<ScepParts> | ((parts: ScepParts, ca: MemoryAuthority) => Partial<ScepParts>) = {},
+): Promise<ScepTown> {
   const ca = memoryAuthority();
   const { clock, audit } = ca;
   const registration = await issueTo(ca, keys.registration, 'registration', 'ra');
   const tokens = memoryJoinTokens();
   const strangers = { record: audit.append };
-  const parts: ScepParts = {
+  const base: ScepParts = {
     ca,
     transactions: memoryTransactions(),
     challenges: joinTokenChallenges({ tokens, agents: ca.agents, clock, audit, strangers }),
@@ -58,8 +62,8 @@ export async function openScepTown(keys: TownKeys, changes: Partial<ScepParts> =
     renewalGrace: 0,
     strangers,
     running: new Map(),
-    ...changes,
   };
+  const parts = { ...base, ...(typeof changes === 'function' ? changes(base, ca) : changes) };
   const send = (message: Uint8Array): Promise<Uint8Array> => pkiOperation(message, '192.0.2.1', parts);
   return {
     ca,

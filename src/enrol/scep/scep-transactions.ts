@@ -12,6 +12,17 @@ export interface ScepTransaction {
 /** Port: the transactions of the SCEP door. */
 export interface ScepTransactions {
   find(hash: string, now: number): Promise<ScepTransaction | null>;
-  /** Notes a transaction, in the place of one with the same hash; what has ended at `now` is forgotten. */
+  /** Notes a transaction, in the place of one with the same hash and of its message; what has ended at `now` is forgotten. */
   put(transaction: ScepTransaction, now: number): Promise<void>;
+  /** Keeps the message of a transaction that waits, in the place of one with the same hash; the rest as `put`. */
+  keep(waiting: WaitingMessage, now: number): Promise<void>;
+  waiting(hash: string, now: number): Promise<WaitingMessage | null>;
+}
+
+/** A message that is looked at again when its client asks what came of it: as it came, so that what it seals stays sealed. */
+export interface WaitingMessage {
+  readonly hash: string;
+  readonly octets: Uint8Array;
+  /** When it is forgotten, in epoch milliseconds. */
+  readonly endsAt: number;
 }

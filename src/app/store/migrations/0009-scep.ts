@@ -12,5 +12,13 @@ export const scep: Migration = {
       ends_at  INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX scep_transactions_by_end ON scep_transactions (ends_at);
+
+    -- Messages whose requests wait for an administrator, as they came.
+    CREATE TABLE scep_waiting (
+      hash    TEXT PRIMARY KEY,
+      octets  BLOB NOT NULL,
+      ends_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX scep_waiting_by_end ON scep_waiting (ends_at);
   `,
 };

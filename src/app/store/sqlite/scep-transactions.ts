@@ -1,4 +1,8 @@
-import type { ScepTransaction, ScepTransactions } from '../../../enrol/scep/scep-transactions.ts';
+import type {
+  ScepTransaction,
+  ScepTransactions,
+  WaitingMessage,
+} from '../../../enrol/scep/scep-transactions.ts';
 import type { Connection } from './connection.ts';
 
 /** The transactions of the SCEP door. */
@@ -9,6 +13,9 @@ export function scepTransactions({ database, read, write }: Connection): ScepTra
     `INSERT INTO scep_transactions (hash, key_hash, serial, ends_at) VALUES (?, ?, ?, ?)
      ON CONFLICT (hash) DO UPDATE SET key_hash = excluded.key_hash, serial = excluded.serial, ends_at = excluded.ends_at`,
   );
+  const forgetKept = database.prepare('DELETE FROM scep_waiting WHERE ends_at <= ? OR hash = ?');
+  const keep = database.prepare('INSERT INTO scep_waiting (hash, octets, ends_at) VALUES (?, ?, ?)');
+  const waiting = database.prepare('SELECT * FROM scep_waiting WHERE hash = ? AND ends_at > ?');
   return {
     find: (hash, now) =>
       read(() => {
@@ -18,7 +25,18 @@ export function scepTransactions({ database, read, write }: Connection): ScepTra
     put: ({ hash, keyHash, serial, endsAt }, now) =>
       write(() => {
         forget.run(now);
+        forgetKept.run(now, hash);
         put.run(hash, keyHash, serial, endsAt);
+      }),
+    keep: ({ hash, octets, endsAt }, now) =>
+      write(() => {
+        forgetKept.run(now, hash);
+        keep.run(hash, octets, endsAt);
+      }),
+    waiting: (hash, now) =>
+      read(() => {
+        const row = waiting.get(hash, now);
+        return row ? toWaiting(row as unknown as WaitingRow) : null;
       }),
   };
 }
@@ -32,4 +50,14 @@ interface TransactionRow {
 
 function toTransaction(row: TransactionRow): ScepTransaction {
   return { hash: row.hash, keyHash: row.key_hash, serial: row.serial, endsAt: row.ends_at };
+}
+
+interface WaitingRow {
+  readonly hash: string;
+  readonly octets: Uint8Array;
+  readonly ends_at: number;
+}
+
+function toWaiting(row: WaitingRow): WaitingMessage {
+  return { hash: row.hash, octets: row.octets, endsAt: row.ends_at };
 }
