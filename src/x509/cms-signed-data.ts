@@ -141,14 +141,14 @@ export function attribute(type: string, value: Uint8Array): Uint8Array {
   return sequence(objectIdentifier(type), setOf(value));
 }
 
-/** Signs content, or none, and attributes with an RSA key and SHA-256. */
+/** Signs content and attributes with an RSA key and SHA-256. */
 export function writeSignedData(
-  content: Uint8Array | null,
+  content: Uint8Array,
   attributes: readonly Uint8Array[],
   signer: { readonly certificate: Uint8Array; readonly key: KeyObject },
 ): Uint8Array {
   const { der, issuerDer, serial } = readKeyCertificate(signer.certificate);
-  const digest = createHash('sha256').update(content ?? new Uint8Array());
+  const digest = createHash('sha256').update(content);
   const list = [
     attribute(oids.contentType, objectIdentifier(oids.data)),
     attribute(oids.messageDigest, octetString(digest.digest())),
@@ -168,7 +168,8 @@ export function writeSignedData(
   );
   const encapsulated = sequence(
     objectIdentifier(oids.data),
-    ...(content === null ? [] : [explicit(0, octetString(content))]),
+    // OpenSSL verifies nothing without content, so there is always some, if only of no octets.
+    explicit(0, octetString(content)),
   );
   const signedData = sequence(
     smallInteger(1),

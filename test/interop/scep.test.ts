@@ -143,9 +143,16 @@ describe('I3 SCEP (RFC 8894) with clients of others', { skip, timeout: 90_000 },
       getcert add-scep-ca -s -c Town -u "$SCEP_URL" -R "$PWD/root.pem"
       getcert request -s -c Town -I one -f "$PWD/m.pem" -k "$PWD/m.key" -N CN=monger -L "$1" -w
       cp m.pem m-first.pem
+      getcert resubmit -s -i one -w
+      getcert list -s | grep ca-error
       getcert rekey -s -i one -w
       getcert list -s`;
     const out = await done('dbus-run-session', '--', 'bash', '-c', script, 'bash', secret);
+    assert.match(
+      out,
+      /ca-error: Transaction either is not permitted/,
+      'not for the old key, and it is told so',
+    );
     assert.match(out, /status: MONITORING/);
     const [leaf, next] = [certificateIn('m-first.pem'), certificateIn('m.pem')];
     assert.equal(leaf.subjectAltName, 'URI:spiffe://example.internal/agent/monger');

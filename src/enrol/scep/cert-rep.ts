@@ -44,6 +44,9 @@ export function isTellable({ code }: Fault): boolean {
   return failInfoOf[code] !== undefined;
 }
 
+/** RFC 8894 §3.3.2.2: a failure encrypts nothing. */
+const nothing = new Uint8Array();
+
 /** Who answers: the certificate of the registration authority and its key. */
 export interface Answerer {
   readonly certificate: Uint8Array;
@@ -68,12 +71,12 @@ export function writeFailure(asked: Asked, fault: Fault, answerer: Answerer): Ui
     attribute(scepAttributes.failInfo, text(tags.printableString, number)),
     attribute(scepAttributes.failInfoText, text(tags.utf8String, fault.message.slice(0, 500))),
   ];
-  return writeSignedData(null, [...attributes(asked, '2'), ...why], answerer);
+  return writeSignedData(nothing, [...attributes(asked, '2'), ...why], answerer);
 }
 
 /** A CertRep that says that the request waits for an administrator (RFC 8894 §3.3.2.3). */
 export function writePending(asked: Asked, answerer: Answerer): Uint8Array {
-  return writeSignedData(null, attributes(asked, '3'), answerer);
+  return writeSignedData(nothing, attributes(asked, '3'), answerer);
 }
 
 function attributes({ transactionId, senderNonce }: Asked, status: '0' | '2' | '3'): readonly Uint8Array[] {

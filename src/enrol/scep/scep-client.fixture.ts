@@ -27,9 +27,9 @@ export function rsaKey(modulusLength = 2_048): KeyObject {
 }
 
 /** A client with a certificate that it has signed itself. */
-export function selfSigned(key: KeyObject, commonName: string): ScepClient {
+export function selfSigned(key: KeyObject, commonName: string, serial = '01'): ScepClient {
   const template = {
-    serial: '01',
+    serial,
     issuerDer: writeName({ commonName }),
     subject: { commonName },
     notBefore: Date.UTC(2026, 0, 1),
@@ -101,7 +101,7 @@ export function readAnswer(client: ScepClient, octets: Uint8Array): Answer {
     return value ? readElement(value).content : null;
   };
   const textOf = (oid: string): string => Buffer.from(octetsOf(oid) ?? []).toString();
-  const envelope = signed.content && readEnvelopedData(signed.content);
+  const envelope = signed.content?.length ? readEnvelopedData(signed.content) : null;
   return {
     status: textOf(scepAttributes.pkiStatus),
     failInfo: textOf(scepAttributes.failInfo) || null,

@@ -109,6 +109,8 @@ test('I3 SCEP: no renewal for the old key, for another name, or signed by what i
   assert.equal(await refusedWith(held, requestFor(first, 'ci-bot', null), 'old key'), '2');
   assert.equal(await refusedWith(held, requestFor(second, 'other', null), 'other name'), '2');
   assert.equal(await refusedWith(selfSigned(first, 'ci-bot'), next, 'not ours'), '4');
+  const { serial } = readCertificate(certificate);
+  assert.equal(await refusedWith(selfSigned(first, 'ci-bot', serial), next, 'a serial of ours'), '4');
   const short = { key: first, certificate: await issueTo(town.ca, first, 'ci-bot', 'ephemeral') };
   assert.equal(await refusedWith(short, next, 'ephemeral'), '2');
   const registration = { key: keys.registration, certificate: town.registration };
