@@ -9,6 +9,9 @@ import { greatestBundle, readSpiffeBundle, type SpiffeBundle } from '../../x509/
 
 const limits = { connectMilliseconds: 5_000, totalMilliseconds: 10_000, bodyBytes: greatestBundle };
 
+/** How a bundle is fetched; see `fetchBundle`. */
+export type FetchBundle = (source: BundleSource, trusted: readonly string[]) => Promise<SpiffeBundle>;
+
 /**
  * The bundle at a URL. `trusted`: the authorities (base64 DER) that the partner has now, for one who is known by a SPIFFE
  * ID. Throws Fault `address_refused`, `unavailable`, `timed_out`, `too_large`, `gateway_untrusted`, `bundle_refused`.

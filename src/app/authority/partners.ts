@@ -9,7 +9,7 @@ import { decodePem } from '../../x509/pem.ts';
 import { readSpiffeBundle, type SpiffeBundle } from '../../x509/spiffe-bundle.ts';
 import { checkTrustDomain } from '../../x509/spiffe-id.ts';
 import type { Store } from '../store/store.ts';
-import { fetchBundle } from './fetch-bundle.ts';
+import { type FetchBundle, fetchBundle } from './fetch-bundle.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
 /** What an administrator says of a partner. */
@@ -43,6 +43,8 @@ interface Parts {
   readonly store: Pick<Store, 'partners'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
+  /** How bundles are fetched; over the network unless given. */
+  readonly fetch?: FetchBundle;
 }
 
 const day = 24 * 60 * 60_000;
@@ -52,14 +54,14 @@ const usualTrust = { file: 90 * day, url: day } as const;
 type All = readonly PartnerRecord[];
 
 export function openPartners(parts: Parts): Partners {
-  const { store, audit, clock } = parts;
+  const { store, audit, clock, fetch = fetchBundle } = parts;
   // Of each partner whose last fetching failed, so that a failure that lasts is recorded once.
   const failing = new Set<string>();
   return {
     async add(order, actor) {
       const { name, trustDomain, source, mappings, maximumLife } = order;
       checkTrustDomain(trustDomain);
-      const bundle = await firstBundle(order);
+      const bundle = await firstBundle(order, fetch);
       let before: PartnerRecord | null = null;
       const record = await store.partners.put(name, (found, all) => {
         before = found;
@@ -97,7 +99,7 @@ export function openPartners(parts: Parts): Partners {
     async refresh(name) {
       const known = await found(name, store);
       try {
-        const bundle = await fetchBundle(requireSource(known), known.authorities);
+        const bundle = await fetch(requireSource(known), known.authorities);
         const [before, record] = await take(bundle, known, parts);
         failing.delete(name);
         if (before.authorities.join() !== record.authorities.join()) {
@@ -166,7 +168,10 @@ async function take(
 }
 
 /** The bundle that a partner begins with: at hand, or fetched. */
-async function firstBundle({ bundle, authorities, source }: PartnerOrder): Promise<SpiffeBundle> {
+async function firstBundle(
+  { bundle, authorities, source }: PartnerOrder,
+  fetch: FetchBundle,
+): Promise<SpiffeBundle> {
   if (bundle !== null && authorities !== null) {
     throw new Fault('invalid_input', 'Give either a bundle or certificates of authorities, not both.');
   }
@@ -182,7 +187,7 @@ async function firstBundle({ bundle, authorities, source }: PartnerOrder): Promi
       'Whoever is known by a SPIFFE ID is known by a bundle: give the first one as a file.',
     );
   }
-  return await fetchBundle(source, []);
+  return await fetch(source, []);
 }
 
 /** The authorities of a bundle that may vouch for a partner, in base64. Throws Fault `bundle_refused` or `conflict`. */
