@@ -55,6 +55,7 @@ export async function openTown(
     on = {},
     // The program's own variable: `npm run test:reference` sets it for a whole run.
     engine = process.env['COUNTERSIGN_HTTP_ENGINE'] ?? 'wire',
+    from,
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
     readonly authority?: JsonObject;
@@ -63,11 +64,13 @@ export async function openTown(
     /** Hosts of listeners, by name; loopback unless given. */
     readonly on?: Readonly<Record<string, string>>;
     readonly engine?: string;
+    /** The data folder to begin with, in place of the fresh one of every test. */
+    readonly from?: string;
   } = {},
 ): Promise<Town> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-town-'));
   const data = dataFolder(join(folder, 'authority'));
-  await cp(await freshAuthority(), data.folder, { recursive: true });
+  await cp(from ?? (await freshAuthority()), data.folder, { recursive: true });
   const names = ['agents', 'authority', 'people', 'plain', 'ops'];
   const listeners = Object.fromEntries(
     names.map((name) => [

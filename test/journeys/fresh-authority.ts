@@ -29,13 +29,18 @@ export async function globalSetup(): Promise<void> {
   process.env[variable] = await make();
 }
 
-async function make(): Promise<string> {
+/** A new one of another trust domain. */
+export function authorityOf(trustDomain: string): Promise<string> {
+  return make(trustDomain);
+}
+
+async function make(trustDomain = 'example.internal'): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-fresh-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const data = dataFolder(join(folder, 'authority'));
   await initAuthority({
     data,
-    trustDomain: 'example.internal',
+    trustDomain,
     organization: 'Test',
     dnsDomains: [],
     rootKeyFile: data.rootKey,
