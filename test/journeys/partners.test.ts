@@ -15,7 +15,7 @@ import { start } from './program.ts';
 /** What anybody gets from a URL. */
 function get(url: string, ca: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { agent: false, ca }, (answer) => text(answer).then(resolve, reject));
+    const asked = request(url, { agent: false, ca }, (answer) => void text(answer).then(resolve, reject));
     asked.on('error', reject).end();
   });
 }

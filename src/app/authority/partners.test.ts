@@ -57,6 +57,8 @@ const source = {
   privateAddresses: false,
 } as const;
 
+const of = (id: string): PartnerOrder['source'] => ({ ...source, known: { by: 'spiffe', id } });
+
 function order(changes: Partial<PartnerOrder> = {}): PartnerOrder {
   return {
     name: 'acme',
@@ -108,6 +110,11 @@ test('I11 two partners never share a trust domain or a key, and none has ours', 
       [{ ...other, authorities: pem(first, ours) }, 'bundle_refused'],
       [{ authorities: pem(first) }, 'conflict'],
       [other, 'invalid_input'],
+      [
+        { ...other, authorities: pem(first), source: of('spiffe://acme.example/server/authority') },
+        'invalid_input',
+      ],
+      [{ ...other, source: of('spiffe://other.example/server/authority') }, 'invalid_input'],
       [{ ...other, trustDomain: 'Other.Example', authorities: pem(first) }, 'invalid_input'],
     ];
     for (const [changes, code] of refused) await assert.rejects(add(order(changes), 'test'), { code });

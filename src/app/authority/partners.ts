@@ -7,7 +7,7 @@ import { errorText, Fault, toFault } from '../../kernel/fault.ts';
 import { type Certificate, readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import { readSpiffeBundle, type SpiffeBundle } from '../../x509/spiffe-bundle.ts';
-import { checkTrustDomain } from '../../x509/spiffe-id.ts';
+import { checkTrustDomain, parseSpiffeId } from '../../x509/spiffe-id.ts';
 import type { Store } from '../store/store.ts';
 import { type FetchBundle, fetchBundle } from './fetch-bundle.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -61,6 +61,7 @@ export function openPartners(parts: Parts): Partners {
     async add(order, actor) {
       const { name, trustDomain, source, mappings, maximumLife } = order;
       checkTrustDomain(trustDomain);
+      if (source?.known.by === 'spiffe') checkMember(source.known.id, trustDomain);
       const bundle = await firstBundle(order, fetch);
       let before: PartnerRecord | null = null;
       const record = await store.partners.put(name, (found, all) => {
@@ -123,6 +124,14 @@ export function openPartners(parts: Parts): Partners {
     },
     list: () => store.partners.list(),
   };
+}
+
+function checkMember(id: string, trustDomain: string): void {
+  if (parseSpiffeId(id).trustDomain === trustDomain) return;
+  throw new Fault(
+    'invalid_input',
+    `${id} is not of the trust domain ${trustDomain}, whose bundle would vouch for it.`,
+  );
 }
 
 async function found(name: string, { partners }: Parts['store']): Promise<PartnerRecord> {
