@@ -9,6 +9,7 @@ import {
   spkiOf,
 } from '../x509/build-certificate.ts';
 import { toHex } from '../kernel/bytes.ts';
+import { randomBytes } from '../kernel/random.ts';
 import { type Certificate, readCertificate } from '../x509/certificate.ts';
 import { writeName } from '../x509/name.ts';
 import { encodePem } from '../x509/pem.ts';
@@ -19,8 +20,6 @@ export interface TrustedDomain {
   /** DER. */
   readonly authorities: readonly Uint8Array[];
 }
-
-const anchorName = 'countersign anchor of this gateway';
 
 /**
  * What a listener trusts when authorities of several trust domains may vouch for clients, each for its own and no other.
@@ -34,12 +33,15 @@ export function clientAnchors(domains: readonly TrustedDomain[]): string {
     ders.map((der) => ({ trustDomain, authority: readCertificate(der) })),
   );
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  // An authority that had this name would be taken for the anchor, so nobody can know it beforehand.
+  const anchorName = { commonName: `countersign anchor ${toHex(randomBytes(16))}` };
+  const issuerDer = writeName(anchorName);
   const anchor = sign(
     {
       ...shared,
       serial: '01',
-      subject: { commonName: anchorName },
-      issuerDer: writeName({ commonName: anchorName }),
+      subject: anchorName,
+      issuerDer,
       notBefore: Math.min(...authorities.map(({ authority }) => authority.notBefore)),
       notAfter: Math.max(...authorities.map(({ authority }) => authority.notAfter)),
       spki: spkiOf(privateKey),
@@ -49,7 +51,7 @@ export function clientAnchors(domains: readonly TrustedDomain[]): string {
     privateKey,
   );
   const constrained = authorities.map(({ trustDomain, authority }) =>
-    constrainedTo(trustDomain, authority, privateKey),
+    constrainedTo(trustDomain, authority, { issuerDer, key: privateKey }),
   );
   return [anchor, ...constrained].map((der) => encodePem('CERTIFICATE', der)).join('');
 }
@@ -63,7 +65,11 @@ const shared = {
   ipAddresses: [],
 } as const;
 
-function constrainedTo(trustDomain: string, authority: Certificate, anchorKey: KeyObject): Uint8Array {
+function constrainedTo(
+  trustDomain: string,
+  authority: Certificate,
+  anchor: { readonly issuerDer: Uint8Array; readonly key: KeyObject },
+): Uint8Array {
   const { serial, subjectDer, subjectKeyId, notBefore, notAfter, spki, pathLength } = authority;
   return sign(
     {
@@ -72,14 +78,14 @@ function constrainedTo(trustDomain: string, authority: Certificate, anchorKey: K
       serial,
       subjectDer,
       subjectKeyId,
-      issuerDer: writeName({ commonName: anchorName }),
+      issuerDer: anchor.issuerDer,
       notBefore,
       notAfter,
       spki,
       ca: { pathLength, permittedUris: [trustDomain] },
-      authorityKeyId: toHex(keyIdentifier(spkiOf(anchorKey))),
+      authorityKeyId: toHex(keyIdentifier(spkiOf(anchor.key))),
     },
-    anchorKey,
+    anchor.key,
   );
 }
 

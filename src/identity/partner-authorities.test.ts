@@ -41,6 +41,7 @@ const refused: readonly { readonly title: string; readonly changes: Partial<Cert
     title: 'the name of ours in other letters, and no key identifier',
     changes: { subject: { commonName: 'eXAMPLE rOOT' }, subjectKeyId: null },
   },
+  { title: 'no key identifier', changes: { subjectKeyId: null } },
   { title: 'a name that would fill every handshake', changes: { subjectDer: longName() } },
 ];
 
@@ -74,13 +75,12 @@ test('I11 refuses no authorities, too many, and two that nothing tells apart', (
   assert.throws(() => check(anAuthority({ notAfter: now - 1 })), { code: 'bundle_refused' });
   const many = Array.from({ length: mostAuthorities + 1 }, () => anAuthority());
   assert.throws(() => check(...many), { code: 'bundle_refused' });
-  const nameless = { subjectKeyId: null };
-  assert.throws(() => check(anAuthority(nameless), anAuthority(nameless)), { code: 'bundle_refused' });
+  const { subjectKeyId } = ours;
+  assert.throws(() => check(anAuthority({ subjectKeyId }), anAuthority({ subjectKeyId })), {
+    code: 'bundle_refused',
+  });
   // By their key identifiers OpenSSL tells them apart, and one key makes no difference.
   assert.equal(check(anAuthority(), anAuthority()).length, 2);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  assert.equal(
-    check(anAuthority(nameless, privateKey), anAuthority({ ...nameless, serial: '07' }, privateKey)).length,
-    2,
-  );
+  assert.equal(check(anAuthority({}, privateKey), anAuthority({ serial: '07' }, privateKey)).length, 2);
 });

@@ -36,6 +36,11 @@ const rules: readonly Rule[] = [
     why: 'its key usage does not name keyCertSign',
   },
   {
+    // RFC 5280 §4.2.1.2; without one, OpenSSL takes it for the issuer of whatever names an authority of that name.
+    holds: ({ subjectKeyId }) => subjectKeyId !== null && subjectKeyId !== '',
+    why: 'it has no subject key identifier',
+  },
+  {
     holds: ({ extendedKeyUsage, unknownCritical }) =>
       extendedKeyUsage.length === 0 && unknownCritical.length === 0,
     why: 'it has an extended key usage, or a critical extension that is not known here',
