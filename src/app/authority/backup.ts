@@ -87,7 +87,11 @@ async function copyWhileSteady(data: DataFolder, staging: string, clock: Clock):
  * opening that it was restored.
  * Throws Fault `not_found`, `state_damaged`, `authority_exists`.
  */
-export async function restore(source: string, data: DataFolder, clock: Clock): Promise<Copied> {
+export async function restore(
+  source: string,
+  data: DataFolder,
+  clock: Clock,
+): Promise<Copied & { readonly madeAt: number }> {
   requireApart(source, data.folder);
   const { files, madeAt } = await readManifest(source);
   const found = await hashTree(source);
@@ -110,7 +114,8 @@ export async function restore(source: string, data: DataFolder, clock: Clock): P
     await rmdir(data.folder).catch(ignoreMissing);
     await rename(staging, data.folder);
     await syncFolder(dirname(data.folder));
-    return { target: data.folder, files: Object.keys(files).length, heldKeys: await heldKeysIn(data) };
+    const count = Object.keys(files).length;
+    return { target: data.folder, files: count, heldKeys: await heldKeysIn(data), madeAt };
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
     throw error;

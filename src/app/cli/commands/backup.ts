@@ -49,6 +49,7 @@ export const backupCommands: readonly Command[] = [
       return {
         text: [
           `Restored ${made.files} files to ${made.target}. Start it with: countersign up`,
+          `It is as of ${new Date(made.madeAt).toISOString()}: revocations since have to be made again, and monitors of its log will sound.`,
           ...heldKeyLines(made),
         ].join('\n'),
         json: made,
