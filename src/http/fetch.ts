@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
+import { checkServerIdentity } from './server-identity.ts';
 import { Agent } from 'undici';
 import { utf8 } from '../kernel/bytes.ts';
 import type { Json } from '../kernel/canonical-json.ts';

@@ -203,7 +203,9 @@ function checkForm(certificate: Certificate, profile: LeafProfile): void {
 
 /** What holds for every leaf. Throws Fault `certificate_profile`. */
 export function checkSerialAndKey({ serial, publicKey }: Certificate): void {
-  if (serial.startsWith('-') || /^0*$/.test(serial)) throw misfit('its serial is not positive');
+  // RFC 5280 §4.1.2.2; a twentieth octet with its first bit set would need another before it.
+  if (!/^(?!0*$)([0-9a-f]{2,38}|[0-7][0-9a-f]{39})$/.test(serial))
+    throw misfit('its serial is not a positive number of at most 20 octets');
   try {
     checkPublicKey(publicKey);
   } catch (cause) {
