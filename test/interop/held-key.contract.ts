@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,10 @@ import { initAuthority } from '../../src/app/authority/init-authority.ts';
 import { openAuthority } from '../../src/app/authority/open-authority.ts';
 import { keyReferenceFile, referenceIn } from '../../src/app/authority/signing-key-file.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
+import { pemOfCertificate } from '../../src/ca/pem-of-certificate.ts';
+import { signIntermediate } from '../../src/ca/sign-intermediate.ts';
+import { signingKey } from '../../src/ca/signing-key.ts';
+import { readRequestFile, requestFileOf } from '../../src/app/cli/intermediate-request.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
@@ -163,6 +167,27 @@ export function heldKeyContract(
       verifyWithOpenssl(folder, imported, (await issue(authority, 'files')).certificate);
     });
 
+    await t.test('a rotation leads from a held key to a file, and from there to a held key', async () => {
+      const imported = dataFolder(join(folder, 'imported'));
+      const reference = referenceIn(await readFile(imported.intermediateKey)) ?? '';
+      const name = (): Promise<void> =>
+        writeFile(imported.nextKey, keyReferenceFile(reference), { mode: 0o600 });
+      {
+        await using authority = await open(imported, world);
+        await name();
+        await assert.rejects(authority.rotation.request('test'), isFault('invalid_input'));
+        await rm(imported.nextKey);
+        await turnOver(authority, folder);
+        assert.equal(referenceIn(await readFile(imported.intermediateKey)), null);
+        await name();
+        await turnOver(authority, folder);
+        assert.equal(referenceIn(await readFile(imported.intermediateKey)), reference);
+        assert.ok(!(await readdir(imported.folder)).includes('next-key.json'));
+      }
+      await using again = await open(imported, world);
+      verifyWithOpenssl(folder, imported, (await issue(again, 'files')).certificate);
+    });
+
     await t.test('a backup holds where the key is and not the key', async () => {
       const target = join(folder, 'backup');
       const made = await backUp(data, target, systemClock);
@@ -173,6 +198,16 @@ export function heldKeyContract(
       );
     });
   });
+}
+
+/** A whole rotation below the root that openssl made. */
+async function turnOver({ rotation }: Authority, folder: string): Promise<void> {
+  const order = readRequestFile(requestFileOf(await rotation.request('test')));
+  const key = signingKey(createPrivateKey(await readFile(join(folder, 'old-root-key.pem'))));
+  const { der } = await signIntermediate({ ...order, now: Date.now(), life: null }, key);
+  await rotation.prepare({ certificate: pemOfCertificate(der) }, 'test');
+  await rotation.activate({ force: false }, 'test');
+  await rotation.retire({ force: true }, 'test');
 }
 
 export async function initWith(

@@ -58,18 +58,24 @@ export async function holdEnrolledIdentity(options: Enrolling): Promise<Enrolled
   const listeners: ((material: TlsMaterial) => void)[] = [];
   let busy = false;
   let trust: FeedTrust | null = null;
+  /** A certificate of after the roots changed tells the authority that they are known here. */
+  let wanted = false;
   const isDue = (): boolean =>
-    clock.now() >= renewalMoment(held.leaf) || (trust !== null && trust.issuer !== held.leaf.authorityKeyId);
+    wanted ||
+    clock.now() >= renewalMoment(held.leaf) ||
+    (trust !== null && trust.issuer !== held.leaf.authorityKeyId);
   const look = async (): Promise<void> => {
     if (busy) return;
     busy = true;
     try {
       if (trust && trust.roots !== held.roots) {
         held = await trustOthers(store, held, trust.roots);
+        wanted = true;
         for (const listener of listeners) listener(materialOf(held));
       }
       if (!isDue()) return;
       held = await obtain(store, options, identityOf(held), '/v1/enrol/renew', {});
+      wanted = false;
       for (const listener of listeners) listener(materialOf(held));
     } catch (error) {
       log(
