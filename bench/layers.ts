@@ -52,6 +52,7 @@ const view: IdentityView = {
   serialStatus: () => 'good',
   partner: () => null,
   profileOf: () => 'agent',
+  inHardware: () => false,
   fresh: () => true,
 };
 const policies = compilePolicies([{ name: 'bench.cedar', text: permits() }]);

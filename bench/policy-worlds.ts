@@ -77,6 +77,7 @@ function about(action: string, target: Question['target'], given: JsonObject | n
       address: '10.1.2.3',
       profile: 'agent',
       binding: 'certificate',
+      key: 'unknown',
     },
   };
 }

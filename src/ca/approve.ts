@@ -5,7 +5,7 @@ import { type LeafKind, leafProfiles, leafUri, namePattern } from '../x509/leaf-
 import type { CertificateRequest } from '../x509/request.ts';
 import { type AddressNames, readAddressNames } from './address-names.ts';
 import type { AgentStates, CertificateAuthority } from './certificate-authority.ts';
-import type { Evidence } from './evidence.ts';
+import type { Evidence, HardwareKey } from './evidence.ts';
 import type { Issuer } from './issuer.ts';
 import { allowedLife } from './leaf-validity.ts';
 import { checkNameConstraints } from './name-constraints.ts';
@@ -36,6 +36,7 @@ export class ApprovedRequest {
   /** Who stands behind the request, as the door said. */
   readonly owner: string;
   readonly replaces: string | null;
+  readonly hardware: HardwareKey | null;
   readonly #proof = true;
 
   constructor(key: typeof seal, order: CertificateOrder, trustDomain: string, names: AddressNames) {
@@ -52,6 +53,7 @@ export class ApprovedRequest {
     this.door = evidence.door;
     this.owner = evidence.owner;
     this.replaces = evidence.replaces;
+    this.hardware = evidence.hardware ?? null;
     Object.freeze(this);
   }
 

@@ -1,5 +1,6 @@
 import type { CrlEntry } from '../x509/build-crl.ts';
 import type { LeafKind } from '../x509/leaf-profile.ts';
+import type { HardwareKey } from './evidence.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
 
 /** One row of the issuance record: written before the signature is made, never deleted. Times are epoch milliseconds. */
@@ -31,6 +32,8 @@ export interface CertificateRecord {
   readonly keyHash: string | null;
   /** Key identifier of the issuer, in hex; null for what came to nothing before issuers were noted. */
   readonly issuer: string | null;
+  /** The hardware that the key is in, or null where none was attested. */
+  readonly hardware: HardwareKey | null;
 }
 
 /** Port: the issuance record. Every promise resolves only when the change is durable. */

@@ -121,6 +121,7 @@ function intent(
     revocation: null,
     keyHash: sha256Base64url(approved.spki),
     issuer: keyIdOf(issuer.certificate),
+    hardware: approved.hardware,
   };
 }
 

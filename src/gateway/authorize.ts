@@ -114,6 +114,7 @@ function question(
       address: circumstances.address,
       profile: standing.profile,
       binding: 'certificate',
+      key: standing.hardware ? 'hardware' : 'unknown',
     },
   };
 }

@@ -46,6 +46,7 @@ export async function standingOf(
     serialStatus: () => 'good',
     partner: () => null,
     profileOf: () => 'agent',
+    inHardware: () => false,
     fresh: () => true,
   };
   const caller = identify(await certificateOf(name), { trustDomain, kinds: ['agent'] });

@@ -65,6 +65,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     serialStatus: () => 'good',
     partner: () => null,
     profileOf: () => 'agent',
+    inHardware: () => false,
     fresh: () => true,
     ...changes,
   };
@@ -219,6 +220,8 @@ test('I2 an ephemeral certificate has the profile that is on record, which it do
   const caller = identify(certificate(), context);
   assert.equal(confirmStanding(caller, view(), noon).profile, 'agent');
   assert.equal(confirmStanding(caller, view({ profileOf: () => 'ephemeral' }), noon).profile, 'ephemeral');
+  assert.equal(confirmStanding(caller, view(), noon).hardware, false);
+  assert.equal(confirmStanding(caller, view({ inHardware: () => true }), noon).hardware, true);
 });
 
 test('I2 a gateway, a server and an administrator have a standing without an agent record', () => {

@@ -22,6 +22,8 @@ export interface IdentityView {
   serialStatus(serial: string, thumbprint: string): SerialStatus;
   /** The profile that a serial was issued under, or null when it is not known. */
   profileOf(serial: string): LeafKind | null;
+  /** Whether the key of a serial was attested to be in hardware. */
+  inHardware(serial: string): boolean;
   /** Whether the authority was heard within the staleness limit; `now` in epoch milliseconds. */
   fresh(now: number): boolean;
 }

@@ -68,6 +68,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     partner: (trustDomain) => (trustDomain === 'acme.example' ? partner : null),
     serialStatus: () => 'good',
     profileOf: () => 'ephemeral',
+    inHardware: () => true,
     fresh: () => true,
     ...changes,
   };
@@ -80,6 +81,7 @@ test('I11 a caller of a partner is named by its whole SPIFFE ID, and is neither 
   assert.equal(standing.agent, record);
   // A certificate of ours with that serial may be on record, as another profile.
   assert.equal(standing.profile, 'partner');
+  assert.equal(standing.hardware, false);
 });
 
 test('I11 nobody is a partner for a listener that was not told of partners, nor under our own trust domain', () => {

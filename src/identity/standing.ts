@@ -13,12 +13,19 @@ export class Standing {
   readonly #caller: Caller;
   readonly #agent: AgentRecord | null;
   readonly #profile: CallerKind;
+  readonly #hardware: boolean;
 
-  private constructor(key: typeof seal, caller: Caller, agent: AgentRecord | null, profile: CallerKind) {
+  private constructor(
+    key: typeof seal,
+    caller: Caller,
+    agent: AgentRecord | null,
+    known: { readonly profile: CallerKind; readonly hardware: boolean },
+  ) {
     if (key !== seal) throw new TypeError('A Standing is only made by confirmStanding.');
     this.#caller = caller;
     this.#agent = agent;
-    this.#profile = profile;
+    this.#profile = known.profile;
+    this.#hardware = known.hardware;
   }
 
   get caller(): Caller {
@@ -35,20 +42,30 @@ export class Standing {
     return this.#profile;
   }
 
+  /** Whether the key of the certificate was attested to be in hardware, as on record. */
+  get hardware(): boolean {
+    return this.#hardware;
+  }
+
   /** The checks behind `confirmStanding`; see there. */
   static of(caller: Caller, view: IdentityView, now: number): Standing {
     if (!Caller.proves(caller)) throw new TypeError('The caller was not made by identify.');
     if (caller.kind === 'partner') {
       checkTime(caller, now);
       checkFreshness(view, now);
-      return new Standing(seal, caller, partnersAgent(caller, view, now), 'partner');
+      return new Standing(seal, caller, partnersAgent(caller, view, now), {
+        profile: 'partner',
+        // Where the keys of others are, we were not shown.
+        hardware: false,
+      });
     }
     checkTrustDomain(caller, view);
     checkTime(caller, now);
     checkFreshness(view, now);
     checkSerial(caller, view);
     const profile = view.profileOf(caller.serial) ?? caller.kind;
-    return new Standing(seal, caller, activeAgent(caller, view), profile);
+    const hardware = view.inHardware(caller.serial);
+    return new Standing(seal, caller, activeAgent(caller, view), { profile, hardware });
   }
 
   /** Whether a value is a Standing that this module made. */

@@ -135,6 +135,15 @@ test('A1 an unknown method needs a permit that names "other"; a forbid of any ac
   }
 });
 
+test('I8 A1 a policy can demand that the key of a certificate is in hardware', () => {
+  const set = policies('permit (principal, action, resource) when { context.key == "hardware" };');
+  const asked = aQuestion();
+  const held = { ...asked, context: { ...asked.context, key: 'hardware' } } as const;
+  assert.equal(set.decide(held).outcome, 'permit');
+  assert.equal(set.decide(asked).outcome, 'deny');
+  assert.equal(set.decide(held).outcome, 'permit');
+});
+
 test('A1 time, address, binding and profile of the request can be conditions', () => {
   const set = policies(
     'permit (principal, action, resource) when { context.time < 2000 && context has ip && context.ip.isInRange(ip("10.0.0.0/8")) && context.binding == "certificate" && context.profile == "agent" && context.address like "*" };',

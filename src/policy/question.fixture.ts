@@ -20,6 +20,7 @@ export function aQuestion(
       address: '10.1.2.3',
       profile: 'agent',
       binding: 'certificate',
+      key: 'unknown',
       ...change.context,
     },
   };

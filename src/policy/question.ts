@@ -21,6 +21,8 @@ export interface Question {
     /** The leaf profile of the caller's certificate, such as 'agent'. */
     readonly profile: string;
     readonly binding: 'certificate';
+    /** Where the key of the certificate is: `hardware` when its device attested that. */
+    readonly key: 'hardware' | 'unknown';
   };
 }
 

@@ -95,7 +95,7 @@ function saidBy(
 /** Everything besides the target that a slice can depend on. The address counts only where a rule looks at it. */
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
-  const rest = JSON.stringify([action, address, context.profile, context.binding]);
+  const rest = JSON.stringify([action, address, context.profile, context.binding, context.key]);
   return `${textOfAgent(agent)}${rest}`;
 }
 

@@ -63,6 +63,7 @@ export const contextMembers = {
   ip: 'ipaddr',
   profile: 'String',
   binding: 'String',
+  key: 'String',
 } as const;
 
 export type ContextMember = keyof typeof contextMembers;

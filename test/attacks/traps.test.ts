@@ -11,6 +11,7 @@ import { openRawSession, post, rawInitialize } from '../../tour/raw-request.ts';
 import { openTown, type Presentable, type Town, until } from '../journeys/deployment.ts';
 import { legacyClient, modernClient, mutualFetch, textOf } from '../journeys/mcp-clients.ts';
 import { type HttpServer, openLegacyServer, openModernServer } from '../journeys/mcp-servers.ts';
+import { mint } from '../journeys/mint.ts';
 
 // What other gateways got wrong, each as one specification that names it. `docs/traps.md` lists them all, with those
 // that are specified beside the code.
@@ -130,6 +131,7 @@ describe('traps that others fell into', () => {
       ip: 'context has ip && context.ip.isLoopback()',
       profile: 'context.profile == "ephemeral"',
       binding: 'context.binding == "certificate"',
+      key: 'context.key == "unknown"',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));
     assert.deepEqual(entityTypes['Agent']?.attributes, ['name', 'owner', 'profile']);
@@ -147,6 +149,17 @@ describe('traps that others fell into', () => {
       /no policy permits/,
       'an agent certificate is not an ephemeral one',
     );
+  });
+
+  test('I8 a policy that demands hardware lets in the certificate whose key is attested to be there, and no other', async () => {
+    await town.permit(`
+      permit (principal, action in Action::"read", resource);
+      permit (principal, action == Action::"tools/call", resource) when { context.key == "hardware" };
+    `);
+    const hardware = { format: 'tpm', maker: 'fleet', device: 'SN-1000' };
+    assert.equal(await echo('old', await mint(town, { hardware })), 'legacy hi');
+    await assert.rejects(echo('old', await mint(town)), /no policy permits/);
+    await assert.rejects(echo('old', shown), /no policy permits/);
   });
 
   test('S4 every way to be refused leaves its entry with the reason (trap: refusals missing from the audit)', async () => {

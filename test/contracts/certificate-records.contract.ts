@@ -190,6 +190,7 @@ export function reserved(
     revocation: null,
     keyHash: null,
     issuer: null,
+    hardware: null,
     ...members,
   };
 }

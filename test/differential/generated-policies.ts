@@ -151,6 +151,7 @@ const contextMembers: readonly (readonly [string, Kind])[] = [
   ['ip', 'ipaddr'],
   ['profile', 'string'],
   ['binding', 'string'],
+  ['key', 'string'],
   ['method', 'string'],
   ['arguments', 'record'],
 ];

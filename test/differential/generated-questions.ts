@@ -49,6 +49,7 @@ export function generateQuestion(random: SeededRandom): Question {
       address: random.pick(['10.1.2.3', '::ffff:10.1.2.3', '::1', 'fe80::1%eth0', 'unix', '127.0.0.1']),
       profile: random.pick(['agent', 'ephemeral']),
       binding: 'certificate',
+      key: random.pick(['hardware', 'unknown']),
     },
   };
 }

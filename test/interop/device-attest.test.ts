@@ -100,6 +100,14 @@ test('I3 a key in a TPM gets the certificate of the agent whose device attests i
   const { text } = await me.post(done.body['certificate'] as string, null);
   const certificate = new X509Certificate(text);
   assert.equal(certificate.subjectAltName, 'URI:spiffe://example.internal/agent/edge-bot');
+  const hardware = { format: 'tpm', maker: 'fleet', device: 'SN-1000' };
+  const shown = await at.run('agent.show', { name: 'edge-bot' });
+  assert.deepEqual((shown['certificates'] as JsonObject[])[0]?.['hardware'], hardware);
+  const { certificates } = await at.town.deployment.authority.store.changes.snapshot();
+  assert.deepEqual(
+    certificates.filter((one) => one.hardware).map(({ name }) => name),
+    ['edge-bot'],
+  );
   const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
   assert.ok(Buffer.from(csr, 'base64url').includes(spki));
 });

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { drawSerial } from '../../src/ca/draw-serial.ts';
+import type { HardwareKey } from '../../src/ca/evidence.ts';
 import { pemOfCertificate } from '../../src/ca/pem-of-certificate.ts';
 import {
   assembleCertificate,
@@ -22,6 +23,8 @@ export interface Minting {
   /** Who signs, in place of the authority. */
   readonly signer?: { readonly key: KeyObject; readonly chain: string };
   readonly key?: KeyObject;
+  /** What its record says of the hardware of its key. */
+  readonly hardware?: HardwareKey;
 }
 
 const minute = 60_000;
@@ -79,6 +82,7 @@ export async function mint(
       revocation: null,
       keyHash: null,
       issuer: null,
+      hardware: minting.hardware ?? null,
     });
     await store.certificates.complete(serial, der);
   }

@@ -150,6 +150,7 @@ export class Place implements AsyncDisposable {
       revocation: null,
       keyHash: null,
       issuer,
+      hardware: null,
     });
     await this.records.complete(serial, new Uint8Array([0x30, 0]));
   }

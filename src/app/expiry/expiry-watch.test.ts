@@ -70,6 +70,7 @@ async function put(
   const record: CertificateRecord = {
     serial,
     issuer: null,
+    hardware: null,
     name,
     kind,
     replaces,

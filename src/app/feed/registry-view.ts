@@ -139,6 +139,7 @@ export function createRegistryView(options: {
       agent: (name) => agents.get(name) ?? (name.includes(':') ? partners.agent(name) : null),
       partner: partners.of,
       serialStatus: (serial, thumbprint) => statusOf(certificates.get(serial), thumbprint),
+      inHardware: (serial) => certificates.get(serial)?.hardware === true,
       profileOf: (serial) => certificates.get(serial)?.kind ?? null,
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
     },

@@ -8,6 +8,8 @@ export interface CertificateStanding
   extends Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter'> {
   /** base64url SHA-256 of the DER; null for one that was revoked before it was issued. */
   readonly thumbprint: string | null;
+  /** There for a certificate whose key was attested to be in hardware. */
+  readonly hardware?: true;
 }
 
 interface Changed<Kind extends string, Value> {

@@ -117,7 +117,7 @@ test('I11 the order of changes goes on with its numbers when an older state is o
     const database = new DatabaseSync(file);
     // As version 11 left it, with a number that was given and dropped.
     database.exec(`
-      DROP TABLE alerts; DROP TABLE alert_messages; DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';
+      ALTER TABLE certificates DROP COLUMN hardware; DROP TABLE alerts; DROP TABLE alert_messages; DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';
       PRAGMA user_version = 11;`);
     database.close();
     await withStore(file, async ({ agents, changes }) => {
@@ -417,6 +417,7 @@ function certificate(serial: string): Parameters<Store['certificates']['reserve'
     revocation: null,
     keyHash: null,
     issuer: null,
+    hardware: null,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { HardwareKey } from '../../ca/evidence.ts';
 import { fromBase64url, sha256Base64url } from '../../kernel/bytes.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
@@ -97,18 +98,18 @@ function readAttestationObject(value: Json | undefined): Uint8Array {
 
 /**
  * A certificate for a device is for the key that the device attested, while that device and the word of its maker still
- * count. Throws Fault `request_invalid`, `identifier_refused`, `identifier_unsupported`.
+ * count: the hardware that it is in, or null when the order is for no device. Throws Fault `request_invalid`, `identifier_refused`, `identifier_unsupported`.
  */
 export async function requireAttestedKey(
   order: AcmeOrderRecord,
   { spki }: Pick<CertificateRequest, 'spki'>,
   account: AcmeAccountRecord,
   parts: AcmeParts,
-): Promise<readonly Attestation[]> {
+): Promise<HardwareKey | null> {
   const rules = await checkDevices(order.identifiers, account, parts);
-  if (!rules) return [];
+  if (!rules) return null;
   const keyHash = sha256Base64url(spki);
-  const found: Attestation[] = [];
+  let found: HardwareKey | null = null;
   for (const { identifier, attestation } of await parts.orders.authorizationsOf(order.id)) {
     const [device] = devicesOf([identifier]);
     if (!device) continue;
@@ -118,7 +119,7 @@ export async function requireAttestedKey(
     if (!makersFor(device, attestation.format, rules).some(({ name }) => name === attestation.maker)) {
       throw new Fault('identifier_refused', `The word of ${attestation.maker} does not count any more.`);
     }
-    found.push(attestation);
+    found = { format: attestation.format, maker: attestation.maker, device: device.value };
   }
   return found;
 }

@@ -44,10 +44,10 @@ export async function createAcmeKey(
     throw new Fault('invalid_input', 'An external account key lives from 1 minute to 7 days.');
   }
   const names = readAddressNames(order);
-  await requireRegistered(kind, name, door.subjects);
   if (kind === 'agent' && names.dnsNames.length + names.ipAddresses.length === 0) {
     await requireDevice({ kind, name }, door);
   }
+  await requireRegistered(kind, name, door.subjects);
   const createdAt = door.clock.now();
   // Clients take both on their command lines.
   const id = drawId((drawn) => !bindingText(drawn, door.secrets).startsWith('-'));

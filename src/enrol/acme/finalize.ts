@@ -1,5 +1,5 @@
 import { certify } from '../../ca/certify.ts';
-import type { Evidence } from '../../ca/evidence.ts';
+import type { Evidence, HardwareKey } from '../../ca/evidence.ts';
 import { problemStatus } from '../../http/problem.ts';
 import { equalBytes, fromBase64url, sha256Base64url } from '../../kernel/bytes.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
@@ -44,9 +44,9 @@ export async function finalize(
       accountKey: request.key,
     },
   );
-  await requireAttestedKey(order, csr, account, parts);
+  const hardware = await requireAttestedKey(order, csr, account, parts);
   if (!(await orders.begin(id, sha256Base64url(csr.spki), ca.clock.now()))) requireReady('processing');
-  const serial = await issueFor(order, csr, account, parts);
+  const serial = await issueFor({ order, csr, hardware }, account, parts);
   await orders.complete(id, serial);
   await ca.audit.append({
     type: 'acme-order.finalized',
@@ -62,16 +62,22 @@ function requireReady(status: AcmeOrderRecord['status']): void {
   if (status !== 'ready') throw new Fault('order_not_ready', `The order is ${status}, not ready.`);
 }
 
+/** An order, the request for it, and the hardware that its key is in. */
+interface ReadyOrder {
+  readonly order: AcmeOrderRecord;
+  readonly csr: CertificateRequest;
+  readonly hardware: HardwareKey | null;
+}
+
 /** Issues, or leaves the order ready when the failure was ours and invalid when it was refused. */
 async function issueFor(
-  order: AcmeOrderRecord,
-  csr: CertificateRequest,
+  { order, csr, hardware }: ReadyOrder,
   account: AcmeAccountRecord,
   parts: AcmeParts,
 ): Promise<string> {
   const { ca, orders } = parts;
   try {
-    const evidence = await evidenceOf(order, account, parts);
+    const evidence = { ...(await evidenceOf(order, account, parts)), hardware };
     const requestedLife = order.notAfter === null ? null : order.notAfter - ca.clock.now();
     const asked = { ...csr, commonName: null, ...evidenceNames(evidence) };
     const certificate = await certify({ request: asked, evidence, requestedLife }, ca);

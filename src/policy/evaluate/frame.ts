@@ -127,6 +127,7 @@ function contextOf({ action: method, context }: Question, action: string): Conte
     ['address', context.address],
     ['profile', context.profile],
     ['binding', context.binding],
+    ['key', context.key],
   ]);
   if (actions[action]?.arguments === true) members.set('arguments', open);
   const ip = ipText(context.address);

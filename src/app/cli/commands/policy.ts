@@ -52,6 +52,13 @@ export const policyCommands: readonly Command[] = [
       },
       { name: 'address', kind: 'text', meaning: 'where the agent calls from', default: '127.0.0.1' },
       { name: 'profile', kind: 'text', meaning: 'the profile of its certificate', default: 'agent' },
+      {
+        name: 'key',
+        kind: 'text',
+        meaning: 'where its key is',
+        choices: ['hardware', 'unknown'],
+        default: 'unknown',
+      },
     ],
     positionals: [folder],
     run: explainOne,
@@ -172,6 +179,7 @@ function questionOf(context: CommandContext, input: CommandInput): Question {
       address: input.must('address'),
       profile: input.must('profile'),
       binding: 'certificate',
+      key: input.must('key') === 'hardware' ? 'hardware' : 'unknown',
     },
   };
 }

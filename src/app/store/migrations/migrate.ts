@@ -16,6 +16,7 @@ import { people } from './0010-people.ts';
 import { attestations } from './0011-attestations.ts';
 import { partners } from './0012-partners.ts';
 import { alerts } from './0013-alerts.ts';
+import { hardware } from './0014-hardware.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -32,6 +33,7 @@ const migrations: readonly Migration[] = [
   attestations,
   partners,
   alerts,
+  hardware,
 ];
 
 /** The schema version this program writes. */

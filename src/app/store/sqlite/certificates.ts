@@ -13,8 +13,8 @@ export function certificateRecords(connection: Connection): CertificateRecords {
   const { database, read, write } = connection;
   const insert = database.prepare(
     `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
-       der, replaces, door, revoked_at, reason, revocation, key_hash, issuer)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       der, replaces, door, revoked_at, reason, revocation, key_hash, issuer, hardware)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const select = database.prepare('SELECT * FROM certificates WHERE serial = ?');
   const complete = database.prepare(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`);
@@ -108,10 +108,13 @@ export function certificateRecords(connection: Connection): CertificateRecords {
 
 /** What others need to know of a certificate. */
 export function toStanding(
-  record: Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter' | 'der'>,
+  record: Pick<CertificateRecord, 'serial' | 'name' | 'kind' | 'state' | 'notAfter' | 'der'> & {
+    readonly hardware: object | string | null;
+  },
 ): CertificateStanding {
-  const { serial, name, kind, state, notAfter, der } = record;
-  return { serial, name, kind, state, notAfter, thumbprint: der === null ? null : sha256Base64url(der) };
+  const { serial, name, kind, state, notAfter, der, hardware } = record;
+  const thumbprint = der === null ? null : sha256Base64url(der);
+  return { serial, name, kind, state, notAfter, thumbprint, ...(hardware !== null && { hardware: true }) };
 }
 
 function changeOf(record: CertificateRecord): NewChange {
@@ -161,6 +164,7 @@ interface CertificateRow {
   readonly revocation: CertificateRecord['revocation'];
   readonly key_hash: string | null;
   readonly issuer: string | null;
+  readonly hardware: string | null;
 }
 
 function toRecord(row: CertificateRow): CertificateRecord {
@@ -183,6 +187,7 @@ function toRecord(row: CertificateRow): CertificateRecord {
     revocation: row.state === 'revoked' ? (row.revocation ?? 'unspecified') : null,
     keyHash: row.key_hash,
     issuer: row.issuer,
+    hardware: row.hardware === null ? null : (JSON.parse(row.hardware) as CertificateRecord['hardware']),
   };
 }
 
@@ -205,5 +210,6 @@ function toColumns(record: CertificateRecord): SQLInputValue[] {
     record.revocation,
     record.keyHash,
     record.issuer,
+    record.hardware && JSON.stringify(record.hardware),
   ];
 }

@@ -19,7 +19,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
     'SELECT sequence, kind, key, value FROM changes WHERE sequence > ? ORDER BY sequence',
   );
   const standing = database.prepare(
-    `SELECT serial, name, kind, state, not_after AS notAfter, der FROM certificates
+    `SELECT serial, name, kind, state, not_after AS notAfter, der, hardware FROM certificates
      WHERE state IN ('issued', 'revoked') AND not_after > ? ORDER BY serial`,
   );
   const lastSequence = (): number => Number(last.get()?.['seq'] ?? 0);
