@@ -170,6 +170,22 @@ ${more}    rules:
     assert.match(stdout, /by person-renewal$/m);
   });
 
+  test('waits for an administrator where issuance.yaml says so, and the same login goes on once it is granted', async () => {
+    const { authority } = town.deployment;
+    await writeFile(town.data.issuance, 'approvals: [{ doors: [person] }]\n');
+    const said: string[] = [];
+    const going = login('alice', { agent: 'alice-asked', say: (line) => void said.push(line) });
+    let id = '';
+    await until(
+      () => id !== '',
+      async () => void (id = (await authority.store.approvals.list())[0]?.id ?? ''),
+    );
+    await authority.decide(id, { state: 'granted', by: 'grace', reason: null });
+    assert.equal((await going).agent, 'alice-asked');
+    assert.equal(said.filter((line) => line.includes(`countersign approval grant ${id}`)).length, 1);
+    await rm(town.data.issuance);
+  });
+
   test('is not renewed once nobody logs in there any more, and loses what the login gave', async () => {
     await writeFile(town.data.people, 'providers: []\n');
     await assert.rejects(renew('alice'), faultOf('renewal_refused', /countersign login --agent alice/));
@@ -186,7 +202,7 @@ ${more}    rules:
       reason: 'laptop stolen',
       actor: 'test',
     });
-    assert.deepEqual(agents, ['alice', 'alice-box', 'alice-cut']);
+    assert.deepEqual(agents, ['alice', 'alice-asked', 'alice-box', 'alice-cut']);
     assert.ok(revoked.length >= 4);
     const left = await authority.store.certificates.list({ name: 'alice-cut', state: 'issued' });
     assert.deepEqual(left, []);
