@@ -53,8 +53,6 @@ async function explainAgent({ store, people, clock }: Authority, wanted: string)
     roles: [...byHand.map((role) => ({ role, from: 'hand' })), ...derived.map(origin)],
     login: login && { ...login },
     certificates,
-    // No door attests yet where a key is kept.
-    hardwareKey: null,
   };
 }
 
@@ -62,6 +60,6 @@ function origin({ role, provider, rule, because }: DerivedRole): Json {
   return { role, from: 'rule', provider, rule, because: [...because] };
 }
 
-function shown({ serial, state, door, notAfter, replaces }: CertificateRecord): Json {
-  return { serial, state, door, notAfter, replaces };
+function shown({ serial, state, door, notAfter, replaces, hardware }: CertificateRecord): Json {
+  return { serial, state, door, notAfter, replaces, hardware: hardware && { ...hardware } };
 }

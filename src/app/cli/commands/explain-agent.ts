@@ -26,7 +26,6 @@ function explain(agent: JsonObject): string {
       listOf(agent['certificates']).map(certificateLine),
       'none that is in its time',
     ),
-    'Key: whether hardware holds it is not known.',
   ].join('\n');
 }
 
@@ -50,8 +49,11 @@ function loginLines(login: Json): readonly string[] {
   ];
 }
 
-function certificateLine({ serial, state, door, notAfter }: JsonObject): string {
-  return `${text(serial)}: ${text(state)} until ${time(notAfter)}, by ${text(door)}`;
+function certificateLine({ serial, state, door, notAfter, hardware = null }: JsonObject): string {
+  const key = isJsonObject(hardware)
+    ? `its key is in the hardware of ${text(hardware['device'])}, says ${text(hardware['maker'])}`
+    : 'no hardware is known to hold its key';
+  return `${text(serial)}: ${text(state)} until ${time(notAfter)}, by ${text(door)}; ${key}`;
 }
 
 function listOf(value: Json | undefined): readonly JsonObject[] {
