@@ -152,9 +152,9 @@ test('I7 a revoked agent and server cannot use the join tokens they had, and an 
   });
   await authority.redeem((await token('ci-bot', 'agent')).token, newRequest('ci-bot'), '127.0.0.1');
   for (const wrong of [
-    of(town).agent('ci-bit', words),
-    of(town).person('nobody@example.com', words),
-    of(town).hold('abcdef', words),
+    () => of(town).agent('ci-bit', words),
+    () => of(town).person('nobody@example.com', words),
+    () => of(town).hold('abcdef', words),
   ]) {
     await assert.rejects(wrong, { code: 'not_found' });
   }
