@@ -166,3 +166,12 @@ test('I3 the first rule that fits a request counts', () => {
   assert.equal(waits('x', 'workload', 'agent'), false);
   assert.equal(waits('prod', 'acme'), false);
 });
+
+test('I3 S4 granting a request that is over is refused, and the log does not say that it was granted', async () => {
+  const at = queued([everything]);
+  await assert.rejects(ask(at, csr()), fault('approval_pending'));
+  const id = await onlyId(at);
+  at.clock.advance(everything.life);
+  await assert.rejects(decide(id, granted('grace'), at.queue), fault('conflict'));
+  assert.equal(at.events.filter(({ type }) => type === 'approval.granted').length, 0);
+});

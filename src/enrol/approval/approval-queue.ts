@@ -112,7 +112,8 @@ export async function decide(
   const type = state === 'granted' ? 'approval.granted' : 'approval.refused';
   const event = { type, id, actor: by, reason, ...nameOf(asked) } as const;
   // Taking a right away never waits for the log; giving one does.
-  if (state === 'granted' && asked?.state === 'waiting') await audit.append(event);
+  const open = asked?.state === 'waiting' && clock.now() < asked.expiresAt;
+  if (state === 'granted' && open) await audit.append(event);
   const record = await records.decide(id, decision, clock.now());
   if (state === 'refused') await audit.append(event);
   return record;
