@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { JSONWebKeySet } from 'jose';
-import { KeySource, readKeySet } from '../../enrol/workload/key-source.ts';
 import { type Client, createClient } from '../../http/fetch.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
+import { KeySource, readKeySet } from '../../oauth/keys/key-source.ts';
 import type { KeyedIssuer } from '../config/keyed-issuer.ts';
 import { ChangingFile } from './changing-file.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { valuesAt } from '../workload/match-rule.ts';
+import { valuesAt } from '../../kernel/json-pointer.ts';
 import type { ClaimValue } from '../workload/workload-issuer.ts';
 import type { PersonClaims } from './derive-roles.ts';
 import type { PersonProvider } from './person-provider.ts';

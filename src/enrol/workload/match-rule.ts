@@ -1,5 +1,6 @@
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
+import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { valuesAt } from '../../kernel/json-pointer.ts';
 import type { ClaimValue, WorkloadIssuer, WorkloadRule } from './workload-issuer.ts';
 
 /** Whom the rules of an issuer take a token for. */
@@ -31,22 +32,4 @@ function hasClaims(claims: JsonObject, rule: WorkloadRule): boolean {
     if (!valuesAt(claims, pointer).some((each) => wanted.includes(each as ClaimValue))) return false;
   }
   return true;
-}
-
-/** The value that a JSON Pointer leads to, or all of a list; nothing when it leads nowhere. */
-export function valuesAt(claims: JsonObject, pointer: string): readonly Json[] {
-  const value = at(claims, pointer);
-  if (value === undefined) return [];
-  return isJsonArray(value) ? value : [value];
-}
-
-/** What a JSON Pointer leads to (RFC 6901 §4), through objects only. */
-function at(value: Json, pointer: string): Json | undefined {
-  let here: Json | undefined = value;
-  for (const token of pointer.split('/').slice(1)) {
-    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (!isJsonObject(here) || !Object.hasOwn(here, name)) return undefined;
-    here = here[name];
-  }
-  return here;
 }

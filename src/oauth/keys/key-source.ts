@@ -36,25 +36,24 @@ export class KeySource {
     this.clock = clock;
   }
 
-  /** Throws Fault `unavailable`. */
-  async keys(kid: string | null): Promise<JSONWebKeySet> {
+  /** At once while they are known and fresh; the same object as long as they are the same. Throws Fault `unavailable`. */
+  keys(kid: string | null): JSONWebKeySet | Promise<JSONWebKeySet> {
     const now = this.clock.monotonic();
     const { had } = this;
     const known = had !== null && (kid === null || had.keys.keys.some((key) => key.kid === kid));
     if (had && known && now - had.at < freshFor) return had.keys;
     if (!this.asking && now - this.asked < pause) return this.kept(now);
-    try {
-      return await (this.asking ??= this.ask(now));
-    } catch (error) {
-      return this.kept(now, error);
-    }
+    this.asking ??= this.ask(now);
+    return this.asking.catch((error: unknown) => this.kept(now, error));
   }
 
   private async ask(now: number): Promise<JSONWebKeySet> {
     this.asked = now;
     try {
       const url = this.place.discover ? await this.discovered() : this.place.url;
-      const keys = readKeySet(await this.get(url));
+      const found = readKeySet(await this.get(url));
+      const same = this.had && JSON.stringify(this.had.keys) === JSON.stringify(found);
+      const keys = same && this.had ? this.had.keys : found;
       this.had = { keys, at: now };
       return keys;
     } finally {

@@ -5,7 +5,7 @@ import type { Json } from '../../kernel/canonical-json.ts';
 import { steppedClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { KeySource, readKeySet } from './key-source.ts';
-import { testIssuer } from './workload.fixture.ts';
+import { testKey } from './key.fixture.ts';
 
 const url = 'https://issuer.example.internal';
 const unavailable = { name: 'Fault', code: 'unavailable' };
@@ -35,7 +35,7 @@ function place(answers: Record<string, Json | null>, discover = false) {
 }
 
 const keysOf = (...kids: readonly string[]): Json => ({
-  keys: kids.flatMap((kid) => testIssuer(kid).keys.keys),
+  keys: kids.map((kid) => testKey(kid).jwk),
 });
 
 describe('I3 the keys of an issuer of workload tokens', () => {
@@ -98,13 +98,13 @@ describe('I3 the keys of an issuer of workload tokens', () => {
   });
 
   test('that are no set, too many, symmetric, private or for something else do not count', () => {
-    const [key] = testIssuer('a').keys.keys;
+    const key = testKey('a').jwk;
     const set = (...keys: readonly unknown[]): Json => ({ keys }) as unknown as Json;
     for (const none of [null, [], {}, { keys: {} }]) assert.throws(() => readKeySet(none), unavailable);
     assert.throws(() => readKeySet(set(...Array.from({ length: 65 }, () => key))), unavailable);
     const odd = [{ kty: 'oct', k: 'AAAA' }, { ...key, d: 'AAAA' }, { ...key, use: 'enc' }, 'key', null];
     assert.deepEqual(readKeySet(set(...odd)).keys, []);
-    const { use: _use, ...bare } = key ?? {};
+    const { use: _use, ...bare } = key;
     assert.deepEqual(readKeySet(set({ ...key, use: 'jwt-svid' })).keys, [bare]);
   });
 });
