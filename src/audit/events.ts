@@ -23,7 +23,7 @@ export const auditEvents = {
   'certificate.reinstated': 'The hold of a certificate was taken back.',
   'key.blocked': 'A key was revoked: it gets no certificate any more.',
   'subject.revoked':
-    'The certificates and join tokens of an agent, a person, a server or a key were revoked together: how many.',
+    'The certificates and join tokens of an agent, a person, a group, a device, a server or a key were revoked together: how many.',
   'crl.published': 'Certificate revocation lists were signed and published together: number, entries, cause.',
   'rotation.requested': 'A key for the next intermediate was made, before its certificate was asked for.',
   'rotation.prepared': 'The certificate of the next intermediate was taken in.',

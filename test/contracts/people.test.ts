@@ -46,6 +46,17 @@ test('I7 what was proved until a revocation counts for nothing, before the first
     assert.equal((await people.find('alice@example.com'))?.revokedAt, 9_000);
   }));
 
+test('I7 the last login of everybody who has one is listed', () =>
+  withStore(async ({ people }) => {
+    const bob = loginOf({ person: 'bob@example.com', subject: 'b-1' });
+    await people.enter(bob);
+    await people.enter(loginOf({ claims: {} }));
+    await people.enter(loginOf());
+    await people.revoke('eve@example.com', 9_000);
+    await people.revoke('bob@example.com', 9_000);
+    assert.deepEqual(await people.logins(), [loginOf(), bob]);
+  }));
+
 test('I4 roles by hand and derived ones are in force together, and neither replaces the other', () =>
   withStore(async ({ agents, changes }) => {
     const told: string[][] = [];

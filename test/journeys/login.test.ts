@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fetch } from 'undici';
 import type { LoggedIn, LoginOptions } from '../../src/bridge/login/log-in.ts';
+import { findOperation } from '../../src/app/admin/operations.ts';
 import { createKeyStore } from '../../src/bridge/key-store.ts';
 import { renewStored } from '../../src/bridge/renew-stored.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -222,6 +223,26 @@ ${more}    rules:
     await login('alice-2');
     const log = await readFile(join(town.data.authorityLog, 'log-00000000000000000000.jsonl'), 'utf8');
     assert.match(log, /"person":"alice@example\.com"[^\n]*another account[^\n]*"type":"person\.refused"/);
+  });
+
+  test('I7 loses every agent when their group is revoked, and nobody else does', async () => {
+    const { authority } = town.deployment;
+    const actor = { name: 'test', way: 'remote' } as const;
+    const group = { group: 'engineering', provider: null };
+    const preview = await findOperation('group.show').run(authority, group, actor);
+    assert.deepEqual(preview, {
+      people: ['alice@example.com'],
+      agents: ['alice', 'alice-asked', 'alice-box', 'alice-cut'],
+    });
+    const live = (name: string) => authority.store.certificates.list({ name, state: 'issued' });
+    const [alices, bobs] = [await live('alice'), await live('bob')];
+    assert.ok(alices.length > 0 && bobs.length > 0);
+    const order = { ...group, reason: 'contract ended', revocation: 'affiliationChanged' };
+    const taken = await findOperation('group.revoke').run(authority, order, actor);
+    assert.ok(JSON.stringify(taken).includes(alices[0]?.serial ?? ''));
+    assert.deepEqual(await live('alice'), []);
+    assert.deepEqual(await live('bob'), bobs);
+    await assert.rejects(login('alice-2'), refusal(/was revoked.*--again/));
   });
 
   async function renew(name: string): Promise<void> {

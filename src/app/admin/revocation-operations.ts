@@ -22,6 +22,12 @@ export const revocation = z.enum([
 ]);
 const why = { reason: text, revocation: revocation.optional() };
 
+/** Groups are those of a provider, whose name may be left out while only one has such a group. */
+const groupName = {
+  group: z.string().min(1).max(256),
+  provider: z.string().max(64).nullable().default(null),
+};
+
 /** `previous`: of the root of the intermediate that is being replaced. */
 const whose = z.strictObject({ previous: z.boolean().default(false) });
 
@@ -60,6 +66,17 @@ export const revocationOperations: readonly Operation[] = [
     z.strictObject({ owner: text, ...why }),
     async ({ revocations }, { owner, ...words }, actor) => ({
       ...(await revocations.person(owner, { ...words, actor: actor.name })),
+    }),
+  ),
+  operation('group.show', false, z.strictObject(groupName), async ({ revocations }, input) => ({
+    ...(await revocations.inGroup(input)),
+  })),
+  operation(
+    'group.revoke',
+    true,
+    z.strictObject({ ...groupName, ...why }),
+    async ({ revocations }, { group, provider, ...words }, actor) => ({
+      ...(await revocations.group({ group, provider }, { ...words, actor: actor.name })),
     }),
   ),
   operation(

@@ -4,6 +4,8 @@ import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
 import { enrolPerson } from '../../enrol/person/enrol-person.ts';
+import { type GroupName, groupMembers } from '../../enrol/person/group-members.ts';
+import type { Login } from '../../enrol/person/login-records.ts';
 import type { PersonDoor } from '../../enrol/person/person-door.ts';
 import { renewLogin, standingOf } from '../../enrol/person/renew-login.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -32,6 +34,8 @@ export interface People extends AsyncDisposable {
   enrol(order: PersonLoginOrder, ca: CertificateAuthority): Promise<Delivery>;
   /** The last login of a person and whether it still holds; null for somebody who has not logged in. */
   explain(person: string): Promise<ExplainedLogin | null>;
+  /** Who was in a group at their last login. Fault `not_found`, `conflict`. */
+  members(group: GroupName): Promise<readonly Login[]>;
   /** Throws Fault `renewal_refused` for a certificate whose login does not hold any more. */
   beforeRenewal(current: CertificateRecord): Promise<void>;
 }
@@ -88,6 +92,12 @@ export async function openPeople(parts: {
       if (!('name' in standing)) return { provider, subject, at, until: null, ended: standing.ended };
       return { provider, subject, at, until: at + standing.loginLife, ended: null };
     },
+    // A file that is wrong keeps nobody from being revoked.
+    members: async (group) =>
+      await groupMembers(group, {
+        people: store.people,
+        providers: await providers.list().catch(() => []),
+      }),
     beforeRenewal: (current) => renewLogin(current, door),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

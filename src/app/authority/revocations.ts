@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
 import { reinstate, revoke, revokeKey, revokeName, type RevocationWords } from '../../ca/revoke.ts';
+import type { GroupName } from '../../enrol/person/group-members.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import { fromBase64url, toBase64url } from '../../kernel/bytes.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -7,6 +8,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { authorityName, type LeafKind } from '../../x509/leaf-profile.ts';
 import type { Store } from '../store/store.ts';
+import type { People } from './people.ts';
 
 /** What a revocation took away. */
 export interface Revoked {
@@ -28,6 +30,13 @@ export interface Revocations {
   agent(name: string, words: Words): Promise<Revoked>;
   /** Those of every agent that a person owns. Fault `not_found` for a person who owns none. */
   person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
+  /**
+   * Those of every agent whose owner was in a group of a provider at their last login; each of them has to authenticate anew.
+   * Fault `not_found` for a group that nobody was in, `conflict` for one that two providers have.
+   */
+  group(group: GroupName, words: Words): Promise<Revoked & InGroup>;
+  /** Whom that would be, and which agents. */
+  inGroup(group: GroupName): Promise<InGroup>;
   /** Those of every agent on a device. Fault `not_found` for a device that no agent is on. */
   device(device: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
   /** All server certificates, join tokens and ACME accounts of a name. */
@@ -38,16 +47,30 @@ export interface Revocations {
 
 type Words = RevocationWords;
 
+interface InGroup {
+  readonly people: readonly string[];
+  readonly agents: readonly string[];
+}
+
 interface Parts {
   readonly store: Store;
   readonly audit: AuditLog;
   readonly clock: Clock;
+  readonly people: Pick<People, 'members'>;
 }
 
 const agentKinds: readonly LeafKind[] = ['agent', 'ephemeral'];
 
+/** Agents that are revoked together, and what they have in common. */
+interface Together {
+  readonly subject: string;
+  readonly name: string;
+  readonly agents: readonly string[];
+  readonly tokens?: number;
+}
+
 /** The revocations of an authority over its opened parts. */
-export function revocations({ store, audit, clock }: Parts): Revocations {
+export function revocations({ store, audit, clock, people }: Parts): Revocations {
   const authority = { records: store.certificates, blockedKeys: store.blockedKeys, audit, clock };
   const take = async (name: string, kinds: readonly LeafKind[], words: Words): Promise<Revoked> => {
     // The doors first: what is let in after this was let in before it.
@@ -67,21 +90,11 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
     await audit.append({ type: 'subject.revoked', subject, name, reason, revocation, actor, ...counts });
     return result;
   };
-  /** All agents that have one thing in common. */
+  /** Everything of several agents; `tokens` of people went before. */
   const together = async (
-    { subject, name, tokens }: { readonly subject: string; readonly name: string; readonly tokens: number },
-    common: (agent: AgentRecord) => string | null,
+    { subject, name, agents, tokens = 0 }: Together,
     words: Words,
   ): Promise<Revoked & { readonly agents: readonly string[] }> => {
-    const all = await store.agents.list();
-    const agents = all.filter((agent) => common(agent) === name).map((agent) => agent.name);
-    if (agents.length === 0) {
-      throw unknown(
-        subject === 'person' ? 'owner' : subject,
-        name,
-        all.flatMap((agent) => common(agent) ?? []).map((known) => ({ name: known })),
-      );
-    }
     const revoked: string[] = [];
     let joinTokens = tokens;
     let acme = 0;
@@ -93,6 +106,30 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
     }
     return await told(subject, name, words, { agents, revoked, joinTokens, acme });
   };
+  /** What was proved until now counts for nothing, and the person has to authenticate anew. How many tokens they had. */
+  const shutOut = async (person: string): Promise<number> => {
+    await store.people.revoke(person, clock.now());
+    return await store.joinTokens.withdrawOwned(person, clock.now());
+  };
+  /** The names of all agents that have one thing in common. Fault `not_found` when there is none. */
+  const inCommon = async (
+    what: string,
+    wanted: string,
+    thing: (agent: AgentRecord) => string | null,
+  ): Promise<readonly string[]> => {
+    const all = await store.agents.list();
+    const agents = all.filter((agent) => thing(agent) === wanted).map(({ name }) => name);
+    if (agents.length > 0) return agents;
+    throw unknown(
+      what,
+      wanted,
+      all.flatMap((agent) => thing(agent) ?? []).map((name) => ({ name })),
+    );
+  };
+  const ownedBy = async (owners: readonly string[]): Promise<readonly AgentRecord[]> => {
+    const all = await store.agents.list();
+    return all.filter(({ owner }) => owners.includes(owner));
+  };
   return {
     hold: (serial, words) => revoke({ ...words, serial, revocation: 'certificateHold' }, authority),
     reinstate: (serial, words) => reinstate({ ...words, serial }, authority),
@@ -101,13 +138,27 @@ export function revocations({ store, audit, clock }: Parts): Revocations {
       return await told('agent', name, words, await take(name, agentKinds, words));
     },
     async person(owner, words) {
-      // The doors first: what was proved until now counts for nothing, and the person has to authenticate anew.
-      await store.people.revoke(owner, clock.now());
-      const tokens = await store.joinTokens.withdrawOwned(owner, clock.now());
-      return await together({ subject: 'person', name: owner, tokens }, (agent) => agent.owner, words);
+      // The doors first, here and below.
+      const tokens = await shutOut(owner);
+      const agents = await inCommon('owner', owner, ({ owner: of }) => of);
+      return await together({ subject: 'person', name: owner, agents, tokens }, words);
     },
-    device: (device, words) =>
-      together({ subject: 'device', name: device, tokens: 0 }, (agent) => agent.device, words),
+    async group(group, words) {
+      const members = (await people.members(group)).map(({ person }) => person);
+      let tokens = 0;
+      for (const person of members) tokens += await shutOut(person);
+      const agents = (await ownedBy(members)).map(({ name }) => name);
+      const result = await together({ subject: 'group', name: group.group, agents, tokens }, words);
+      return { people: members, ...result };
+    },
+    async inGroup(group) {
+      const members = (await people.members(group)).map(({ person }) => person);
+      return { people: members, agents: (await ownedBy(members)).map(({ name }) => name) };
+    },
+    async device(device, words) {
+      const agents = await inCommon('device', device, ({ device: on }) => on);
+      return await together({ subject: 'device', name: device, agents }, words);
+    },
     async server(name, words) {
       if (name === authorityName) {
         throw new Fault(

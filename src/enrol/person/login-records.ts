@@ -28,6 +28,8 @@ export interface PersonRecord {
 /** Port: the people who logged in. Every promise resolves when the change is durable. */
 export interface PersonRecords {
   find(person: string): Promise<PersonRecord | null>;
+  /** The last login of everybody who has one, in the order of their names. */
+  logins(): Promise<readonly Login[]>;
   /**
    * Records a login. Fault `login_refused` when the name is that of another account, or the person was revoked since they
    * proved who they are; decided in the same transaction.

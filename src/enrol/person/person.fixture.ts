@@ -74,6 +74,7 @@ export function memoryPeople(): PersonRecords & { readonly records: Map<string, 
   return {
     records,
     find: async (person) => records.get(person) ?? null,
+    logins: async () => [...records.values()].flatMap(({ login }) => login ?? []),
     enter: async (login) => void records.set(login.person, { person: login.person, login, revokedAt: null }),
     revoke: async (person, at) => void records.set(person, { person, login: null, revokedAt: at }),
     forget: async (person) => records.delete(person),

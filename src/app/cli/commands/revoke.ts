@@ -58,8 +58,37 @@ export const revokeCommands: readonly Command[] = [
         owner: input.word('owner'),
         ...why(input),
       });
-      const agents = listOf(json, 'agents').filter((name) => typeof name === 'string');
-      return { text: `Agents: ${agents.join(', ')}. ${counted(json)}`, json };
+      return { text: `Agents: ${texts(json, 'agents').join(', ')}. ${counted(json)}`, json };
+    },
+  },
+  {
+    path: ['revoke', 'group'],
+    summary: 'Revoke all certificates and join tokens of every agent of the people in a group',
+    example: 'countersign revoke group contractors --dry-run --reason "contract ended"',
+    flags: [
+      {
+        name: 'provider',
+        kind: 'text',
+        placeholder: 'name',
+        meaning: 'of which provider in people.yaml; needed when two have a group of that name',
+      },
+      {
+        name: 'dry-run',
+        kind: 'switch',
+        meaning: 'show whom it would take, and revoke nothing',
+      },
+      ...flags,
+    ],
+    positionals: [{ name: 'group', meaning: 'the group, as the provider calls it', count: 'one' }],
+    async run(context, input) {
+      const named = { group: input.word('group'), provider: input.text('provider') };
+      const json = input.on('dry-run')
+        ? await administer(context, input, 'group.show', named)
+        : await administer(context, input, 'group.revoke', { ...named, ...why(input) });
+      const people = `People: ${texts(json, 'people').join(', ')}.`;
+      const agents = texts(json, 'agents').join(', ') || 'none';
+      const done = input.on('dry-run') ? 'Nothing was revoked.' : counted(json);
+      return { text: `${people} Agents: ${agents}. ${done}`, json };
     },
   },
   {
@@ -73,8 +102,7 @@ export const revokeCommands: readonly Command[] = [
         device: input.word('device'),
         ...why(input),
       });
-      const agents = listOf(json, 'agents').filter((name) => typeof name === 'string');
-      return { text: `Agents: ${agents.join(', ')}. ${counted(json)}`, json };
+      return { text: `Agents: ${texts(json, 'agents').join(', ')}. ${counted(json)}`, json };
     },
   },
   {
@@ -132,6 +160,10 @@ function counted(json: Json): string {
     words.push(`${acme} ACME account${acme === 1 ? '' : 's'} or account key${acme === 1 ? '' : 's'}`);
   if (tokens > 0) words.push(`${tokens} join token${tokens === 1 ? '' : 's'}`);
   return `Revoked ${words.join(', ')}.`;
+}
+
+function texts(json: Json, member: string): readonly string[] {
+  return listOf(json, member).filter((one) => typeof one === 'string');
 }
 
 function listOf(json: Json, member: string): readonly Json[] {

@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 /** The people of the store. */
 export function personRecords({ database, read, write }: Connection): PersonRecords {
   const select = database.prepare('SELECT * FROM people WHERE person = ?');
+  const selectAll = database.prepare('SELECT * FROM people WHERE subject IS NOT NULL ORDER BY person');
   const put = database.prepare(
     `INSERT INTO people (person, provider, issuer, subject, claims, login_at, authenticated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -27,6 +28,8 @@ export function personRecords({ database, read, write }: Connection): PersonReco
   };
   return {
     find: (person) => read(() => find(person)),
+    logins: () =>
+      read(() => selectAll.all().flatMap((row) => toRecord(row as unknown as PersonRow).login ?? [])),
     enter: (login) =>
       write(() => {
         checkAccount(login, find(login.person));
