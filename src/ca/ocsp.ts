@@ -17,6 +17,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import type { CertificateRecord, CertificateRecords } from './certificate-records.ts';
 import type { Issuer, SigningKey } from './issuer.ts';
 import { keyIdOf } from './publication-urls.ts';
+import { SigningBudget } from './signing-budget.ts';
 
 /** A certificate for signing OCSP responses, issued by the issuer of those that are asked about, and its key. */
 export interface OcspSigner {
@@ -33,6 +34,8 @@ export interface OcspSources {
   readonly life: number;
   /** How many answers may be signed in a second beside the kept ones; twice as many may come at once. */
   readonly signaturesPerSecond: number;
+  /** Answers about what others issued, such as the issuer itself, that were signed beforehand; null for what it does not know. */
+  readonly signedBefore?: (question: OcspQuestion) => OcspReply | null;
 }
 
 /** A response as it is handed out. */
@@ -81,7 +84,7 @@ class Responder implements OcspResponder {
   readonly #issuerHashes: ReadonlyMap<string, { readonly name: string; readonly key: string }>;
   /** By hash and serial, the longest unused first. */
   readonly #kept = new Map<string, Kept>();
-  readonly #budget: Budget;
+  readonly #budget: SigningBudget;
   #signer: OcspSigner;
   #keyHash: Uint8Array = new Uint8Array();
   /** Grows with every change: an answer is kept only when nothing changed while it was made. */
@@ -91,19 +94,23 @@ class Responder implements OcspResponder {
     this.#sources = sources;
     this.#signer = signer;
     this.#issuerHashes = issuerHashes(sources.issuer.certificate);
-    this.#budget = new Budget(sources.clock, sources.signaturesPerSecond);
+    this.#budget = new SigningBudget(sources.clock, sources.signaturesPerSecond);
   }
 
   answer(request: Uint8Array): OcspReply | Promise<OcspReply> {
     const read = readOrNull(request);
-    if (read === null) return refusal('malformedRequest');
+    if (read === null) return ocspRefusal('malformedRequest');
     const [question, ...more] = read.questions;
     if (question && more.length === 0 && read.nonce === null) {
       const kept = this.#keptAnswer(question);
       if (kept) return kept;
     }
-    if (!this.#budget.take()) return refusal('tryLater');
-    return this.#sign(read).catch(() => refusal('internalError'));
+    // A nonce is not answered there, as RFC 9654 §2.1 lets responders that sign beforehand.
+    const before =
+      question && more.length === 0 && !this.#isOurs(question) && this.#sources.signedBefore?.(question);
+    if (before) return before;
+    if (!this.#budget.take()) return ocspRefusal('tryLater');
+    return this.#sign(read).catch(() => ocspRefusal('internalError'));
   }
 
   isAskedBy(request: Uint8Array): boolean {
@@ -250,7 +257,8 @@ function readOrNull(request: Uint8Array): OcspRequest | null {
   }
 }
 
-function refusal(reason: Parameters<typeof refuseOcsp>[0]): OcspReply {
+/** An answer that says why there is none. */
+export function ocspRefusal(reason: Parameters<typeof refuseOcsp>[0]): OcspReply {
   return { der: refuseOcsp(reason), kept: null };
 }
 
@@ -268,28 +276,4 @@ function issuerHashes({
 
 function digest(algorithm: (typeof hashes)[number], octets: Uint8Array): Uint8Array {
   return hash(algorithm, octets, 'buffer');
-}
-
-/** So many a second, evenly, and twice as many at once. */
-class Budget {
-  readonly #clock: Clock;
-  readonly #perSecond: number;
-  #left: number;
-  #at: number;
-
-  constructor(clock: Clock, perSecond: number) {
-    this.#clock = clock;
-    this.#perSecond = perSecond;
-    this.#left = perSecond * 2;
-    this.#at = clock.monotonic();
-  }
-
-  take(): boolean {
-    const now = this.#clock.monotonic();
-    this.#left = Math.min(this.#perSecond * 2, this.#left + ((now - this.#at) * this.#perSecond) / 1_000);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
 }

@@ -68,6 +68,15 @@ function readQuestion(request: DerElement): OcspQuestion {
   const extensions = reader.optional(0xa0);
   reader.end();
   if (extensions) refuseCritical(readElement(extensions.content));
+  return { certId: certId.whole, ...readMembers(certId) };
+}
+
+/** Reads a CertID by itself, such as that of an answer. Throws Fault `malformed_der`. */
+export function readCertId(der: Uint8Array): Omit<OcspQuestion, 'certId'> {
+  return readMembers(readElement(der));
+}
+
+function readMembers(certId: DerElement): Omit<OcspQuestion, 'certId'> {
   const members = new SequenceReader(certId);
   const algorithm = new SequenceReader(members.next(tags.sequence));
   const hashAlgorithm = oidName(readOid(algorithm.next(tags.oid)));
@@ -78,7 +87,7 @@ function readQuestion(request: DerElement): OcspQuestion {
   const issuerKeyHash = toHex(members.next(tags.octetString).content);
   const serial = readSerial(readInteger(members.next(tags.integer)));
   members.end();
-  return { certId: certId.whole, hashAlgorithm, issuerNameHash, issuerKeyHash, serial };
+  return { hashAlgorithm, issuerNameHash, issuerKeyHash, serial };
 }
 
 function readSerial(octets: Uint8Array): string {

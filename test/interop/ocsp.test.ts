@@ -3,6 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
+import { readKeyFile } from '../../src/app/authority/signing-key-file.ts';
+import { signRootCrl } from '../../src/ca/root-crl.ts';
+import { signRootOcsp } from '../../src/ca/root-ocsp.ts';
+import { signingKey } from '../../src/ca/signing-key.ts';
 import { isOcspSignedBy, readOcspResponse } from '../../src/x509/ocsp-response.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
 import { missing } from './missing.ts';
@@ -97,6 +101,41 @@ test('I7 OpenSSL and GnuTLS ask our OCSP responder and believe it', { skip }, as
     );
   assert.match((await ocsptool('good-bot')).text, /Certificate Status: good[^]*Success/);
   assert.match((await ocsptool('bad-bot')).text, /Certificate Status: revoked/);
+});
+
+test('I7 OpenSSL and GnuTLS ask about the intermediate, and believe what the root said of it', {
+  skip,
+}, async () => {
+  await using published = await openPublishedTown();
+  const { town, folder: cwd, url } = published;
+  const { authority } = town.deployment;
+  const trust = ['-issuer', 'root.pem', '-CAfile', 'root.pem', '-cert', 'intermediate.pem'];
+  const ask = async (...more: string[]): Promise<string> =>
+    (await run('openssl', ['ocsp', ...more, ...trust, '-url', `${url}/ocsp`], { cwd })).text;
+  for (const more of [[], ['-no_nonce'], ['-no_nonce', '-sha256']]) {
+    const said = await ask(...more);
+    assert.match(said, /Response verify OK/);
+    assert.match(said, /intermediate\.pem: good/);
+  }
+  const asked = ['--load-cert', 'intermediate.pem', '--load-issuer', 'root.pem', '--load-trust', 'root.pem'];
+  const tool = await run('ocsptool', [`--ask=${url}/ocsp`, ...asked], { cwd });
+  assert.match(tool.text, /Certificate Status: good[^]*Success/);
+
+  const root = authority.issuer.chain.at(-1);
+  assert.ok(root);
+  const { serial } = authority.issuer.certificate;
+  const key = signingKey(await readKeyFile(town.data.rootKey, town.passphrase));
+  const now = Date.now();
+  const entries = [{ serial, revokedAt: now, reason: 'cACompromise' }] as const;
+  const { der } = await signRootCrl({ root, now, number: 2, entries }, key);
+  const ocsp = await signRootOcsp({ root, now, intermediates: [serial], entries }, key);
+  // The list alone ends what was said before it.
+  await authority.rootCrl.replace(der, 'test');
+  assert.match(await ask('-no_nonce'), /unauthorized/);
+  await authority.rootOcsp.keep(ocsp);
+  const said = await ask('-no_nonce');
+  assert.match(said, /Response verify OK/);
+  assert.match(said, /intermediate\.pem: revoked[^]*Reason: cACompromise/);
 });
 
 test('I7 our listeners staple the answer about their own certificate, in TLS 1.3, for OpenSSL and Node', {

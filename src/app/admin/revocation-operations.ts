@@ -22,6 +22,13 @@ export const revocation = z.enum([
 ]);
 const why = { reason: text, revocation: revocation.optional() };
 
+/** What OCSP is to say of intermediates, in base64. */
+export const rootOcspResponses = z
+  .array(z.base64().max(10_000))
+  .max(1_000)
+  .default([])
+  .transform((texts) => texts.map((text) => fromBase64(text) ?? new Uint8Array()));
+
 /** Groups are those of a provider, whose name may be left out while only one has such a group. */
 const groupName = {
   group: z.string().min(1).max(256),
@@ -112,10 +119,12 @@ export const revocationOperations: readonly Operation[] = [
   operation(
     'root-crl.replace',
     true,
-    z.strictObject({ crl: z.base64().max(1_000_000) }),
-    async ({ rootCrl }, input, actor) => ({
-      revoked: await rootCrl.replace(fromBase64(input.crl) ?? new Uint8Array(), actor.name),
-    }),
+    z.strictObject({ crl: z.base64().max(1_000_000), ocsp: rootOcspResponses }),
+    async ({ rootCrl, rootOcsp }, { crl, ocsp }, actor) => {
+      const revoked = await rootCrl.replace(fromBase64(crl) ?? new Uint8Array(), actor.name);
+      await rootOcsp.keep(ocsp);
+      return { revoked };
+    },
   ),
   operation(
     'key.revoke',

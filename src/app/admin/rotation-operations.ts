@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fromBase64 } from '../../kernel/bytes.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { type Operation, operation } from './operation.ts';
+import { rootOcspResponses } from './revocation-operations.ts';
 
 const nothing = z.strictObject({});
 const pem = z.string().max(100_000);
@@ -15,10 +16,17 @@ export const rotationOperations: readonly Operation[] = [
   operation(
     'rotation.prepare',
     true,
-    z.strictObject({ certificate: pem, root: pem.optional(), rootCrl: z.base64().max(1_000_000).optional() }),
-    async ({ rotation }, { rootCrl, ...order }, actor) => {
+    z.strictObject({
+      certificate: pem,
+      root: pem.optional(),
+      rootCrl: z.base64().max(1_000_000).optional(),
+      ocsp: rootOcspResponses,
+    }),
+    async ({ rotation, rootOcsp }, { rootCrl, ocsp, ...order }, actor) => {
       const crl = rootCrl === undefined ? undefined : (fromBase64(rootCrl) ?? new Uint8Array());
-      return plain(await rotation.prepare({ ...order, rootCrl: crl }, actor.name));
+      const status = await rotation.prepare({ ...order, rootCrl: crl }, actor.name);
+      await rootOcsp.keep(ocsp);
+      return plain(status);
     },
   ),
   operation(

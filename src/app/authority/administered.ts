@@ -51,6 +51,7 @@ type Acts = Omit<
   | 'rotation'
   | 'urlsOf'
   | 'rootCrl'
+  | 'rootOcsp'
   | 'partners'
   | 'bundle'
   | 'issuanceLog'

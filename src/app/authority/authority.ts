@@ -28,6 +28,7 @@ import type { Issuers } from './open-issuers.ts';
 import type { People, PersonLoginOrder } from './people.ts';
 import type { Partners } from './partners.ts';
 import type { RootCrl } from './root-crl.ts';
+import type { RootOcsp } from './root-ocsp.ts';
 import type { Rotation } from './rotation.ts';
 import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
@@ -132,6 +133,7 @@ export interface Authority extends AsyncDisposable {
   /** Asks about every device with a live certificate; null when devices need not be compliant. */
   checkDevices(signal: AbortSignal): Promise<Awaited<ReturnType<typeof checkDevices>> | null>;
   readonly rootCrl: RootCrl;
+  readonly rootOcsp: RootOcsp;
   readonly partners: Partners;
   /** What partners know us by: a SPIFFE bundle of our roots. */
   bundle(): Promise<JsonObject>;

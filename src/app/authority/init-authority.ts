@@ -4,6 +4,7 @@ import { dirname, relative } from 'node:path';
 import { certifyAuthority } from '../../ca/create-authority.ts';
 import { sealKey } from '../../ca/key-file.ts';
 import { maySignCrls, signRootCrl } from '../../ca/root-crl.ts';
+import { signRootOcsp } from '../../ca/root-ocsp.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -63,8 +64,8 @@ export async function initAuthority(order: InitOrder): Promise<InitResult> {
   const staging = dataFolder(`${order.data.folder}.${randomId()}.partial`);
   await mkdir(staging.folder, { recursive: true, mode: 0o700 });
   try {
-    const { root, notes } = await writeAuthority(staging, order, passphrase);
-    await writeFirstAdmin(staging, order, passphrase);
+    const { root, rootOcsp, notes } = await writeAuthority(staging, order, passphrase);
+    await writeFirstAdmin(staging, order, { passphrase, rootOcsp });
     await putInPlace(staging, order.data);
     return {
       trustDomain: order.trustDomain,
@@ -136,11 +137,18 @@ async function refuseRootKeyFile(file: string, data: DataFolder): Promise<void> 
     throw new Fault('conflict', `${file} exists already; a root key is never written over another file.`);
 }
 
+interface WrittenAuthority {
+  readonly root: Certificate;
+  /** What OCSP is to say of the intermediate. */
+  readonly rootOcsp: readonly Uint8Array[];
+  readonly notes: readonly string[];
+}
+
 async function writeAuthority(
   staging: DataFolder,
   order: InitOrder,
   passphrase: string,
-): Promise<{ readonly root: Certificate; readonly notes: readonly string[] }> {
+): Promise<WrittenAuthority> {
   const { trustDomain, organization, clock } = order;
   await using keys = await chooseKeys(order);
   const { rootCertificate, intermediateCertificate } = await certifyAuthority(
@@ -177,10 +185,19 @@ async function writeAuthority(
   await mkdir(staging.policies, { mode: 0o700 });
   await writeDurably(`${staging.policies}/README.txt`, policyNote, 0o644);
   await writeDurably(staging.marker, JSON.stringify({ format: 1, trustDomain, createdAt: clock.now() }));
-  return { root: rootCertificate, notes: [...keys.root.notes, ...keys.intermediate.notes] };
+  const intermediates = [intermediateCertificate.serial];
+  const rootOcsp = await signRootOcsp(
+    { root: rootCertificate, intermediates, entries: [], now: clock.now() },
+    keys.root.key,
+  );
+  return { root: rootCertificate, rootOcsp, notes: [...keys.root.notes, ...keys.intermediate.notes] };
 }
 
-async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase: string): Promise<void> {
+async function writeFirstAdmin(
+  staging: DataFolder,
+  order: InitOrder,
+  { passphrase, rootOcsp }: { readonly passphrase: string; readonly rootOcsp: readonly Uint8Array[] },
+): Promise<void> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   await using authority = await openAuthority({
     data: staging,
@@ -197,6 +214,7 @@ async function writeFirstAdmin(staging: DataFolder, order: InitOrder, passphrase
     rootKey: order.keys.root?.split(':')[0] ?? 'file',
     intermediateKey: order.keys.intermediate?.split(':')[0] ?? 'file',
   });
+  await authority.rootOcsp.keep(rootOcsp);
   const delivery = await authority.issueFor(
     {
       name: 'first-admin',

@@ -36,6 +36,7 @@ import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation } from './rotation.ts';
 import { openRegistrationKey } from './registration-key.ts';
 import { openRootCrl } from './root-crl.ts';
+import { openRootOcsp } from './root-ocsp.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
 import { lostState, readKeyFile } from './signing-key-file.ts';
@@ -110,6 +111,7 @@ export async function openAuthority(options: {
   const people = opened.use(await openPeople({ data, store, audit, clock }));
   const attestations = opened.use(await openAttestations(data.attestation));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
+  const rootOcsp = await openRootOcsp({ issuers, rootCrl, meta: store.meta, clock });
   const urlsOf = await publicationOf(store, options.publicUrl);
   const ca: CertificateAuthority = {
     get issuer() {
@@ -154,6 +156,7 @@ export async function openAuthority(options: {
     issuanceLog,
     registrationKey,
     rootCrl,
+    rootOcsp,
     attestations,
     partners: openPartners({
       trustDomain,

@@ -1,7 +1,11 @@
+import type { SigningKey } from '../../ca/issuer.ts';
+import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
+import { signRootOcsp } from '../../ca/root-ocsp.ts';
+import { toBase64 } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type Certificate, readCertificate } from '../../x509/certificate.ts';
-import { decodePem } from '../../x509/pem.ts';
+import { decodePem, encodePem } from '../../x509/pem.ts';
 import { type CertificateRequest, readRequest } from '../../x509/request.ts';
 import type { CommandInput, Flag } from './command.ts';
 
@@ -42,6 +46,32 @@ export function readRequestFile(text: string): RequestedIntermediate {
     replaces: readCertificate(replaces),
     root: readCertificate(root),
   };
+}
+
+const ocspLabel = 'OCSP RESPONSE';
+
+/** A new intermediate and what OCSP is to say of it, in one text in PEM; programs that look for a certificate find one. */
+export async function withRootOcsp(
+  certificate: Certificate,
+  { root, now }: { readonly root: Certificate; readonly now: number },
+  key: SigningKey,
+): Promise<string> {
+  const order = { root, intermediates: [certificate.serial], entries: [], now };
+  const responses = await signRootOcsp(order, key);
+  return [
+    pemOfCertificate(certificate.der),
+    ...responses.map((response) => encodePem(ocspLabel, response)),
+  ].join('');
+}
+
+/** Both apart, as `rotation.prepare` takes them. Throws Fault `malformed_pem`. */
+export function signedIntermediateOf(text: string): {
+  readonly certificate: string;
+  readonly ocsp: string[];
+} {
+  const responses = text.includes(`-----BEGIN ${ocspLabel}-----`) ? decodePem(text, ocspLabel) : [];
+  const certificates = decodePem(text, 'CERTIFICATE').map((der) => pemOfCertificate(der));
+  return { certificate: certificates.join(''), ocsp: responses.map(toBase64) };
 }
 
 /** The text for `readRequestFile`, from the answer of the authority. */

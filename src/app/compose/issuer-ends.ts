@@ -56,7 +56,12 @@ async function openResponder(
     }),
   );
   const responder = await openOcspResponder(
-    { ...sources, life: ocspLife, signaturesPerSecond },
+    {
+      ...sources,
+      life: ocspLife,
+      signaturesPerSecond,
+      signedBefore: authority.rootOcsp.answer,
+    },
     signerOf(identity.current()),
   );
   identity.onRenewed((material) => {

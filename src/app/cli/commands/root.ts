@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { pemOfCertificate } from '../../../ca/pem-of-certificate.ts';
 import { signRootCrl } from '../../../ca/root-crl.ts';
+import { signRootOcsp } from '../../../ca/root-ocsp.ts';
 import { signIntermediate } from '../../../ca/sign-intermediate.ts';
 import { toBase64 } from '../../../kernel/bytes.ts';
 import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
@@ -12,7 +12,7 @@ import { decodePem } from '../../../x509/pem.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { readRootKey, rootKeyFlag } from '../root-key.ts';
 import { passphraseFlags } from '../passphrase.ts';
-import { intermediateLifeFlag, lifeOf, readRequestFile } from '../intermediate-request.ts';
+import { intermediateLifeFlag, lifeOf, readRequestFile, withRootOcsp } from '../intermediate-request.ts';
 import { administer, administrationFlags } from './administration.ts';
 
 /** What the root key is for, beside signing intermediates. */
@@ -66,7 +66,11 @@ async function signRequest(context: CommandContext, input: CommandInput): Promis
   const life = lifeOf(input);
   const certificate = await signIntermediate({ ...order, now: context.clock.now(), life }, key);
   const out = resolve(input.must('out'));
-  await writeDurably(out, pemOfCertificate(certificate.der), 0o644);
+  await writeDurably(
+    out,
+    await withRootOcsp(certificate, { ...order, now: context.clock.now() }, key),
+    0o644,
+  );
   const { commonName, permittedUris, permittedDns, serial, notAfter } = certificate;
   const names = [...(permittedUris ?? []), ...(permittedDns ?? [])];
   return {
@@ -91,7 +95,10 @@ async function signCrl(context: CommandContext, input: CommandInput): Promise<Co
   // Closed at the end: a key on a token has a process of its own.
   await using key = await readRootKey(context, input, before.root);
   const crl = await signRootCrl({ root: before.root, now, number: before.number + 1, entries }, key);
-  const json = await administer(context, input, 'root-crl.replace', { crl: toBase64(crl.der) });
+  const intermediates = [before.intermediate, ...(before.previous === null ? [] : [before.previous])];
+  const ocsp = await signRootOcsp({ root: before.root, intermediates, entries, now }, key);
+  const order = { crl: toBase64(crl.der), ocsp: ocsp.map(toBase64) };
+  const json = await administer(context, input, 'root-crl.replace', order);
   const revoked = isJsonObject(json) && Array.isArray(json['revoked']) ? json['revoked'].length : 0;
   const until = new Date(crl.nextUpdate).toISOString();
   return {

@@ -22,6 +22,8 @@ import {
   type RequestedIntermediate,
   readRequestFile,
   requestFileOf,
+  signedIntermediateOf,
+  withRootOcsp,
 } from '../intermediate-request.ts';
 import { readPassphrase, readPassphraseFile } from '../passphrase.ts';
 import { administer, administrationFlags } from './administration.ts';
@@ -83,7 +85,7 @@ async function rotateRoot(context: CommandContext, input: CommandInput): Promise
   const certificate = await signIntermediate({ ...asked, root, now, life }, key);
   const crl = maySignCrls(root) ? await signRootCrl({ root, now, number: 1, entries: [] }, key) : null;
   const json = await administer(context, input, 'rotation.prepare', {
-    certificate: pemOfCertificate(certificate.der),
+    ...signedIntermediateOf(await withRootOcsp(certificate, { root, now }, key)),
     root: pemOfCertificate(root.der),
     ...(crl && { rootCrl: toBase64(crl.der) }),
   });

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { pemOfCertificate } from '../../../ca/pem-of-certificate.ts';
 import { signIntermediate } from '../../../ca/sign-intermediate.ts';
 import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
 import { readTextFile, writeDurably } from '../../../kernel/durable-file.ts';
@@ -8,7 +7,14 @@ import { dataFolder } from '../../authority/data-folder.ts';
 import { keyReferenceFile } from '../../authority/signing-key-file.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { printable } from '../format-table.ts';
-import { intermediateLifeFlag, lifeOf, readRequestFile, requestFileOf } from '../intermediate-request.ts';
+import {
+  intermediateLifeFlag,
+  lifeOf,
+  readRequestFile,
+  requestFileOf,
+  signedIntermediateOf,
+  withRootOcsp,
+} from '../intermediate-request.ts';
 import { readRootKey, rootKeyFlag } from '../root-key.ts';
 import { administer, administrationFlags } from './administration.ts';
 import { describe } from './show-json.ts';
@@ -121,15 +127,12 @@ async function prepare(context: CommandContext, input: CommandInput): Promise<Co
   const order = readRequestFile(text);
   await using key = await readRootKey(context, input, order.root);
   const certificate = await signIntermediate({ ...order, now: context.clock.now(), life }, key);
-  return await handIn(context, input, pemOfCertificate(certificate.der));
+  const now = context.clock.now();
+  return await handIn(context, input, await withRootOcsp(certificate, { root: order.root, now }, key));
 }
 
-async function handIn(
-  context: CommandContext,
-  input: CommandInput,
-  certificate: string,
-): Promise<CommandResult> {
-  const json = await administer(context, input, 'rotation.prepare', { certificate });
+async function handIn(context: CommandContext, input: CommandInput, signed: string): Promise<CommandResult> {
+  const json = await administer(context, input, 'rotation.prepare', signedIntermediateOf(signed));
   const next = isJsonObject(json) && isJsonObject(json['next']) ? json['next'] : {};
   return {
     text: `Prepared: ${printable(typeof next['name'] === 'string' ? next['name'] : '')}. Nothing issues with it yet. Next: countersign rotate activate`,
