@@ -86,6 +86,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   approval_refused: 403,
   device_refused: 403,
   login_refused: 403,
+  invitation_invalid: 403,
   agent_inactive: 403,
   agent_unknown: 403,
   bundle_refused: 422,

@@ -11,6 +11,7 @@ import { approvalOperations } from './approval-operations.ts';
 import { alertOperations } from './alert-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
+import { localPersonOperations } from './local-person-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { personOperations } from './person-operations.ts';
 import { partnerOperations } from './partner-operations.ts';
@@ -87,6 +88,7 @@ export const operations: readonly Operation[] = [
     async (authority, input) => plain(await authority.changeAgentRoles(input.name, input.roles)),
   ),
   ...personOperations,
+  ...localPersonOperations,
   operation(
     'server.add',
     true,

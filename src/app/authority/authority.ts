@@ -123,7 +123,7 @@ export interface Authority extends AsyncDisposable {
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   /** The ID token of a person who logged in, for an agent of theirs. */
   enrolPerson(order: PersonLoginOrder): Promise<Delivery>;
-  readonly people: Pick<People, 'offers' | 'explain'>;
+  readonly people: Pick<People, 'offers' | 'explain' | 'door'>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;
   /** What is asked for before a certificate is issued. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
@@ -10,6 +11,8 @@ import type { PersonDoor } from '../../enrol/person/person-door.ts';
 import { renewLogin, standingOf } from '../../enrol/person/renew-login.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { createChallenges } from '../../oauth/people/challenge.ts';
+import type { PeopleDoor } from '../../oauth/people/people-door.ts';
 import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import type { Store } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -29,6 +32,8 @@ export interface LoginOffer {
 
 /** The people of an authority. */
 export interface People extends AsyncDisposable {
+  /** What the pages for people work on. */
+  readonly door: PeopleDoor;
   /** Where people may log in. Throws Fault `unavailable`. */
   offers(): Promise<readonly LoginOffer[]>;
   enrol(order: PersonLoginOrder, ca: CertificateAuthority): Promise<Delivery>;
@@ -65,8 +70,10 @@ export async function openPeople(parts: {
   readonly store: Store;
   readonly audit: AuditLog;
   readonly clock: Clock;
+  /** What challenges and handles of people are made with. */
+  readonly key: KeyObject;
 }): Promise<People> {
-  const { data, store, audit, clock } = parts;
+  const { data, store, audit, clock, key } = parts;
   await using opened = new AsyncDisposableStack();
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   await providers.list();
@@ -82,13 +89,25 @@ export async function openPeople(parts: {
   };
   const held = opened.move();
   return {
+    door: {
+      registry: store.people,
+      passkeys: store.passkeys,
+      invitations: store.invitations,
+      sessions: store.browserSessions,
+      challenges: createChallenges(key, clock),
+      used: store.usedTokens,
+      clock,
+      audit,
+      strangers,
+    },
     offers: () => offers(providers),
     enrol: (order, ca) => enrolPerson(order, ca, door),
     async explain(person) {
-      const login = (await store.people.find(person))?.login;
-      if (!login) return null;
+      const known = await store.people.find(person);
+      if (!known?.login) return null;
+      const { login } = known;
       const { provider, subject, at } = login;
-      const standing = await standingOf(login, door);
+      const standing = await standingOf(known, login, door);
       if (!('name' in standing)) return { provider, subject, at, until: null, ended: standing.ended };
       return { provider, subject, at, until: at + standing.loginLife, ended: null };
     },

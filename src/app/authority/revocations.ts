@@ -28,7 +28,7 @@ export interface Revocations {
   reinstate(serial: string, words: Words): Promise<boolean>;
   /** All certificates, join tokens and ACME accounts of an agent. Its record stays: a new join token lets it in again. */
   agent(name: string, words: Words): Promise<Revoked>;
-  /** Those of every agent that a person owns. Fault `not_found` for a person who owns none. */
+  /** Those of every agent that a person owns. Fault `not_found` for somebody who owns none and is not known. */
   person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
   /**
    * Those of every agent whose owner was in a group of a provider at their last login; each of them has to authenticate anew.
@@ -138,9 +138,12 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
       return await told('agent', name, words, await take(name, agentKinds, words));
     },
     async person(owner, words) {
+      const known = await store.people.find(owner);
       // The doors first, here and below.
       const tokens = await shutOut(owner);
-      const agents = await inCommon('owner', owner, ({ owner: of }) => of);
+      const agents = known
+        ? (await ownedBy([owner])).map(({ name }) => name)
+        : await inCommon('owner', owner, ({ owner: of }) => of);
       return await together({ subject: 'person', name: owner, agents, tokens }, words);
     },
     async group(group, words) {

@@ -44,6 +44,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   approval_refused: 3,
   device_refused: 3,
   login_refused: 3,
+  invitation_invalid: 3,
   agent_inactive: 3,
   bundle_refused: 2,
   partner_withdrawn: 3,

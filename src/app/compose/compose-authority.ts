@@ -13,6 +13,7 @@ import { answerPeople } from '../listeners/people-routes.ts';
 import { answerPlain } from '../listeners/plain-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import { composeScep } from './compose-scep.ts';
+import { peopleUrl } from './people-url.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 
 /** The authority's listeners. */
@@ -80,12 +81,16 @@ export async function composeAuthority(options: {
       answerAuthority(exchange, { authority, acme, turnedAway }),
     ),
     people: await open('people', 'never', (exchange) =>
-      answerPeople(exchange, authority.describe(), authority.bundle),
+      answerPeople(exchange, authority.describe(), {
+        bundle: authority.bundle,
+        people: authority.people.door,
+      }),
     ),
     plain: await open('plain', null, (exchange) =>
       answerPlain(exchange, { authority: authority.describe(), ends, scep, now: clock.now() }),
     ),
   };
+  await authority.store.meta.set('people-url', peopleUrl(config.listeners.people, listeners.people));
   const held = opened.move();
   return { ...listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

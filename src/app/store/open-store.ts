@@ -6,16 +6,19 @@ import { acmeAccountRecords, acmeKeyRecords } from './sqlite/acme-accounts.ts';
 import { acmeOrderRecords } from './sqlite/acme-orders.ts';
 import { agentRecords } from './sqlite/agents.ts';
 import { alertRecords } from './sqlite/alerts.ts';
+import { browserSessions } from './sqlite/browser-sessions.ts';
 import { blockedKeys } from './sqlite/blocked-keys.ts';
 import { certificateEnds } from './sqlite/certificate-ends.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
 import { approvalRecords } from './sqlite/approvals.ts';
+import { invitationRecords } from './sqlite/invitations.ts';
 import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import { scepTransactions } from './sqlite/scep-transactions.ts';
+import { passkeyRecords } from './sqlite/passkeys.ts';
 import { personRecords } from './sqlite/people.ts';
 import { partnerRecords } from './sqlite/partners.ts';
 import { serverRecords } from './sqlite/servers.ts';
@@ -46,6 +49,9 @@ export async function openStore(options: {
     usedTokens: usedTokens(connection),
     scepTransactions: scepTransactions(connection),
     people: personRecords(connection),
+    passkeys: passkeyRecords(connection),
+    invitations: invitationRecords(connection),
+    browserSessions: browserSessions(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     partners: partnerRecords(connection),

@@ -4,7 +4,11 @@ import type { AcmeAccountRecords, AcmeKeyRecords, AcmeOrderRecords } from '../..
 import type { ApprovalRecords } from '../../enrol/approval/approval-records.ts';
 import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records.ts';
 import type { ScepTransactions } from '../../enrol/scep/scep-transactions.ts';
-import type { PersonRecords } from '../../enrol/person/login-records.ts';
+import type { PersonRecord, PersonRecords } from '../../enrol/person/login-records.ts';
+import type { BrowserSessions } from '../../oauth/people/browser-sessions.ts';
+import type { Invitations } from '../../oauth/people/invitations.ts';
+import type { Passkeys } from '../../oauth/people/passkeys.ts';
+import type { PersonRegistry } from '../../oauth/people/person-registry.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { AlertRecords } from './alert-records.ts';
@@ -19,6 +23,12 @@ export interface StoreMeta {
   set(name: string, value: string): Promise<void>;
 }
 
+/** People, whichever way they prove who they are. */
+export interface PeopleOfStore extends PersonRecords, PersonRegistry {
+  find(person: string): Promise<PersonRecord | null>;
+  list(): Promise<readonly PersonRecord[]>;
+}
+
 /** Everything the authority remembers. Closing it ends every use. */
 export interface Store extends AsyncDisposable {
   readonly certificates: CertificateRecords;
@@ -30,7 +40,10 @@ export interface Store extends AsyncDisposable {
   readonly acmeOrders: AcmeOrderRecords;
   readonly usedTokens: UsedTokens;
   readonly scepTransactions: ScepTransactions;
-  readonly people: PersonRecords;
+  readonly people: PeopleOfStore;
+  readonly passkeys: Passkeys;
+  readonly invitations: Invitations;
+  readonly browserSessions: BrowserSessions;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly partners: PartnerRecords;

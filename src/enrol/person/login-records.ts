@@ -1,4 +1,5 @@
 import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { Person } from '../../identity/person.ts';
 import type { DerivedRole, PersonClaims } from './derive-roles.ts';
 
 /** A login that holds. Times in epoch milliseconds. */
@@ -17,12 +18,9 @@ export interface Login {
 }
 
 /** What is remembered of a person. */
-export interface PersonRecord {
-  readonly person: string;
-  /** The last login, or null for somebody who was only revoked. */
+export interface PersonRecord extends Person {
+  /** The last login at a provider, or null for somebody who never logged in at one. */
   readonly login: Login | null;
-  /** Logins that were proved before this count for nothing; null when the person was never revoked. */
-  readonly revokedAt: number | null;
 }
 
 /** Port: the people who logged in. Every promise resolves when the change is durable. */
@@ -31,8 +29,8 @@ export interface PersonRecords {
   /** The last login of everybody who has one, in the order of their names. */
   logins(): Promise<readonly Login[]>;
   /**
-   * Records a login. Fault `login_refused` when the name is that of another account, or the person was revoked since they
-   * proved who they are; decided in the same transaction.
+   * Records a login. Fault `login_refused` when the name is that of another account, the person is disabled, or was revoked since
+   * they proved who they are; decided in the same transaction.
    */
   enter(login: Login): Promise<void>;
   /** What is proved until `at` counts for nothing from now on. */

@@ -71,12 +71,14 @@ export function memoryAgents(): OwnedAgents & { readonly records: Map<string, Ag
 /** People in memory, who are let in whoever they are. */
 export function memoryPeople(): PersonRecords & { readonly records: Map<string, PersonRecord> } {
   const records = new Map<string, PersonRecord>();
+  const rest = { displayName: null, groups: [], state: 'active', addedAt: null } as const;
   return {
     records,
     find: async (person) => records.get(person) ?? null,
     logins: async () => [...records.values()].flatMap(({ login }) => login ?? []),
-    enter: async (login) => void records.set(login.person, { person: login.person, login, revokedAt: null }),
-    revoke: async (person, at) => void records.set(person, { person, login: null, revokedAt: at }),
+    enter: async (login) =>
+      void records.set(login.person, { ...rest, person: login.person, login, revokedAt: null }),
+    revoke: async (person, at) => void records.set(person, { ...rest, person, login: null, revokedAt: at }),
     forget: async (person) => records.delete(person),
   };
 }

@@ -1,6 +1,6 @@
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import type { Login } from './login-records.ts';
+import type { Login, PersonRecord } from './login-records.ts';
 import { deriveFor, type PersonDoor } from './person-door.ts';
 import type { PersonProvider } from './person-provider.ts';
 import { checkMembership } from './verify-login.ts';
@@ -21,8 +21,9 @@ export async function renewLogin(
   const origins = await people.agents.origins(name);
   if (!bound && !origins) return;
   const agent = await people.agents.find(name);
-  const login = agent && (await people.people.find(agent.owner))?.login;
-  const provider = login && (await standingOf(login, people));
+  const owner = agent && (await people.people.find(agent.owner));
+  const login = owner?.login;
+  const provider = login && (await standingOf(owner, login, people));
   if (provider && 'name' in provider) return await deriveFor(name, login, provider, people);
   // What a login gave ends with it.
   if (await people.agents.derive(name, [])) {
@@ -36,9 +37,11 @@ export async function renewLogin(
 
 /** The provider of a login that still holds, or why it does not. */
 export async function standingOf(
+  { person, state }: Pick<PersonRecord, 'person' | 'state'>,
   login: Login,
   { providers, clock }: Pick<PersonDoor, 'providers' | 'clock'>,
 ): Promise<PersonProvider | { readonly ended: string }> {
+  if (state === 'disabled') return { ended: `${person} is disabled` };
   const provider = (await listed(providers)).find(({ issuer }) => issuer === login.issuer);
   if (!provider) return { ended: `people do not log in at ${login.provider} any more` };
   const { loginLife } = provider;

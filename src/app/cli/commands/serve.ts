@@ -1,4 +1,7 @@
 import { resolve } from 'node:path';
+import { inviteFirst } from '../../../oauth/people/invitations.ts';
+import { enrolLink } from '../../admin/local-person-operations.ts';
+import type { Authority } from '../../authority/authority.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
 import { composeDeployment } from '../../compose/compose-deployment.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
@@ -47,6 +50,18 @@ async function serve(
     log: context.say,
   });
   announceListeners(context, deployment.listeners);
+  await showFirstLink(context, deployment.authority);
   await untilEnded(context);
   return { text: '', json: null };
+}
+
+/** To a person at a terminal and to nobody else: what a service prints ends in a log. */
+async function showFirstLink(context: CommandContext, { people, store }: Authority): Promise<void> {
+  if (!context.isTty || context.json) return;
+  const made = await inviteFirst(people.door);
+  if (!made) return;
+  const link = enrolLink(await store.meta.get('people-url'), made.secret);
+  context.stdout.write(
+    `Nobody signs in here yet. Whoever opens this link within half an hour is the first:\n  ${link}\n`,
+  );
 }

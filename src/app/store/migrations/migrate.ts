@@ -17,6 +17,7 @@ import { attestations } from './0011-attestations.ts';
 import { partners } from './0012-partners.ts';
 import { alerts } from './0013-alerts.ts';
 import { hardware } from './0014-hardware.ts';
+import { passkeys } from './0015-passkeys.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -34,6 +35,7 @@ const migrations: readonly Migration[] = [
   partners,
   alerts,
   hardware,
+  passkeys,
 ];
 
 /** The schema version this program writes. */

@@ -1,9 +1,10 @@
-import type { Login, PersonRecord, PersonRecords } from '../../../enrol/person/login-records.ts';
+import type { Login, PersonRecord } from '../../../enrol/person/login-records.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import type { PeopleOfStore } from '../store.ts';
 import type { Connection } from './connection.ts';
 
-/** The people of the store. */
-export function personRecords({ database, read, write }: Connection): PersonRecords {
+/** The people of the store: one row for each, whichever way they prove who they are. */
+export function personRecords({ database, read, write }: Connection): PeopleOfStore {
   const select = database.prepare('SELECT * FROM people WHERE person = ?');
   const selectAll = database.prepare('SELECT * FROM people WHERE subject IS NOT NULL ORDER BY person');
   const put = database.prepare(
@@ -22,14 +23,48 @@ export function personRecords({ database, read, write }: Connection): PersonReco
        authenticated_at = NULL
      WHERE person = ? AND subject IS NOT NULL`,
   );
+  const addPerson = database.prepare(
+    `INSERT INTO people (person, display_name, groups, added_at) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (person) DO UPDATE SET display_name = excluded.display_name, groups = excluded.groups,
+       added_at = excluded.added_at
+     WHERE added_at IS NULL`,
+  );
+  const update = database.prepare(
+    'UPDATE people SET display_name = ?, groups = ?, state = ? WHERE person = ?',
+  );
+  const withdraw = database.prepare('DELETE FROM invitations WHERE person = ?');
   const find = (person: string): PersonRecord | null => {
     const row = select.get(person);
     return row ? toRecord(row as unknown as PersonRow) : null;
+  };
+  const must = (person: string): PersonRecord => {
+    const found = find(person);
+    if (found) return found;
+    throw new Fault('not_found', `There is no person ${person} here. See: countersign person list`);
   };
   return {
     find: (person) => read(() => find(person)),
     logins: () =>
       read(() => selectAll.all().flatMap((row) => toRecord(row as unknown as PersonRow).login ?? [])),
+    list: () =>
+      read(() => {
+        const rows = database.prepare('SELECT * FROM people ORDER BY person').all();
+        return rows.map((row) => toRecord(row as unknown as PersonRow));
+      }),
+    add: ({ person, displayName, groups }, at) =>
+      write(() => {
+        if (addPerson.run(person, displayName, JSON.stringify(groups), at).changes === 0) {
+          throw new Fault('conflict', `There is a person ${person} already.`);
+        }
+        return must(person);
+      }),
+    change: (person, patch) =>
+      write(() => {
+        const after = { ...must(person), ...patch };
+        update.run(after.displayName, JSON.stringify(after.groups), after.state, person);
+        if (after.state === 'disabled') withdraw.run(person);
+        return after;
+      }),
     enter: (login) =>
       write(() => {
         checkAccount(login, find(login.person));
@@ -41,10 +76,27 @@ export function personRecords({ database, read, write }: Connection): PersonReco
         revoke.run(person, at);
       }),
     forget: (person) => write(() => Number(forget.run(person).changes) === 1),
+    remove: (person, at) =>
+      write(() => {
+        if (!find(person)) return false;
+        for (const table of ['passkeys', 'invitations', 'browser_sessions']) {
+          database.prepare(`DELETE FROM ${table} WHERE person = ?`).run(person);
+        }
+        forget.run(person);
+        revoke.run(person, at);
+        // The row stays, for what was proved before.
+        database
+          .prepare(
+            `UPDATE people SET display_name = NULL, groups = '[]', state = 'active', added_at = NULL WHERE person = ?`,
+          )
+          .run(person);
+        return true;
+      }),
   };
 }
 
 function checkAccount(login: Login, known: PersonRecord | null): void {
+  if (known?.state === 'disabled') throw new Fault('login_refused', `${login.person} is disabled here.`);
   const before = known?.login ?? null;
   // A name is given to somebody else one day, and some providers let people choose theirs.
   if (before && (before.issuer !== login.issuer || before.subject !== login.subject)) {
@@ -59,7 +111,8 @@ function checkAccount(login: Login, known: PersonRecord | null): void {
   }
 }
 
-interface PersonRow {
+/** A row of the table `people`. */
+export interface PersonRow {
   readonly person: string;
   readonly provider: string | null;
   readonly issuer: string | null;
@@ -68,24 +121,35 @@ interface PersonRow {
   readonly login_at: number | null;
   readonly authenticated_at: number | null;
   readonly revoked_at: number | null;
+  readonly display_name: string | null;
+  readonly groups: string;
+  readonly state: PersonRecord['state'];
+  readonly added_at: number | null;
 }
 
-function toRecord(row: PersonRow): PersonRecord {
-  const { person, provider, issuer, subject, claims, login_at: at } = row;
+/** A person as the ports have them. */
+export function toRecord(row: PersonRow): PersonRecord {
+  const { person } = row;
   return {
     person,
-    login:
-      subject === null
-        ? null
-        : {
-            person,
-            provider: provider ?? '',
-            issuer: issuer ?? '',
-            subject,
-            claims: JSON.parse(claims ?? '{}') as Login['claims'],
-            at: at ?? 0,
-            authenticatedAt: row.authenticated_at ?? 0,
-          },
+    displayName: row.display_name,
+    groups: JSON.parse(row.groups) as string[],
+    state: row.state,
+    addedAt: row.added_at,
+    login: loginOf(row),
     revokedAt: row.revoked_at,
+  };
+}
+
+function loginOf({ person, subject, ...row }: PersonRow): Login | null {
+  if (subject === null) return null;
+  return {
+    person,
+    provider: row.provider ?? '',
+    issuer: row.issuer ?? '',
+    subject,
+    claims: JSON.parse(row.claims ?? '{}') as Login['claims'],
+    at: row.login_at ?? 0,
+    authenticatedAt: row.authenticated_at ?? 0,
   };
 }
