@@ -40,6 +40,8 @@ export interface FixtureAuthority extends AsyncDisposable {
   spoil: (chain: string) => string;
   /** Called before a renewal is answered. */
   beforeRenewal: () => Promise<void>;
+  /** Answers other requests; false for what it does not know. */
+  also: (exchange: Exchange) => Promise<boolean>;
   /** The certificate of a listener: a gateway's unless told. */
   material(as?: ListenerKind): TlsMaterial;
   /** A key and certificate of an agent. PEM. */
@@ -59,6 +61,7 @@ export async function startAuthority(): Promise<FixtureAuthority> {
     refuse: null as Fault | null,
     spoil: (chain: string): string => chain,
     beforeRenewal: async (): Promise<void> => undefined,
+    also: async (_exchange: Exchange): Promise<boolean> => false,
   };
   const issued: Certificate[] = [];
   const tokens = new Map<string, string>();
@@ -70,6 +73,7 @@ export async function startAuthority(): Promise<FixtureAuthority> {
   };
 
   const handle = async (exchange: Exchange): Promise<void> => {
+    if (await state.also(exchange)) return;
     if (exchange.path === '/v1/trust') {
       return await json(exchange, { trustDomain, roots: signer.root, rootFingerprint: signer.fingerprint });
     }

@@ -7,7 +7,8 @@ import { listen } from '../http/listen.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { startAuthority, type FixtureAuthority, type ListenerKind } from './authority.fixture.ts';
-import { type BridgeOptions, type RunningBridge, startBridge } from './bridge.ts';
+import { type BridgeOptions, startBridge } from './bridge.ts';
+import type { RunningBridge } from './open-face.ts';
 
 /** One request that reached the gateway. */
 export interface Seen {
@@ -116,7 +117,11 @@ export async function setStage(answer: Stage['answer'] = answerLegacy): Promise<
   }
 }
 
-function createFixtureClient(bridge: RunningBridge, input: PassThrough, output: PassThrough): FixtureClient {
+export function createFixtureClient(
+  bridge: RunningBridge,
+  input: PassThrough,
+  output: PassThrough,
+): FixtureClient {
   const lines: string[] = [];
   const waiters = new Set<() => void>();
   let rest = '';

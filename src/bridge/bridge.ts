@@ -1,15 +1,14 @@
-import type { Readable, Writable } from 'node:stream';
-import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { connectGateway } from './gateway-connection.ts';
-import { startHttpFace } from './http-face.ts';
 import { openIdentity } from './identity.ts';
-import { type BridgeLimits, defaultBridgeLimits } from './limits.ts';
+import { defaultBridgeLimits } from './limits.ts';
+import { openTokens, type SignInOptions, stopOf } from './oauth/open-tokens.ts';
+import { withTokens } from './oauth/with-tokens.ts';
+import { type FaceOptions, openFace, type RunningBridge } from './open-face.ts';
 import { keepRenewed } from './renew.ts';
-import { startStdioFace } from './stdio-face.ts';
 
 /** What a bridge needs to know; null is what the user did not say. */
-export interface BridgeOptions {
+export interface BridgeOptions extends FaceOptions {
   /** https URL of one server's endpoint behind the gateway. */
   readonly gateway: string;
   /** https URL of the authority, for enrolment and renewal. */
@@ -23,20 +22,8 @@ export interface BridgeOptions {
   /** Where the identity lies, instead of the per-user place. */
   readonly stateFolder: string | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly face:
-    | { readonly kind: 'stdio'; readonly input: Readable; readonly output: Writable }
-    | { readonly kind: 'http'; readonly port: number };
-  readonly clock: Clock;
-  /** Takes one line for a person. No message content and no secret ever comes here. */
-  readonly log: (line: string) => void;
-  readonly limits?: Partial<BridgeLimits>;
-}
-
-/** A bridge at work. */
-export interface RunningBridge extends AsyncDisposable {
-  readonly face: { readonly kind: 'stdio' } | { readonly kind: 'http'; readonly url: string };
-  /** The exit code, once the client is gone or the bridge was disposed of. */
-  readonly ended: Promise<number>;
+  /** How a token is got when the server wants one; without it the server's refusal is passed on. */
+  readonly signIn?: SignInOptions | null;
 }
 
 /**
@@ -54,7 +41,16 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
   const identity = await openIdentity({ ...named, limits });
 
   // 2 The way to the gateway, with a certificate that is kept fresh.
-  const gateway = connectGateway({ gateway: gatewayUrl, identity, clock, limits, log });
+  const around = new AsyncDisposableStack();
+  const connection = connectGateway({ gateway: gatewayUrl, identity, clock, limits, log });
+  const folder = identity.store?.folder ?? options.stateFolder;
+  const place = { server: gatewayUrl, authority, identity, folder, clock, log, stop: stopOf(around) };
+  const gateway = options.signIn
+    ? withTokens(connection, {
+        tokens: openTokens(options.signIn, { kind: 'gateway', ...place }),
+        bare: false,
+      })
+    : connection;
   const renewing =
     identity.store && authority !== null
       ? keepRenewed({
@@ -70,7 +66,6 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
   if (identity.store && authority === null) log(unrenewed((await identity.current()).leaf.notAfter));
 
   // 3 The way to the client.
-  const around = new AsyncDisposableStack();
   if (renewing) around.use(renewing);
   around.use(gateway);
   try {
@@ -79,46 +74,6 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
     await around.disposeAsync();
     throw error;
   }
-}
-
-async function openFace(
-  { face, clock, log }: BridgeOptions,
-  parts: {
-    readonly gateway: ReturnType<typeof connectGateway>;
-    readonly limits: BridgeLimits;
-    readonly around: AsyncDisposableStack;
-  },
-): Promise<RunningBridge> {
-  const { gateway, limits, around } = parts;
-  if (face.kind === 'http') {
-    const running = await startHttpFace({ port: face.port, gateway, limits, clock });
-    log(`The bridge listens on ${running.url}`);
-    return { face: { kind: 'http', url: running.url }, ...lifeOf(running, around) };
-  }
-  const running = startStdioFace({ input: face.input, output: face.output, gateway, limits, log });
-  return { face: { kind: 'stdio' }, ...lifeOf(running, around) };
-}
-
-/** What stands behind the face is closed when the face has ended, whoever ended it. */
-function lifeOf(
-  face: AsyncDisposable & { readonly ended: Promise<number> },
-  around: AsyncDisposableStack,
-): Omit<RunningBridge, 'face'> {
-  const wait = async (): Promise<number> => {
-    try {
-      return await face.ended;
-    } finally {
-      await around.disposeAsync();
-    }
-  };
-  const ended = wait();
-  return {
-    ended,
-    async [Symbol.asyncDispose]() {
-      await face[Symbol.asyncDispose]();
-      await ended;
-    },
-  };
 }
 
 function secureUrl(text: string, flag: string): string {

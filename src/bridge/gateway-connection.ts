@@ -1,4 +1,5 @@
-import { type Client, createClient, type StreamedResponse } from '../http/fetch.ts';
+import { type AddressPolicy, addressRanges } from '../http/address-guard.ts';
+import { type Client, type ClientOptions, createClient, type StreamedResponse } from '../http/fetch.ts';
 import { failureOf } from '../http/failure.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -15,12 +16,14 @@ export interface GatewayRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly signal: AbortSignal;
+  /** More headers for the credentials of the connection that is used; asked anew at every attempt. */
+  readonly authorize?: (credentials: Credentials | null) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** An answer. Its chunks must be iterated, or the request's signal aborted. */
 export type GatewayResponse = StreamedResponse;
 
-/** The way to the gateway with the certificate as of now. */
+/** The way to the gateway with the certificate as of now, or to another server without one. */
 export interface GatewayConnection extends AsyncDisposable {
   /**
    * A connection that cannot be made is tried again for a while, since nothing was sent. Throws Fault
@@ -31,11 +34,13 @@ export interface GatewayConnection extends AsyncDisposable {
 
 interface Use {
   readonly client: Client;
-  readonly credentials: Credentials;
+  /** null where none of ours are shown. */
+  readonly credentials: Credentials | null;
   running: number;
   retired: boolean;
 }
 
+/** The way to our own gateway, over mutual TLS. */
 export function connectGateway(options: {
   readonly gateway: string;
   readonly identity: Identity;
@@ -43,8 +48,51 @@ export function connectGateway(options: {
   readonly limits: BridgeLimits;
   readonly log: (line: string) => void;
 }): GatewayConnection {
-  const { gateway, identity, clock, limits } = options;
-  const place = `The gateway ${new URL(gateway).origin}`;
+  const { gateway, identity, limits } = options;
+  return connect({
+    ...options,
+    url: gateway,
+    place: `The gateway ${new URL(gateway).origin}`,
+    credentials: () => identity.current(),
+    open: (credentials) => openClient(credentials && ownTls(credentials), 'any', limits),
+  });
+}
+
+/** The way to somebody else's server: its certificate is verified, and none of ours is shown. Plain HTTP stays on this machine. */
+export function connectServer(options: {
+  readonly server: string;
+  /** The only roots that are trusted, in PEM; null for those of the system. */
+  readonly roots: string | null;
+  readonly clock: Clock;
+  readonly limits: BridgeLimits;
+  readonly log: (line: string) => void;
+}): GatewayConnection {
+  const { server, roots, limits } = options;
+  const plain = new URL(server).protocol === 'http:';
+  return connect({
+    ...options,
+    url: server,
+    place: `The server ${new URL(server).origin}`,
+    credentials: async () => null,
+    open: () =>
+      openClient(
+        roots === null ? null : { authorities: roots },
+        plain ? addressRanges(['loopback']) : 'any',
+        limits,
+      ),
+  });
+}
+
+function connect(options: {
+  readonly url: string;
+  readonly place: string;
+  readonly credentials: () => Promise<Credentials | null>;
+  readonly open: (credentials: Credentials | null) => Client;
+  readonly clock: Clock;
+  readonly limits: BridgeLimits;
+  readonly log: (line: string) => void;
+}): GatewayConnection {
+  const { url, place, clock, limits } = options;
   const report = createReport(place, options.log);
   const uses = new Set<Use>();
   let newest: Use | null = null;
@@ -60,14 +108,14 @@ export function connectGateway(options: {
 
   /** Calls in flight keep the connections of the certificate they began with. */
   const take = async (): Promise<Use> => {
-    const credentials = await identity.current();
+    const credentials = await options.credentials();
     if (newest && newest.credentials !== credentials) {
       newest.retired = true;
       closeIfDone(newest);
       newest = null;
     }
     if (!newest) {
-      newest = { client: openClient(credentials, limits), credentials, running: 0, retired: false };
+      newest = { client: options.open(credentials), credentials, running: 0, retired: false };
       uses.add(newest);
     }
     newest.running++;
@@ -76,14 +124,22 @@ export function connectGateway(options: {
 
   const trySend = async (request: GatewayRequest): Promise<GatewayResponse> => {
     const use = await take();
+    const { authorize, ...plain } = request;
+    const more = await authorize?.(use.credentials).catch((error: unknown) => {
+      release(use);
+      throw error;
+    });
     try {
-      const response = await use.client.request({ ...request, url: gateway, stream: true });
+      const headers = { ...plain.headers, ...more };
+      const response = await use.client.request({ ...plain, headers, url, stream: true });
       report.well();
       return { ...response, chunks: released(response.chunks, request.signal, () => release(use)) };
     } catch (error) {
       release(use);
       if (request.signal.aborted) throw error;
-      throw new Attempt(explainFailure(error, { place, leaf: use.credentials.leaf, now: clock.now() }));
+      throw new Attempt(
+        explainFailure(error, { place, leaf: use.credentials?.leaf ?? null, now: clock.now() }),
+      );
     }
   };
 
@@ -123,12 +179,20 @@ class Attempt extends Error {
   }
 }
 
-function openClient({ certificate, key, roots, leaf }: Credentials, limits: BridgeLimits): Client {
+function ownTls({ certificate, key, roots, leaf }: Credentials): NonNullable<ClientOptions['tls']> {
   // Below the roots of the system there are no gateways of ours to tell from other servers.
   const trust = roots === null ? {} : { authorities: roots, inspect: requireGateway(leaf) };
+  return { certificate, key, ...trust };
+}
+
+function openClient(
+  tls: ClientOptions['tls'] | null,
+  addressGuard: AddressPolicy,
+  limits: BridgeLimits,
+): Client {
   return createClient({
-    tls: { certificate, key, ...trust },
-    addressGuard: 'any',
+    ...(tls && { tls }),
+    addressGuard,
     limits: {
       connectMilliseconds: limits.connectMilliseconds,
       headMilliseconds: limits.answerMilliseconds,

@@ -4,7 +4,8 @@ import { createClient } from '../http/fetch.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { encodeSseEvent } from '../mcp/sse.ts';
 import { answerJson, quick, resultFor, setStage, type Stage, until } from './bridge.fixture.ts';
-import { type RunningBridge, startBridge } from './bridge.ts';
+import { startBridge } from './bridge.ts';
+import type { RunningBridge } from './open-face.ts';
 
 async function open(stage: Stage): Promise<{ readonly bridge: RunningBridge; readonly url: string }> {
   stage.authority.tokens.set('token', 'ci-bot');

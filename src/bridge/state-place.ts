@@ -28,9 +28,22 @@ export function statePlace(question: PlaceQuestion, platform: NodeJS.Platform = 
       'Say which agent this is with --agent, or where its identity lies with --state.',
     );
   }
-  const { hostname, port } = new URL(question.authority ?? question.gateway);
-  const realm = `${hostname}_${port === '' ? '443' : port}`.replace(/[^A-Za-z0-9._-]/g, '_');
+  const realm = realmOf(question.authority ?? question.gateway);
   return join(userPlace(environment, platform), 'countersign', realm, agent);
+}
+
+/** The folder for what is kept of a server that is not behind a gateway of ours. */
+export function serverPlace(
+  server: string,
+  environment: PlaceQuestion['environment'],
+  platform: NodeJS.Platform = process.platform,
+): string {
+  return join(userPlace(environment, platform), 'countersign', 'servers', realmOf(server));
+}
+
+function realmOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}_${port === '' ? '443' : port}`.replace(/[^A-Za-z0-9._-]/g, '_');
 }
 
 function userPlace(environment: PlaceQuestion['environment'], platform: NodeJS.Platform): string {

@@ -152,5 +152,6 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   port_taken: 500,
   enrolment_needed: 403,
   gateway_unreachable: 502,
+  sign_in_failed: 502,
   gateway_untrusted: 502,
 };

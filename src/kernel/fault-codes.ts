@@ -116,6 +116,7 @@ export const faultCodes = {
   // bridge
   enrolment_needed: 'The bridge has no certificate and no join token.',
   gateway_unreachable: 'The bridge cannot reach the gateway.',
+  sign_in_failed: 'The bridge did not get the token that an MCP server asks for.',
   gateway_untrusted: 'The gateway does not present a certificate of the expected authority and name.',
 } as const;
 

@@ -15,8 +15,8 @@ const tagSize = 16;
 /** The longest text that is looked at: a request repeats it in its headers, which have 16 KiB together. */
 export const longestSealed = 4096;
 
-/** AES-256-GCM under `key` (32 octets), with the context as associated data (NIST SP 800-38D). */
-export function createSeal(key: Uint8Array): Seal {
+/** AES-256-GCM under `key` (32 octets), with the context as associated data (NIST SP 800-38D); `longest` is of what is opened. */
+export function createSeal(key: Uint8Array, longest = longestSealed): Seal {
   return {
     seal(text, context) {
       const nonce = randomBytes(nonceSize);
@@ -25,7 +25,7 @@ export function createSeal(key: Uint8Array): Seal {
       return toBase64url(concat([nonce, hidden, cipher.getAuthTag()]));
     },
     open(sealed, context) {
-      const bytes = sealed.length <= longestSealed ? fromBase64url(sealed) : null;
+      const bytes = sealed.length <= longest ? fromBase64url(sealed) : null;
       if (!bytes || bytes.length <= nonceSize + tagSize) return null;
       const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceSize))
         .setAAD(associatedData(context))

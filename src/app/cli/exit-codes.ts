@@ -60,6 +60,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   clock_behind: 3,
   enrolment_needed: 3,
   gateway_untrusted: 3,
+  sign_in_failed: 3,
   not_found: 4,
   agent_unknown: 4,
   server_unknown: 4,

@@ -5,11 +5,11 @@ import {
   generateRandomCodeVerifier,
   processDeviceAuthorizationResponse,
   processDeviceCodeResponse,
-  ResponseBodyError,
 } from 'oauth4webapi';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type Provider, providerFault } from './provider.ts';
+import { untilEntered } from './until-entered.ts';
 
 /** How a person is told where to go, and how long they are waited for. */
 export interface DeviceFlow {
@@ -20,10 +20,6 @@ export interface DeviceFlow {
   /** Waits so many milliseconds. Throws the reason of the signal. */
   readonly pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
-
-/** RFC 8628 §3.2 and §3.5, in seconds: how often is asked unless the provider says, and how much slower when told to. */
-const usualInterval = 5;
-const slower = 5;
 
 /**
  * Device authorization (RFC 8628): the person logs in on another machine. The nonce is sent along; providers that keep it put it
@@ -54,32 +50,17 @@ export async function logInOnDevice(provider: Provider, nonce: string, flow: Dev
       await deviceAuthorizationRequest(server, client, authentication, parameters, options),
     );
     show({ url: pageOf(device.verification_uri, offer.name), code: device.user_code });
-    const endsAt = clock.monotonic() + device.expires_in * 1_000;
-    let interval = device.interval ?? usualInterval;
-    while (clock.monotonic() < endsAt) {
-      await pause(interval * 1_000, signal);
-      const response = await deviceCodeGrantRequest(
+    const token = await untilEntered(device, { clock, signal, pause }, async () =>
+      processDeviceCodeResponse(
         server,
         client,
-        authentication,
-        device.device_code,
-        additional,
-      );
-      const token = await processDeviceCodeResponse(server, client, response).catch(waiting);
-      if (typeof token !== 'string') return idTokenOf(token, offer.name);
-      if (token === 'slow_down') interval += slower;
-    }
+        await deviceCodeGrantRequest(server, client, authentication, device.device_code, additional),
+      ),
+    );
+    return idTokenOf(token, offer.name);
   } catch (error) {
     throw error === signal.reason && error instanceof Fault ? error : providerFault(error, offer);
   }
-  throw new Fault('timed_out', 'Nobody entered the code in time. Run the command again.');
-}
-
-/** RFC 8628 §3.5: which errors are no end. */
-function waiting(error: unknown): 'authorization_pending' | 'slow_down' {
-  const code = error instanceof ResponseBodyError ? error.error : null;
-  if (code === 'authorization_pending' || code === 'slow_down') return code;
-  throw error;
 }
 
 function idTokenOf(

@@ -1,11 +1,16 @@
 import { startBridge } from '../../../bridge/bridge.ts';
+import type { RunningBridge } from '../../../bridge/open-face.ts';
+import { startServerBridge } from '../../../bridge/server-bridge.ts';
+import { Fault } from '../../../kernel/fault.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
+import { readSignIn, signInFlags } from '../sign-in-flags.ts';
 
 /** `bridge`: beside an MCP client. */
 export const bridgeCommand: Command = {
   path: ['bridge'],
-  summary: 'Let an MCP client that speaks stdio or loopback HTTP reach a server behind the gateway',
+  summary:
+    'Let an MCP client that speaks stdio or loopback HTTP reach a server behind the gateway, or any other',
   example: 'countersign bridge --gateway https://gateway.example.internal:8443/mcp/files --agent ci-bot',
   flags: [
     {
@@ -13,7 +18,12 @@ export const bridgeCommand: Command = {
       kind: 'text',
       placeholder: 'url',
       meaning: 'the endpoint of one server behind the gateway',
-      required: true,
+    },
+    {
+      name: 'server',
+      kind: 'text',
+      placeholder: 'url',
+      meaning: 'an MCP server that is behind no gateway of ours; it sees no certificate',
     },
     {
       name: 'authority',
@@ -23,11 +33,12 @@ export const bridgeCommand: Command = {
     },
     { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'the name of the agent' },
     ...joinTokenFlags,
+    ...signInFlags,
     {
       name: 'state',
       kind: 'text',
       placeholder: 'folder',
-      meaning: 'where key and certificate lie, instead of the per-user place',
+      meaning: 'where key, certificate and sign-ins lie, instead of the per-user place',
     },
     {
       name: 'http',
@@ -41,25 +52,57 @@ export const bridgeCommand: Command = {
 };
 
 async function bridge(context: CommandContext, input: CommandInput): Promise<CommandResult> {
+  const running = await start(context, input);
+  await using held = running;
+  context.ended.addEventListener('abort', () => void held[Symbol.asyncDispose](), { once: true });
+  return { text: '', json: null, exitCode: await held.ended };
+}
+
+async function start(context: CommandContext, input: CommandInput): Promise<RunningBridge> {
+  const [gateway, server] = [input.text('gateway'), input.text('server')];
   const port = input.integer('http');
-  const running = await startBridge({
-    gateway: input.must('gateway'),
-    authority: input.text('authority'),
-    agent: input.text('agent'),
-    joinToken: await readJoinToken(context, input),
-    authorityFile: input.text('ca') ?? context.env['MCP_CA_CERT'] ?? null,
-    rootFingerprint: input.text('ca-fingerprint'),
+  const rootsFile = input.text('ca') ?? context.env['MCP_CA_CERT'] ?? null;
+  // MCP clients show standard error by lines: what happened, why and what to do stand on one.
+  const log = (line: string): void => context.say(line.replaceAll(/\s*\n\s*/g, ' '));
+  const around = {
     stateFolder: input.text('state'),
     environment: context.env,
     face:
       port === null
-        ? { kind: 'stdio', input: context.stdin, output: context.stdout }
-        : { kind: 'http', port },
+        ? ({ kind: 'stdio', input: context.stdin, output: context.stdout } as const)
+        : ({ kind: 'http', port } as const),
     clock: context.clock,
-    // MCP clients show standard error by lines: what happened, why and what to do stand on one.
-    log: (line) => context.say(line.replaceAll(/\s*\n\s*/g, ' ')),
-  });
-  await using held = running;
-  context.ended.addEventListener('abort', () => void held[Symbol.asyncDispose](), { once: true });
-  return { text: '', json: null, exitCode: await held.ended };
+    log,
+    signIn: await readSignIn(context, input, log),
+  };
+  if (gateway !== null && server === null) {
+    return await startBridge({
+      ...around,
+      gateway,
+      authority: input.text('authority'),
+      agent: input.text('agent'),
+      joinToken: await readJoinToken(context, input),
+      authorityFile: rootsFile,
+      rootFingerprint: input.text('ca-fingerprint'),
+    });
+  }
+  if (server === null || gateway !== null) {
+    throw new Fault('usage', 'Say with --gateway or with --server whom the bridge leads to: one of the two.');
+  }
+  const ours = [
+    'authority',
+    'agent',
+    'join-token',
+    'join-token-file',
+    'workload-token-file',
+    'ca-fingerprint',
+  ];
+  const misplaced = ours.find((flag) => input.text(flag) !== null);
+  if (misplaced !== undefined) {
+    throw new Fault(
+      'usage',
+      `--${misplaced} is for --gateway: a server of others sees no certificate of ours.`,
+    );
+  }
+  return await startServerBridge({ ...around, server, rootsFile });
 }
