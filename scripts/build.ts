@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
+import { bundle } from './bundle.ts';
 
-/** Compiles `src` to `dist` afresh and makes the command executable. */
+/** Makes `dist` afresh, with the command executable. */
 rmSync('dist', { recursive: true, force: true });
-execFileSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-const entry = 'dist/app/launch.js';
-if (!existsSync(entry)) throw new Error(`${entry} was not built`);
-chmodSync(entry, 0o755);
+await bundle('dist');
+chmodSync('dist/launch.js', 0o755);

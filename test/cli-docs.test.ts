@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commandPages } from '../src/app/cli/command-pages.ts';
-import { commands } from '../src/app/cli/commands.ts';
+import { allCommands, commandsFor } from '../src/app/cli/commands.ts';
 import { parseCommandLine } from '../src/app/cli/parse-command-line.ts';
 import { splitWords } from './cli/read-script.ts';
+
+const commands = await allCommands();
 
 test('docs/cli.md lists every exit code, command and flag as the program knows them', () => {
   const page = readFileSync(join(import.meta.dirname, '../docs/cli.md'), 'utf8');
@@ -31,4 +33,19 @@ test('no two commands share a path, no two flags of a command a name, and only t
     assert.deepEqual(early, [], path.join(' '));
     assert.ok(!names.includes('json') && !names.includes('help'), path.join(' '));
   }
+});
+
+test('U9 a command line finds its command among those of its first word as it does among all', async () => {
+  const paths = (rows: typeof commands): readonly string[] => rows.map(({ path }) => path.join(' '));
+  for (const { path } of commands) {
+    const few = await commandsFor(['--json', ...path]);
+    const [first] = path;
+    assert.deepEqual(
+      paths(few.filter((row) => row.path[0] === first)),
+      paths(commands.filter((row) => row.path[0] === first)),
+    );
+    assert.ok(few.length < commands.length);
+  }
+  assert.deepEqual(paths(await commandsFor(['agnet', 'list'])), paths(commands));
+  assert.deepEqual(paths(await commandsFor(['--help'])), paths(commands));
 });

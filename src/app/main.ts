@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { isatty } from 'node:tty';
 import { systemClock } from '../kernel/clock.ts';
-import { commands } from './cli/commands.ts';
+import { commandsFor } from './cli/commands.ts';
 import { runCli } from './cli/run-cli.ts';
 
 /** Only a command that asks takes the signals over; a second signal ends it even when its orderly end hangs. */
@@ -16,8 +16,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+const argv = process.argv.slice(2);
 process.exitCode = await runCli(
-  process.argv.slice(2),
+  argv,
   {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -29,5 +30,5 @@ process.exitCode = await runCli(
     },
     clock: systemClock,
   },
-  commands,
+  await commandsFor(argv),
 );

@@ -8,14 +8,14 @@ import { basename, dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { dataFolder } from '../../src/app/authority/data-folder.ts';
-import { commands } from '../../src/app/cli/commands.ts';
+import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { program as main } from '../journeys/program.ts';
 import { matches } from './match-output.ts';
 import { type ScriptStep, readScript, splitWords } from './read-script.ts';
 
-const main = join(import.meta.dirname, '../../src/app/main.ts');
 /** Compiled code, kept from one command to the next: most of them end sooner than they start. */
 const compiled = mkdtempSync(join(tmpdir(), 'countersign-compiled-'));
 after(() => rmSync(compiled, { recursive: true, force: true }));
@@ -105,7 +105,7 @@ async function runHere(words: readonly string[], cwd: string, env: Record<string
   try {
     const streams = { stdin, stdout, stderr: stdout };
     const context = { ...streams, env, isTty: false, clock: systemClock, ended };
-    return { ending: await runCli(words, context, commands), output };
+    return { ending: await runCli(words, context, await commandsFor(words)), output };
   } finally {
     process.chdir(before);
   }

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { program } from '../journeys/program.ts';
 import type { Town } from '../journeys/deployment.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -35,8 +36,7 @@ export async function runGuide(
     mkdirSync(join(folder, 'bin'));
     mkdirSync(join(folder, 'work'));
     const command = join(folder, 'bin', 'countersign');
-    const main = join(root, 'src/app/main.ts');
-    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
     chmodSync(command, 0o755);
     const script = `set -euxo pipefail\n${commandsOf(guide)}`;
     const path = `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`;

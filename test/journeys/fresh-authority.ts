@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { type DataFolder, dataFolder } from '../../src/app/authority/data-folder.ts';
 import { initAuthority } from '../../src/app/authority/init-authority.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
+import { bundle } from '../../scripts/bundle.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 export const passphrase = 'a passphrase of the test';
 
 /** Where the processes of one test run find the authority that was made for all of them. */
 const variable = 'COUNTERSIGN_TEST_AUTHORITY';
+/** Where they find the program, put together. */
+export const builtProgramVariable = 'COUNTERSIGN_TEST_PROGRAM';
 let own: Promise<string> | null = null;
 
 /**
@@ -26,7 +29,15 @@ export function freshAuthority(): Promise<string> {
 
 /** Run by the test runner before all files. */
 export async function globalSetup(): Promise<void> {
-  process.env[variable] = await make();
+  [process.env[variable], process.env[builtProgramVariable]] = await Promise.all([make(), build()]);
+}
+
+/** Beside the packages that it imports. */
+async function build(): Promise<string> {
+  const folder = await mkdtemp(join(import.meta.dirname, '../../node_modules/.countersign-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await bundle(folder);
+  return join(folder, 'main.js');
 }
 
 /** A new one of another trust domain. */

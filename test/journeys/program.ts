@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { commands } from '../../src/app/cli/commands.ts';
+import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
+import { builtProgramVariable } from './fresh-authority.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 
-/** The program that ships, as a person would start it. */
-export const program = join(import.meta.dirname, '../../src/app/main.ts');
+/**
+ * The program as a person would start it: put together as it ships, where a whole run of tests has done that, since most
+ * commands end sooner than 700 files are read; otherwise its sources.
+ */
+export const program =
+  process.env[builtProgramVariable] ?? join(import.meta.dirname, '../../src/app/main.ts');
 
 export interface Ended {
   readonly code: number | null;
@@ -45,7 +50,7 @@ export async function runHere(words: readonly string[], clock: Clock = systemClo
         return new AbortController().signal;
       },
     },
-    commands,
+    await commandsFor(words),
   );
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }

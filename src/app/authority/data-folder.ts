@@ -1,8 +1,10 @@
 import { join } from 'node:path';
-import { attestationFileName } from '../config/attestation-file.ts';
-import { issuanceFileName } from '../config/issuance-file.ts';
-import { peopleFileName } from '../config/people-file.ts';
-import { workloadsFileName } from '../config/workloads-file.ts';
+import {
+  attestationFileName,
+  issuanceFileName,
+  peopleFileName,
+  workloadsFileName,
+} from '../config/file-names.ts';
 
 /** Where everything of an authority lies on disk. All of it is 0600 in a 0700 folder. */
 export interface DataFolder {

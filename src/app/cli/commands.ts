@@ -1,59 +1,60 @@
 import type { Command } from './command.ts';
-import { acmeCommands } from './commands/acme.ts';
-import { agentCommands } from './commands/agent.ts';
-import { approvalCommands } from './commands/approval.ts';
-import { alertCommands } from './commands/alert.ts';
-import { auditCommands } from './commands/audit.ts';
-import { backupCommands } from './commands/backup.ts';
-import { bridgeCommand } from './commands/bridge.ts';
-import { certCommands } from './commands/cert.ts';
-import { certMonitorCommand } from './commands/cert-monitor.ts';
-import { certProofCommands } from './commands/cert-proof.ts';
-import { completionCommand } from './commands/completion.ts';
-import { deviceCommands } from './commands/device.ts';
-import { gatewayCommand } from './commands/gateway.ts';
-import { initCommand } from './commands/init.ts';
-import { joinTokenCommands } from './commands/join-token.ts';
-import { keyCommands } from './commands/key.ts';
-import { loginCommand } from './commands/login.ts';
-import { personCommands } from './commands/person.ts';
-import { partnerCommands } from './commands/partner.ts';
-import { policyCommands } from './commands/policy.ts';
-import { revokeCommands } from './commands/revoke.ts';
-import { rootCommands } from './commands/root.ts';
-import { rotateCommands } from './commands/rotate.ts';
-import { rotateRootCommand } from './commands/rotate-root.ts';
-import { serveCommands } from './commands/serve.ts';
-import { serverCommands } from './commands/server.ts';
-import { versionCommand } from './commands/version.ts';
+
+/** Commands that lie together: the first words of them, and where they are. */
+interface Family {
+  readonly words: readonly string[];
+  readonly load: () => Promise<readonly Command[]>;
+}
+
+/** In the order of the help. What a command needs is loaded with its family: most commands end sooner than all of it loads. */
+const families: readonly Family[] = [
+  { words: ['init'], load: async () => [(await import('./commands/init.ts')).initCommand] },
+  { words: ['up', 'authority'], load: async () => (await import('./commands/serve.ts')).serveCommands },
+  { words: ['gateway'], load: async () => [(await import('./commands/gateway.ts')).gatewayCommand] },
+  { words: ['login'], load: async () => [(await import('./commands/login.ts')).loginCommand] },
+  { words: ['bridge'], load: async () => [(await import('./commands/bridge.ts')).bridgeCommand] },
+  { words: ['agent'], load: async () => (await import('./commands/agent.ts')).agentCommands },
+  { words: ['device'], load: async () => (await import('./commands/device.ts')).deviceCommands },
+  { words: ['person'], load: async () => (await import('./commands/person.ts')).personCommands },
+  { words: ['server'], load: async () => (await import('./commands/server.ts')).serverCommands },
+  { words: ['cert'], load: async () => (await import('./commands/cert.ts')).certCommands },
+  { words: ['cert'], load: async () => (await import('./commands/cert-proof.ts')).certProofCommands },
+  { words: ['cert'], load: async () => [(await import('./commands/cert-monitor.ts')).certMonitorCommand] },
+  { words: ['alert'], load: async () => (await import('./commands/alert.ts')).alertCommands },
+  { words: ['revoke'], load: async () => (await import('./commands/revoke.ts')).revokeCommands },
+  { words: ['root'], load: async () => (await import('./commands/root.ts')).rootCommands },
+  { words: ['rotate'], load: async () => (await import('./commands/rotate.ts')).rotateCommands },
+  { words: ['rotate'], load: async () => [(await import('./commands/rotate-root.ts')).rotateRootCommand] },
+  { words: ['join-token'], load: async () => (await import('./commands/join-token.ts')).joinTokenCommands },
+  { words: ['approval'], load: async () => (await import('./commands/approval.ts')).approvalCommands },
+  { words: ['partner'], load: async () => (await import('./commands/partner.ts')).partnerCommands },
+  {
+    words: ['acme-key', 'acme-account'],
+    load: async () => (await import('./commands/acme.ts')).acmeCommands,
+  },
+  { words: ['key'], load: async () => (await import('./commands/key.ts')).keyCommands },
+  { words: ['policy'], load: async () => (await import('./commands/policy.ts')).policyCommands },
+  { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
+  { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },
+  { words: ['version'], load: async () => [(await import('./commands/version.ts')).versionCommand] },
+  {
+    words: ['completion'],
+    load: async () => [(await import('./commands/completion.ts')).completionCommand(allCommands)],
+  },
+];
 
 /** Every command of the program, in the order of its help. */
-export const commands: readonly Command[] = [
-  initCommand,
-  ...serveCommands,
-  gatewayCommand,
-  loginCommand,
-  bridgeCommand,
-  ...agentCommands,
-  ...deviceCommands,
-  ...personCommands,
-  ...serverCommands,
-  ...certCommands,
-  ...certProofCommands,
-  certMonitorCommand,
-  ...alertCommands,
-  ...revokeCommands,
-  ...rootCommands,
-  ...rotateCommands,
-  rotateRootCommand,
-  ...joinTokenCommands,
-  ...approvalCommands,
-  ...partnerCommands,
-  ...acmeCommands,
-  ...keyCommands,
-  ...policyCommands,
-  ...auditCommands,
-  ...backupCommands,
-  versionCommand,
-  completionCommand(() => commands),
-];
+export function allCommands(): Promise<readonly Command[]> {
+  return loaded(families);
+}
+
+/** The commands that a command line can mean: those of its first word, or all of them when it is not the first of any. */
+export function commandsFor(argv: readonly string[]): Promise<readonly Command[]> {
+  const first = argv.find((word) => !word.startsWith('-'));
+  const meant = families.filter(({ words }) => words.some((word) => word === first));
+  return loaded(meant.length > 0 ? meant : families);
+}
+
+async function loaded(chosen: readonly Family[]): Promise<readonly Command[]> {
+  return (await Promise.all(chosen.map(({ load }) => load()))).flat();
+}

@@ -26,7 +26,7 @@ import { createUpstream } from '../../upstream/create-upstream.ts';
 import { defaultUpstreamLimits } from '../../upstream/limits.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
 import type { Config } from '../config/config.ts';
-import { readVersion } from '../cli/commands/version.ts';
+import { version } from '../version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import { type ServerState, tellServerStates } from '../feed/server-states.ts';
@@ -143,7 +143,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
         idleMilliseconds: config.gateway.sessionIdleMilliseconds,
         silentMilliseconds: config.gateway.silentStreamMilliseconds,
       },
-      version: readVersion(),
+      version,
     },
     settle: view.settle,
   });

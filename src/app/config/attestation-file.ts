@@ -6,9 +6,6 @@ import { Fault } from '../../kernel/fault.ts';
 import { explainIssue } from './explain-issue.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** The file of whose attestations of devices count, in the data folder of the authority. */
-export const attestationFileName = 'attestation.yaml';
-
 /** Somebody who vouches for devices, by the file of their roots. */
 export type ConfiguredMaker = Omit<AttestationMaker, 'roots'> & { readonly file: string };
 

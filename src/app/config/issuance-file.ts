@@ -7,9 +7,6 @@ import { explainIssue } from './explain-issue.ts';
 import { refusePlaintextSecrets } from './plaintext-secret.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** The file of what is asked for before a certificate is issued, in the data folder of the authority. */
-export const issuanceFileName = 'issuance.yaml';
-
 /** Where a register of devices is, or a webhook that knows. References stand for secrets. */
 export type ConfiguredChecker = { readonly ca: string | null; readonly privateAddresses: boolean } & (
   | { readonly type: 'webhook'; readonly url: string; readonly secret: string }

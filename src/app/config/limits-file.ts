@@ -5,9 +5,6 @@ import { type Budget, type LimitRule, type LimitRules, limitSubjects } from '../
 import { explainIssue } from './explain-issue.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** The file of limits, beside the policies. */
-export const limitsFileName = 'limits.yaml';
-
 /** Rules that one file may have: each is looked at for every call of a new kind. */
 const mostRules = 64;
 const most = 1_000_000_000;

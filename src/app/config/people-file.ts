@@ -19,9 +19,6 @@ import {
 import type { KeyedIssuer } from './keyed-issuer.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** The file of providers at which people log in, in the data folder of the authority. */
-export const peopleFileName = 'people.yaml';
-
 /** A provider and where its keys are. */
 export interface ConfiguredProvider extends PersonProvider, KeyedIssuer {}
 

@@ -9,9 +9,6 @@ import { ca, claims, https, issuerName, privateAddresses, wantedClaims, words } 
 import type { KeyedIssuer } from './keyed-issuer.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** The file of issuers of JWTs to workloads, in the data folder of the authority. */
-export const workloadsFileName = 'workloads.yaml';
-
 /** An issuer and where its keys are. */
 export interface ConfiguredIssuer extends WorkloadIssuer, KeyedIssuer {}
 

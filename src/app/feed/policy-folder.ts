@@ -2,7 +2,7 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { limitsFileName } from '../config/limits-file.ts';
+import { limitsFileName } from '../config/file-names.ts';
 import type { PolicyFile } from './feed-message.ts';
 import { readPolicyFilesInTurns } from './policy-rules.ts';
 

@@ -1,6 +1,7 @@
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import { compilePolicies, compilePoliciesInTurns, type PolicySet } from '../../policy/compile-policies.ts';
-import { limitsFileName, readLimits } from '../config/limits-file.ts';
+import { readLimits } from '../config/limits-file.ts';
+import { limitsFileName } from '../config/file-names.ts';
 import type { PolicyFile } from './feed-message.ts';
 
 /** What the files of the policy folder say together. */

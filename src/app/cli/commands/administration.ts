@@ -1,8 +1,6 @@
-import { findOperation } from '../../admin/operations.ts';
 import { type AdminIdentity, askRemote } from '../../admin/remote-administration.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
 import { readIdentityFolder } from '../../authority/identity-folder.ts';
-import { openAuthority } from '../../authority/open-authority.ts';
 import { findRunning } from '../../authority/running-authority.ts';
 import type { Json } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
@@ -70,6 +68,11 @@ export async function openAdministration(
   }
   try {
     const passphrase = (): Promise<string> => readPassphrase(context, input, { confirm: false });
+    // Most administration is done at an authority elsewhere, which needs none of this.
+    const [{ findOperation }, { openAuthority }] = await Promise.all([
+      import('../../admin/operations.ts'),
+      import('../../authority/open-authority.ts'),
+    ]);
     const authority = await openAuthority({ data, passphrase, clock: context.clock, log: context.say });
     return {
       ask: async (name, order) =>

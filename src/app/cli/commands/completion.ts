@@ -3,7 +3,7 @@ import type { Command } from '../command.ts';
 import { completionScript, shells } from '../completion.ts';
 
 /** `completion`: the completion script of a shell, for a table of commands that it may itself be in. */
-export function completionCommand(commands: () => readonly Command[]): Command {
+export function completionCommand(commands: () => Promise<readonly Command[]>): Command {
   return {
     path: ['completion'],
     summary: 'Print the completion script for a shell',
@@ -14,7 +14,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
       const word = input.word('shell');
       const shell = shells.find((each) => each === word);
       if (!shell) throw new Fault('usage', `<shell> must be one of ${shells.join(', ')}, not "${word}".`);
-      const script = completionScript(shell, commands());
+      const script = completionScript(shell, await commands());
       return { text: script.trimEnd(), json: { shell, script } };
     },
   };

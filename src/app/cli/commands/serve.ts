@@ -3,7 +3,6 @@ import { inviteFirst } from '../../../oauth/people/invitations.ts';
 import { enrolLink } from '../../admin/local-person-operations.ts';
 import type { Authority } from '../../authority/authority.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
-import { composeDeployment } from '../../compose/compose-deployment.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
@@ -41,6 +40,7 @@ async function serve(
   input: CommandInput,
   faces: { readonly gateway: boolean },
 ): Promise<CommandResult> {
+  const { composeDeployment } = await import('../../compose/compose-deployment.ts');
   await using deployment = await composeDeployment({
     config: await loadConfig(context, input, input.must('folder')),
     data: dataFolder(resolve(input.must('folder'))),

@@ -1,0 +1,14 @@
+/** The file of whose attestations of devices count, in the data folder of the authority. */
+export const attestationFileName = 'attestation.yaml';
+
+/** The file of what is asked for before a certificate is issued, in the data folder of the authority. */
+export const issuanceFileName = 'issuance.yaml';
+
+/** The file of providers at which people log in, in the data folder of the authority. */
+export const peopleFileName = 'people.yaml';
+
+/** The file of issuers of JWTs to workloads, in the data folder of the authority. */
+export const workloadsFileName = 'workloads.yaml';
+
+/** The file of limits, beside the policies. */
+export const limitsFileName = 'limits.yaml';
