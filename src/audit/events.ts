@@ -89,6 +89,12 @@ export const auditEvents = {
   'person.signed-out': 'A person signed out.',
   'person.sign-in-refused': 'A passkey or an enrolment link was not accepted: why.',
   'passkey.removed': 'A passkey of a person was removed.',
+  'token.issued':
+    'An access token was issued: for whom, to which client and agent, for which server, how it is bound.',
+  'token.refused': 'A request for tokens was refused: the error and the reason.',
+  'tokens.refused':
+    'More requests for tokens were refused than are recorded one by one: how many, in how long.',
+  'token.ended': 'A token, a grant, or all tokens of a person or an agent were ended before their time.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'registry.went-back':

@@ -18,11 +18,7 @@ export interface Exchange {
    * Answers whole; resolves when the socket's buffer has room again, or at once when the peer is gone. Throws Fault
    * `timed_out` or `unavailable` when the peer took too little of it, or left meanwhile.
    */
-  respond(
-    status: number,
-    headers: Readonly<Record<string, string>>,
-    body?: Uint8Array | string,
-  ): Promise<void>;
+  respond(status: number, headers: AnswerHeaders, body?: Uint8Array | string): Promise<void>;
   /** Sends the head at once and answers piece by piece. */
   stream(status: number, headers: Readonly<Record<string, string>>): ResponseStream;
   /** Whether the head of the answer is out. */
@@ -33,6 +29,9 @@ export interface Exchange {
    */
   readonly closed: AbortSignal;
 }
+
+/** Fields of an answer by name; a list is one line each, as only Set-Cookie needs (RFC 6265 §3). */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** Bounds of one body, held while it streams in. */
 export interface BodyLimit {

@@ -430,6 +430,16 @@ function specify(engine: HttpEngine): void {
     assert.deepEqual(seen, [of('before'), of('after'), null, of('before')]);
   });
 
+  test('a field that is given as a list is sent as one line each (RFC 6265 §3)', async () => {
+    await using listener = await open({
+      handle: (exchange) =>
+        exchange.respond(200, { 'set-cookie': ['a=1; Path=/', 'b=2'], 'x-one': '1' }, 'done'),
+    });
+    const { headers } = await ask(listener.url);
+    assert.deepEqual(headers['set-cookie'], ['a=1; Path=/', 'b=2']);
+    assert.equal(headers['x-one'], '1');
+  });
+
   test('closing lets an exchange end, then takes no more', async () => {
     const { promise: proceed, resolve } = Promise.withResolvers<void>();
     const { promise: started, resolve: start } = Promise.withResolvers<void>();

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Fault } from '../kernel/fault.ts';
 import type { Addressed } from '../wire/request-head.ts';
 import { lingerMilliseconds, type Patience, type ServedExchange, sliceOctets } from './engine.ts';
-import type { Connection, ResponseStream } from './exchange.ts';
+import type { AnswerHeaders, Connection, ResponseStream } from './exchange.ts';
 import { peerGone, silent, stalled } from './exchange-faults.ts';
 import { readBody } from './read-body.ts';
 
@@ -45,11 +45,11 @@ export function createExchange(
     }
   };
 
-  const begin = (status: number, given: Record<string, string>): boolean => {
+  const begin = (status: number, given: AnswerHeaders): boolean => {
     if (response.headersSent) throw new Fault('internal', 'An exchange was answered twice.');
     const unread = hasBody && !request.complete;
     if (unread || frame.lastOnConnection()) response.setHeader('connection', 'close');
-    response.writeHead(status, { ...frame.extraHeaders, ...given });
+    response.writeHead(status, { ...frame.extraHeaders, ...given } as OutgoingHttpHeaders);
     return unread;
   };
 

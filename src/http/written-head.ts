@@ -1,9 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import { rememberedForFrozen } from '../kernel/remembered-for.ts';
 import { fieldLines } from '../wire/field-lines.ts';
+import type { AnswerHeaders } from './exchange.ts';
 
 /** Header fields to send. */
-export type Fields = Readonly<Record<string, string>>;
+export type Fields = AnswerHeaders;
 
 /** The start of the last head that was written with the same fields. */
 interface Start {

@@ -71,11 +71,17 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
  * The field lines of a message to send, in the order of their names' insertion. Those of a frozen object are worked
  * out once. Throws TypeError as `fieldLine` does.
  */
-export const fieldLines = rememberedForFrozen((headers: Readonly<Record<string, string>>): string => {
-  let lines = '';
-  for (const name of Object.keys(headers)) lines += fieldLine(name, headers[name] ?? '');
-  return lines;
-});
+export const fieldLines = rememberedForFrozen(
+  (headers: Readonly<Record<string, string | readonly string[]>>): string => {
+    let lines = '';
+    for (const name of Object.keys(headers)) {
+      const value = headers[name] ?? '';
+      if (typeof value === 'string') lines += fieldLine(name, value);
+      else for (const each of value) lines += fieldLine(name, each);
+    }
+    return lines;
+  },
+);
 
 /** One field line to send. Throws TypeError for what would be more than one line, or none. */
 export function fieldLine(name: string, value: string): string {

@@ -7,6 +7,7 @@ import { steppedClock } from '../../src/kernel/clock.ts';
 import { approvalRecordsContract } from './approval-records.contract.ts';
 import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
+import { oauthRecordsContract } from './oauth-records.contract.ts';
 import { scepTransactionsContract } from './scep-transactions.contract.ts';
 import { usedTokensContract } from './used-tokens.contract.ts';
 
@@ -15,6 +16,7 @@ joinTokenRecordsContract('sqlite', (use) => withStore((store) => use(store.joinT
 approvalRecordsContract('sqlite', (use) => withStore((store) => use(store.approvals)));
 scepTransactionsContract('sqlite', (use) => withStore((store) => use(store.scepTransactions)));
 usedTokensContract('sqlite', (use) => withStore((store) => use(store.usedTokens)));
+oauthRecordsContract('sqlite', (use) => withStore((store) => use(store.oauth)));
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-'));

@@ -57,6 +57,8 @@ type Acts = Omit<
   | 'issuanceLog'
   | 'auditKey'
   | 'registrationKey'
+  | 'tokenSecrets'
+  | 'announceTokens'
   | 'attestations'
   | 'bindingSecrets'
   | 'policyProblem'

@@ -18,7 +18,8 @@ import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
-import type { Feed } from '../feed/feed-message.ts';
+import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
+import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
@@ -100,6 +101,10 @@ export interface Authority extends AsyncDisposable {
   readonly bindingSecrets: BindingSecrets;
   /** The Ed25519 key that signs the checkpoints of this machine's logs. */
   readonly auditKey: KeyObject;
+  /** Keeps what the authorization server stores secret. */
+  readonly tokenSecrets: EntryCipher;
+  /** Tells the gateways whose access tokens count. */
+  announceTokens(trust: TokenTrust): void;
   /** The RSA key of the registration authority of SCEP, or null when that is switched off. */
   readonly registrationKey: KeyObject | null;
   /** Why the policies on disk are not the ones in force, or null. */

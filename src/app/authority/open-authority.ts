@@ -8,6 +8,7 @@ import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { type Issuer, rootsOf } from '../../ca/issuer.ts';
 import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
+import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -18,7 +19,7 @@ import type { HolderLimits } from '../../keys/limits.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
-import type { PolicyFile } from '../feed/feed-message.ts';
+import type { FeedTrust, PolicyFile, TokenTrust } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -99,7 +100,9 @@ export async function openAuthority(options: {
   const policies = opened.use(
     await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
-  const feed = opened.use(createLocalFeed(store, policies.current, () => trustOf(issuers.all())));
+  let tokens: TokenTrust | null = null;
+  const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...(tokens && { tokens }) });
+  const feed = opened.use(createLocalFeed(store, policies.current, trust));
   opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
   const workloads = {
@@ -155,6 +158,11 @@ export async function openAuthority(options: {
     auditKey,
     issuanceLog,
     registrationKey,
+    tokenSecrets: entryCipher(auditKey),
+    announceTokens(trusted) {
+      tokens = trusted;
+      feed.publishTrust();
+    },
     rootCrl,
     rootOcsp,
     attestations,

@@ -14,6 +14,7 @@ import { answerPlain } from '../listeners/plain-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import { composeScep } from './compose-scep.ts';
 import { peopleUrl } from './people-url.ts';
+import { composeTokens, type RunningTokens } from './compose-tokens.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 
 /** The authority's listeners. */
@@ -21,6 +22,8 @@ export interface RunningAuthorityListeners extends AsyncDisposable {
   readonly authority: Listener;
   readonly people: Listener;
   readonly plain: Listener;
+  /** Null when access tokens are not issued. */
+  readonly tokens: RunningTokens | null;
 }
 
 /** Opens the `authority`, `people` and `plain` listeners around an authority that is open already. */
@@ -30,6 +33,8 @@ export async function composeAuthority(options: {
   readonly authority: Authority;
   readonly ends: RunningEnds;
   readonly log: (line: string) => void;
+  /** The base of the gateways' endpoints; null while there is none. */
+  readonly gatewayUrl: () => string | null;
 }): Promise<RunningAuthorityListeners> {
   const { config, clock, authority, ends, log } = options;
   await using opened = new AsyncDisposableStack();
@@ -76,9 +81,10 @@ export async function composeAuthority(options: {
     if (tls) identity.onRenewed((material) => listener.replaceTls(material));
     return opened.use(listener);
   };
+  let tokens: RunningTokens | null = null;
   const listeners = {
     authority: await open('authority', 'optional', (exchange, turnedAway) =>
-      answerAuthority(exchange, { authority, acme, turnedAway }),
+      answerAuthority(exchange, { authority, acme, turnedAway, tokens }),
     ),
     people: await open('people', 'never', (exchange) =>
       answerPeople(exchange, authority.describe(), {
@@ -90,9 +96,14 @@ export async function composeAuthority(options: {
       answerPlain(exchange, { authority: authority.describe(), ends, scep, now: clock.now() }),
     ),
   };
-  await authority.store.meta.set('people-url', peopleUrl(config.listeners.people, listeners.people));
+  const people = peopleUrl(config.listeners.people, listeners.people);
+  await authority.store.meta.set('people-url', people);
+  if (config.authority.tokens.door === 'open') {
+    const urls = { authority: listeners.authority.url, people };
+    tokens = opened.use(await composeTokens({ ...options, urls }));
+  }
   const held = opened.move();
-  return { ...listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { ...listeners, tokens, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** The names a certificate of ours carries: every host its listeners may be reached by. */

@@ -57,7 +57,10 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   opened.use(watchDevices({ authority, clock, log }));
   opened.use(watchPartners({ authority, clock, log }));
   const expiry = opened.use(await watchEnds({ config, authority, clock, log }));
-  const own = opened.use(await composeAuthority({ config, clock, authority, ends, log }));
+  let gatewayUrl: string | null = config.gateway.publicUrl || null;
+  const own = opened.use(
+    await composeAuthority({ config, clock, authority, ends, log, gatewayUrl: () => gatewayUrl }),
+  );
   const listeners: Record<string, Listener> = {
     authority: own.authority,
     people: own.people,
@@ -65,6 +68,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   };
   const gateway = options.gateway ? opened.use(await besideAuthority(authority, ends, options)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
+  gatewayUrl ??= gateway?.agents.url ?? null;
   listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();

@@ -3,6 +3,7 @@ import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
+import { type TokenConfig, tokenSettings } from './token-settings.ts';
 
 /** One place to listen. */
 export interface ListenerConfig {
@@ -39,10 +40,12 @@ export interface Config {
     };
     readonly scep: ScepConfig;
     readonly alerts: AlertConfig;
+    readonly tokens: TokenConfig;
     readonly publicUrl: string;
     readonly crlMinutes: number;
   };
   readonly gateway: {
+    readonly publicUrl: string;
     readonly audit: 'durable' | 'queued';
     readonly stalenessMilliseconds: number;
     readonly concurrentPerAgent: number;
@@ -64,6 +67,9 @@ const hostPattern = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f
 /** RFC 5280 §8: fetched in plain HTTP, since TLS would need what is fetched. */
 const publicUrlPattern =
   /^(http:\/\/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?)?$/;
+/** RFC 8707 §2: the resource of a server is this and its path. */
+const gatewayUrlPattern =
+  /^(https:\/\/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?)?$/;
 const originPattern = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/;
 
 /**
@@ -101,6 +107,7 @@ export const configSchema = z
         acme: acmeSettings,
         scep: scepSettings,
         alerts: alertSettings,
+        tokens: tokenSettings,
         publicUrl: z.string().regex(publicUrlPattern).max(300).default('').meta({
           description:
             'Where others reach the plain listener, such as http://pki.example.internal; new certificates then name their CRL, OCSP responder and issuer there. Empty: they name none.',
@@ -115,6 +122,11 @@ export const configSchema = z
       .prefault({}),
     gateway: z
       .strictObject({
+        publicUrl: z.string().regex(gatewayUrlPattern).max(300).default('').meta({
+          description:
+            'Where agents reach the gateways, such as https://mcp.example.internal; the servers have their names for tokens below it. Empty: the address of the agents listener.',
+          reason: 'Only you know the name; the authority and every gateway are told the same.',
+        }),
         audit: z.enum(['durable', 'queued']).default('durable').meta({
           description:
             'When a permitted call is forwarded: once its record is on the disk (durable), or once it is taken to be written within 50 ms (queued).',

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Change, StoreSnapshot } from '../store/change-feed.ts';
 
 /** One file of the policy folder, by its name without the folder: Cedar policies, or the limits. */
@@ -6,12 +7,22 @@ export interface PolicyFile {
   readonly text: string;
 }
 
+/** Who issues access tokens, and with which keys; gateways fetch neither. */
+export interface TokenTrust {
+  /** `iss` of the tokens. */
+  readonly issuer: string;
+  /** Public JWKs (RFC 7517), the one that signs first. */
+  readonly keys: readonly JsonObject[];
+}
+
 /** Whom gateways trust, and who issues. */
 export interface FeedTrust {
   /** PEM. */
   readonly roots: string;
   /** Key identifier, in hex. */
   readonly issuer: string;
+  /** Missing while this authority issues no access tokens. */
+  readonly tokens?: TokenTrust;
 }
 
 /** One line of the feed from the authority to a gateway. The first is a snapshot; a heartbeat says "still here". */

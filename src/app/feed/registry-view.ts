@@ -5,9 +5,10 @@ import type { LimitRules } from '../../gateway/limit-rule.ts';
 import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
-import type { FeedMessage, PolicyFile } from './feed-message.ts';
+import type { FeedMessage, PolicyFile, TokenTrust } from './feed-message.ts';
 import { KeptRefusals } from './kept-refusals.ts';
 import { createPartnerDirectory, type PartnerDirectory } from './partner-directory.ts';
+import { EndedTokens } from './ended-tokens.ts';
 import { type PolicyRules, readPolicyFiles, readPolicyFilesInTurns } from './policy-rules.ts';
 
 // Policies of this length, in UTF-16 units, are compiled before the next request. More are compiled in turns with the
@@ -22,6 +23,10 @@ export interface RegistryView {
   limits(): LimitRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
   readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
+  /** Who issues the authority's access tokens; null while nobody does. */
+  tokens(): TokenTrust | null;
+  /** The tokens of that issuer that count no longer. */
+  readonly ended: Pick<EndedTokens, 'isEnded'>;
   /** Takes one message of the feed. Returns what it touched. */
   apply(message: FeedMessage): void;
   /** Waits until the serial is known, at most the given milliseconds. */
@@ -52,6 +57,8 @@ export function createRegistryView(options: {
   let { policies, limits } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
+  let tokens: TokenTrust | null = null;
+  const ended = new EndedTokens();
   const kept = new KeptRefusals();
   let timesWentBack = 0;
 
@@ -91,6 +98,9 @@ export function createRegistryView(options: {
       case 'partner':
         partners.put(change.key, change.value);
         break;
+      case 'token-end':
+        if (change.value) ended.add(change.value, options.clock.now());
+        break;
     }
     sequence = change.sequence;
   };
@@ -112,6 +122,8 @@ export function createRegistryView(options: {
     // An authority from before there were partners says nothing of them.
     for (const partner of kept.without(registry.partners ?? [])) partners.put(partner.name, partner);
     kept.layOver(known, options.clock.now());
+    // Never fewer than before: nothing brings an ended token back.
+    for (const end of registry.tokenEnds ?? []) ended.add(end, options.clock.now());
     sequence = registry.sequence;
   };
   const apply = (message: FeedMessage): void => {
@@ -119,6 +131,7 @@ export function createRegistryView(options: {
       case 'snapshot':
         takeSnapshot(message);
         takePolicies(message);
+        tokens = message.trust?.tokens ?? null;
         break;
       case 'change':
         takeChange(message.change);
@@ -127,6 +140,7 @@ export function createRegistryView(options: {
         takePolicies(message);
         break;
       case 'heartbeat':
+        if (message.trust) tokens = message.trust.tokens ?? null;
         break;
     }
     heardAt = options.clock.monotonic();
@@ -147,6 +161,8 @@ export function createRegistryView(options: {
     limits: () => limits,
     servers: () => servers,
     partners,
+    tokens: () => tokens,
+    ended,
     apply,
     async settle(serial, milliseconds) {
       if (certificates.has(serial)) return;

@@ -3,14 +3,13 @@ import type { TurnedAway } from '../../audit/connection-refusals.ts';
 import type { AuditEvent } from '../../audit/log.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { answerProblem } from '../../http/problem.ts';
-import { identify } from '../../identity/identify.ts';
-import { equalBytes } from '../../kernel/bytes.ts';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { checkValidity, namePattern } from '../../x509/leaf-profile.ts';
+import { namePattern } from '../../x509/leaf-profile.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { AcmeDoor } from '../../enrol/acme/acme-door.ts';
+import type { AuthorizationServer } from '../../oauth/server/authorization-server.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { ServerState } from '../feed/server-states.ts';
@@ -18,6 +17,7 @@ import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
 import { answerBundle } from './people-routes.ts';
 import { estRoutes } from './est-routes.ts';
+import { holderOf } from './holder.ts';
 import { answerJson, member, readObject } from './json-exchange.ts';
 import { personRoutes } from './person-routes.ts';
 import type { Holder, Route } from './route.ts';
@@ -119,15 +119,18 @@ export interface AuthorityDoors {
   readonly authority: Authority;
   /** Null when it is closed. */
   readonly acme: AcmeDoor | null;
+  /** Null when it is closed, or not open yet. */
+  readonly tokens: Pick<AuthorizationServer, 'serves' | 'answer'> | null;
   /** Told of who was refused without a certificate of ours. */
   readonly turnedAway: (stranger: TurnedAway) => void;
 }
 
 /** Answers the `authority` listener: enrolment, renewal, trust, administration and the gateways' feed. */
 export async function answerAuthority(exchange: Exchange, doors: AuthorityDoors): Promise<void> {
-  const { authority, acme } = doors;
+  const { authority, acme, tokens } = doors;
   if (acme?.serves(exchange.path)) return acme.answer(exchange);
   try {
+    if (tokens?.serves(exchange.path)) return await tokens.answer(exchange);
     for (const route of routes) {
       const match = route.method === exchange.method ? route.path.exec(exchange.path) : null;
       if (!match) continue;
@@ -171,36 +174,6 @@ function namesIn(der: Uint8Array): readonly [string | null, string | null] {
   } catch {
     return [null, null];
   }
-}
-
-/**
- * Who holds a certificate, held to its profile and to the record of its issuance, octet by octet: neither a stolen
- * signing key nor a chain that was not verified makes another. Whether it has ended is the renewal's affair where an
- * unverified one may call; otherwise OpenSSL looked in the handshake and this looks again.
- * Throws Fault `certificate_required`, `certificate_profile`, `certificate_revoked`, `certificate_unknown`, ….
- */
-async function holderOf(
-  shown: Uint8Array | null,
-  authority: Authority,
-  { kinds, unverified }: GuardedRoute,
-): Promise<Holder> {
-  if (!shown) {
-    throw new Fault('certificate_required', `This needs a certificate of kind ${kinds.join(' or ')}.`);
-  }
-  const caller = identify(shown, { trustDomain: authority.issuer.trustDomain, kinds });
-  const now = authority.clock.now();
-  const { notBefore, notAfter } = caller;
-  checkValidity({ notBefore, notAfter: unverified ? Math.max(now, notAfter) : notAfter }, now);
-  const record = await authority.store.certificates.find(caller.serial);
-  if (record?.state === 'revoked') throw new Fault('certificate_revoked', 'The certificate is revoked.');
-  // Another authority below the same root could give out a serial of ours; what we issued is these octets.
-  if (record?.state !== 'issued' || !record.der || !equalBytes(record.der, shown)) {
-    throw new Fault(
-      'certificate_unknown',
-      'The certificate is not in the issuance record of this authority.',
-    );
-  }
-  return { caller, record };
 }
 
 function proven(holder: Holder | null): Holder {

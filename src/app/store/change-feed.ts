@@ -1,6 +1,7 @@
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { PartnerRecord } from '../../identity/partner-record.ts';
+import type { TokenEnd } from '../../oauth/server/oauth-records.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 
 /** What the deciding side needs to know of a certificate. */
@@ -27,7 +28,8 @@ export type Change =
   | Changed<'certificate', CertificateStanding>
   | Changed<'agent', AgentRecord>
   | Changed<'server', ServerDefinition>
-  | Changed<'partner', PartnerRecord>;
+  | Changed<'partner', PartnerRecord>
+  | Changed<'token-end', TokenEnd>;
 
 /** Everything that decisions rest on, as of one sequence number. */
 export interface StoreSnapshot {
@@ -38,6 +40,8 @@ export interface StoreSnapshot {
   readonly servers: readonly ServerDefinition[];
   /** Missing from an authority of an older version. */
   readonly partners?: readonly PartnerRecord[];
+  /** Missing likewise. */
+  readonly tokenEnds?: readonly TokenEnd[];
 }
 
 /** The order in which the store changed. A change is in here exactly when it is in its table: one transaction. */

@@ -16,6 +16,7 @@ import { approvalRecords } from './sqlite/approvals.ts';
 import { invitationRecords } from './sqlite/invitations.ts';
 import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
+import { oauthRecords } from './sqlite/oauth-tokens.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import { scepTransactions } from './sqlite/scep-transactions.ts';
 import { passkeyRecords } from './sqlite/passkeys.ts';
@@ -57,6 +58,7 @@ export async function openStore(options: {
     partners: partnerRecords(connection),
     ends: certificateEnds(connection),
     alerts: alertRecords(connection),
+    oauth: oauthRecords(connection),
     changes: changeFeed(connection, clock),
     meta: storeMeta(connection),
     async copyTo(target) {

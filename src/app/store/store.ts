@@ -10,6 +10,7 @@ import type { Invitations } from '../../oauth/people/invitations.ts';
 import type { Passkeys } from '../../oauth/people/passkeys.ts';
 import type { PersonRegistry } from '../../oauth/people/person-registry.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
+import type { OauthRecords } from '../../oauth/server/oauth-records.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { AlertRecords } from './alert-records.ts';
 import type { CertificateEnds } from './certificate-ends.ts';
@@ -49,6 +50,7 @@ export interface Store extends AsyncDisposable {
   readonly partners: PartnerRecords;
   readonly ends: CertificateEnds;
   readonly alerts: AlertRecords;
+  readonly oauth: OauthRecords;
   readonly changes: ChangeFeed;
   readonly meta: StoreMeta;
   /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */

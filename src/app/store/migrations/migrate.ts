@@ -18,6 +18,7 @@ import { partners } from './0012-partners.ts';
 import { alerts } from './0013-alerts.ts';
 import { hardware } from './0014-hardware.ts';
 import { passkeys } from './0015-passkeys.ts';
+import { oauth } from './0016-oauth.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -36,6 +37,7 @@ const migrations: readonly Migration[] = [
   alerts,
   hardware,
   passkeys,
+  oauth,
 ];
 
 /** The schema version this program writes. */

@@ -4,6 +4,7 @@ import type { Change, ChangeFeed } from '../change-feed.ts';
 import { listAgents } from './agents.ts';
 import { toStanding } from './certificates.ts';
 import type { Connection } from './connection.ts';
+import { listTokenEnds } from './oauth-tokens.ts';
 import { listPartners } from './partners.ts';
 import { listServers } from './servers.ts';
 
@@ -34,6 +35,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         agents: listAgents(database),
         servers: listServers(database),
         partners: listPartners(database),
+        tokenEnds: listTokenEnds(database, clock.now()),
       })),
     since: (sequence) =>
       read(() => {

@@ -1,0 +1,86 @@
+import { createBoundedRecord } from '../../audit/bounded-record.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { errorText } from '../../kernel/fault.ts';
+import {
+  type AuthorizationServer,
+  openAuthorizationServer,
+} from '../../oauth/server/authorization-server.ts';
+import { nobody } from '../../oauth/server/people-directory.ts';
+import type { TokenResources } from '../../oauth/server/resources.ts';
+import { openTokenKeys } from '../../oauth/server/token-keys.ts';
+import { tokenRecord } from '../../oauth/server/token-record.ts';
+import { agentRegistry } from '../authority/agent-registry.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { Config } from '../config/config.ts';
+import type { TokenConfig } from '../config/token-settings.ts';
+
+/** The authorization server at work. */
+export interface RunningTokens extends AuthorizationServer, AsyncDisposable {}
+
+/** How far the clocks of a gateway and of the authority may differ, in milliseconds. */
+const clockDifference = 60_000;
+const day = 24 * 60 * 60;
+
+/** Opens the authorization server, and tells the gateways whose tokens count. Throws what opening its keys throws. */
+export async function composeTokens(options: {
+  readonly config: Config;
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+  /** Where the two listeners are reached when nothing else is said. */
+  readonly urls: { readonly authority: string; readonly people: string };
+  /** The base of the gateways' endpoints; null while there is none. */
+  readonly gatewayUrl: () => string | null;
+}): Promise<RunningTokens> {
+  const { config, authority, clock, log, urls } = options;
+  const { store, audit, tokenSecrets: cipher } = authority;
+  const settings = config.authority.tokens;
+  await using opened = new AsyncDisposableStack();
+  const strangers = opened.use(createBoundedRecord(audit, { type: 'tokens.refused' }));
+  const afterglow = settings.accessSeconds * 1_000 + clockDifference;
+  const keys = await openTokenKeys({
+    records: store.oauth,
+    secrets: cipher.secrets,
+    clock,
+    keptFor: afterglow,
+  });
+  const server = openAuthorizationServer({
+    issuer: settings.issuer || urls.authority,
+    peopleUrl: settings.peopleUrl || urls.people,
+    records: store.oauth,
+    cipher,
+    keys,
+    agents: agentRegistry(authority),
+    people: nobody,
+    resources: tokenResources(authority, settings, options.gatewayUrl),
+    scopes: settings.scopes,
+    record: tokenRecord({ records: store.oauth, audit, strangers }),
+    lives: { access: settings.accessSeconds, refresh: settings.refreshDays * day },
+    afterglow,
+    clock,
+    onError: (error) => log(`The authorization server failed: ${errorText(error)}`),
+  });
+  authority.announceTokens({ issuer: server.issuer, keys: server.keys() });
+  const held = opened.move();
+  return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** The servers behind the gateways, and all of them at once. */
+function tokenResources(
+  { store }: Pick<Authority, 'store'>,
+  { scopes, defaultScopes, agentScopes }: TokenConfig,
+  gatewayUrl: () => string | null,
+): TokenResources {
+  return {
+    defaultScopes,
+    scopes: async () => scopes,
+    async find(uri) {
+      const base = gatewayUrl();
+      if (base === null || !uri.startsWith(`${base}/mcp`)) return null;
+      const path = uri.slice(base.length);
+      const name = /^\/mcp\/([a-z0-9._-]+)$/.exec(path)?.[1];
+      const known = path === '/mcp' || (name !== undefined && (await store.servers.find(name)) !== null);
+      return known ? { uri, scopes, agentScopes } : null;
+    },
+  };
+}

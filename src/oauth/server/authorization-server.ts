@@ -1,0 +1,133 @@
+import type Provider from 'oidc-provider';
+import type { Exchange } from '../../http/exchange.ts';
+import type { JsonObject } from '../../kernel/canonical-json.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { toFault } from '../../kernel/fault.ts';
+import type { EntryCipher } from './entry-cipher.ts';
+import { type Handing, HandedRequest, HeldResponse } from './handed-request.ts';
+import { withDefaultScope } from './default-scope.ts';
+import type { OauthRecords } from './oauth-records.ts';
+import type { PeopleDirectory } from './people-directory.ts';
+import type { AgentRegistry, PresentedAgent } from './presented-agent.ts';
+import type { TokenResources } from './resources.ts';
+import type { TokenKeys } from './token-keys.ts';
+import type { TokenRecord } from './token-record.ts';
+import { metadataPaths, programPaths, routes } from './token-routes.ts';
+
+/** The OAuth 2.1 authorization server, whatever engine is behind it. */
+export interface AuthorizationServer {
+  /** `iss`: where the listener is reached that programs call. */
+  readonly issuer: string;
+  /** Public JWKs (RFC 7517) that its tokens verify with. */
+  keys(): readonly JsonObject[];
+  /** Whether a path of the `authority` listener is its own. */
+  serves(path: string): boolean;
+  /** Answers one exchange of the `authority` listener. */
+  answer(exchange: Exchange): Promise<void>;
+}
+
+export interface AuthorizationServerOptions {
+  /** Without a path, so that its metadata is where every client looks first (RFC 8414 §3.1). */
+  readonly issuer: string;
+  /** Where browsers reach the `people` listener. */
+  readonly peopleUrl: string;
+  readonly records: OauthRecords;
+  readonly cipher: EntryCipher;
+  readonly keys: TokenKeys;
+  readonly agents: AgentRegistry;
+  readonly people: PeopleDirectory;
+  readonly resources: TokenResources;
+  /** Scopes that no server is known to have yet may be asked for as well. */
+  readonly scopes: readonly string[];
+  readonly record: TokenRecord;
+  /** In seconds. */
+  readonly lives: { readonly access: number; readonly refresh: number };
+  /** How long a token may still be believed once it is over, in milliseconds: its life and every clock difference. */
+  readonly afterglow: number;
+  readonly clock: Clock;
+  /** Told what the engine did not expect. */
+  readonly onError: (error: unknown) => void;
+}
+
+const formLimit = { bytes: 56 * 1024, milliseconds: 10_000 };
+
+/** Opens the authorization server. Its engine is loaded with the first request that needs it: it is large, and not everybody issues tokens. */
+export function openAuthorizationServer(options: AuthorizationServerOptions): AuthorizationServer {
+  const { issuer, keys } = options;
+  const engines = createEngines(options);
+  return {
+    issuer,
+    keys: keys.publicKeys,
+    serves: (path) => programPaths.has(path),
+    async answer(exchange) {
+      if (exchange.path === routes.jwks) return await answerKeys(exchange, keys);
+      const { agent, refusal } = await agentBehind(exchange, options.agents);
+      const form = await exchange.body(formLimit);
+      const host = new URL(issuer).host;
+      const { url, body } = withDefaultScope(exchange, form, options.resources.defaultScopes);
+      await hand({ exchange, agent, refusal, host, url, body }, await engines(), options);
+    },
+  };
+}
+
+/** Puts a request to the engine and its answer to the exchange. */
+async function hand(handing: Handing, engine: Provider, options: AuthorizationServerOptions): Promise<void> {
+  const request = new HandedRequest(handing);
+  const response = new HeldResponse(request);
+  try {
+    await engine.callback()(request, response);
+  } finally {
+    request.socket.destroy();
+  }
+  const { exchange } = handing;
+  const body = metadataPaths.has(exchange.path) ? forPeople(response.body, options) : response.body;
+  await exchange.respond(response.statusCode, { ...response.fields, ...strict }, body);
+}
+
+const strict = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
+
+/** The addresses that browsers open are at another listener, which never asks for a certificate. */
+function forPeople(metadata: Uint8Array, { peopleUrl }: AuthorizationServerOptions): Uint8Array {
+  const known = JSON.parse(Buffer.from(metadata).toString()) as Record<string, unknown>;
+  // Browsers do not do RP-initiated logout here, and the one token endpoint asks for a certificate itself.
+  const { mtls_endpoint_aliases: _aliases, end_session_endpoint: _end, ...rest } = known;
+  return Buffer.from(
+    JSON.stringify({ ...rest, authorization_endpoint: new URL(routes.authorization, peopleUrl).href }),
+  );
+}
+
+/** The engine of the key that signs now; another one when the key was replaced. */
+function createEngines(options: AuthorizationServerOptions): () => Promise<Provider> {
+  let current: { readonly kid: string; readonly engine: Promise<Provider> } | null = null;
+  const open = async (): Promise<Provider> => {
+    const { createEngine } = await import('./engine.ts');
+    const engine = createEngine(options, options.keys.signing());
+    engine.on('server_error', (_ctx, error) => options.onError(error));
+    return engine;
+  };
+  return () => {
+    const { kid } = options.keys.signing();
+    if (current?.kid !== kid) current = { kid, engine: open() };
+    return current.engine;
+  };
+}
+
+async function answerKeys(exchange: Exchange, keys: TokenKeys): Promise<void> {
+  const headers = { 'content-type': 'application/jwk-set+json', 'cache-control': 'max-age=300' };
+  await exchange.respond(200, headers, JSON.stringify({ keys: keys.publicKeys() }));
+}
+
+/** A certificate that is not accepted is as good as none, and its reason goes to the log, not to the peer. */
+async function agentBehind(
+  { connection: { certificate } }: Exchange,
+  agents: AgentRegistry,
+): Promise<{ readonly agent: PresentedAgent | null; readonly refusal: string | null }> {
+  if (!certificate) return { agent: null, refusal: null };
+  try {
+    return { agent: await agents.admit(certificate), refusal: null };
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.code === 'internal' || fault.code === 'unavailable') throw error;
+    return { agent: null, refusal: `${fault.code}: ${fault.message}` };
+  }
+}

@@ -1,0 +1,157 @@
+import {
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+  type ResourceServer,
+} from 'oidc-provider';
+import { toBase64 } from '../../kernel/bytes.ts';
+import type { AuthorizationServerOptions } from './authorization-server.ts';
+import { HandedRequest } from './handed-request.ts';
+import { recordOutcome } from './outcome.ts';
+import { requestNow, storageAdapter } from './storage-adapter.ts';
+import type { TokenKey } from './token-keys.ts';
+import { routes } from './token-routes.ts';
+
+/** Times of life in seconds, beside those that are settings. */
+const lives = { code: 60, interaction: 3_600, session: 8 * 3_600, pushed: 60, device: 600 };
+
+/**
+ * The engine that speaks OAuth, set up for us. Everything that may change in its next version is in this folder, behind
+ * `AuthorizationServer`.
+ */
+export function createEngine(options: AuthorizationServerOptions, key: TokenKey): Provider {
+  const provider = new Provider(options.issuer, configurationOf(options, key));
+  provider.proxy = false;
+  provider.silent = true;
+  // Koa puts its handlers together once: what is to stand before the engine's has to be there first.
+  provider.use(async (ctx, next) => {
+    await next();
+    await recordOutcome(ctx as KoaContextWithOIDC, options);
+  });
+  return provider;
+}
+
+function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Configuration {
+  const { kid, privateKey } = key;
+  const { records, cipher, agents, clock, lives: settings } = options;
+  return {
+    adapter: storageAdapter({ records, cipher, agents, clock, afterglow: options.afterglow }),
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' }] },
+    routes,
+    features: featuresOf(options),
+    clientDefaults: {
+      token_endpoint_auth_method: 'none',
+      id_token_signed_response_alg: 'ES256',
+      grant_types: ['authorization_code', 'refresh_token'],
+      // RFC 8705 §3.4: a client of ours never has to ask for what makes a stolen token worthless.
+      tls_client_certificate_bound_access_tokens: true,
+    },
+    clientAuthMethods: ['none', 'tls_client_auth'],
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256'],
+      dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
+    },
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    scopes: ['openid', 'offline_access', ...options.scopes],
+    claims: { openid: ['sub'] },
+    subjectTypes: ['public'],
+    conformIdTokenClaims: true,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    clientBasedCORS: () => false,
+    extraTokenClaims: (_ctx, token) => ({ gid: grantOf(token), ...actorOf(token) }),
+    rotateRefreshToken: true,
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: async () => false,
+    findAccount: (_ctx, id) => options.people.find(id),
+    ttl: {
+      AccessToken: settings.access,
+      ClientCredentials: settings.access,
+      RefreshToken: settings.refresh,
+      Grant: settings.refresh,
+      AuthorizationCode: lives.code,
+      DeviceCode: lives.device,
+      Interaction: lives.interaction,
+      Session: lives.session,
+      IdToken: settings.access,
+    },
+  };
+}
+
+type Features = NonNullable<Configuration['features']>;
+
+function featuresOf(options: AuthorizationServerOptions): Features {
+  return {
+    devInteractions: { enabled: false },
+    userinfo: { enabled: false },
+    rpInitiatedLogout: { enabled: false },
+    clientCredentials: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      tlsClientAuth: true,
+      getCertificate: (ctx) => certificateOf(ctx),
+      certificateAuthorized: (ctx) => agentOf(ctx) !== null,
+      certificateSubjectMatches: (ctx, property, expected) =>
+        property === 'tls_client_auth_san_uri' && agentOf(ctx)?.caller.spiffeId === expected,
+    },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource(_ctx, _client, oneOf) {
+        const [only, ...others] = typeof oneOf === 'string' ? [oneOf] : (oneOf ?? []);
+        if (only !== undefined && others.length === 0) return only;
+        throw new errors.InvalidTarget('say with resource which server the token is for');
+      },
+      useGrantedResource: () => true,
+      getResourceServerInfo: (ctx, uri) => resourceServer(ctx, uri, options),
+    },
+  };
+}
+
+async function resourceServer(
+  ctx: KoaContextWithOIDC,
+  uri: string,
+  { resources, lives: { access } }: AuthorizationServerOptions,
+): Promise<ResourceServer> {
+  const resource = await resources.find(uri);
+  if (!resource) throw new errors.InvalidTarget('there is no server of this URI here');
+  const alone = ctx.oidc.params?.['grant_type'] === 'client_credentials';
+  return {
+    scope: (alone ? resource.agentScopes : resource.scopes).join(' '),
+    audience: resource.uri,
+    accessTokenTTL: access,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: 'ES256' } },
+  };
+}
+
+function agentOf({ req }: { readonly req: object }): HandedRequest['agent'] {
+  return req instanceof HandedRequest ? req.agent : null;
+}
+
+/** Base64 of the DER, which the engine takes like PEM. */
+function certificateOf(ctx: { readonly req: HandedRequest | object }): string | undefined {
+  if (!(ctx.req instanceof HandedRequest)) return undefined;
+  return ctx.req.certificate === null ? undefined : toBase64(ctx.req.certificate);
+}
+
+interface Tokenlike {
+  readonly jti: string;
+  readonly grantId?: string;
+  readonly accountId?: string;
+}
+
+/** The grant of a token; one that an agent got by itself is its own. */
+function grantOf(token: object): string {
+  const { grantId, jti } = token as Tokenlike;
+  return grantId ?? jti;
+}
+
+/** RFC 8693 §4.1: the agent acts for the person. */
+function actorOf(token: object): object {
+  const agent = requestNow()?.agent;
+  return (token as Tokenlike).accountId !== undefined && agent ? { act: { sub: agent.caller.spiffeId } } : {};
+}

@@ -1,0 +1,92 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { AnswerHeaders, Exchange } from '../../http/exchange.ts';
+import type { PresentedAgent } from './presented-agent.ts';
+
+/** What is known of a request beside its own words. */
+export interface Handing {
+  readonly exchange: Exchange;
+  /** The agent whose certificate the connection showed, or null. */
+  readonly agent: PresentedAgent | null;
+  /** Why the certificate of the connection is no agent's; null when none was shown, or it is. */
+  readonly refusal: string | null;
+  /** The host that every address is made of, whatever the request said (RFC 9110 §7.2). */
+  readonly host: string;
+  /** Path and query as they are looked at. */
+  readonly url: string;
+  readonly body: Uint8Array;
+}
+
+/** A request of one of our listeners in the shape that the engine of the authorization server takes. */
+export class HandedRequest extends IncomingMessage {
+  readonly agent: PresentedAgent | null;
+  /** What access tokens are bound to: the DER of the agent's certificate, or null. */
+  readonly certificate: Uint8Array | null;
+  readonly refusal: string | null;
+  readonly address: string;
+  /** The refresh tokens that were found used and are good once more. */
+  readonly retried = new Set<string>();
+
+  constructor({ exchange, agent, refusal, host, url, body }: Handing) {
+    // Every listener that hands over speaks TLS; the engine asks the socket.
+    super(Object.assign(new Socket(), { encrypted: true }));
+    this.agent = agent;
+    this.certificate = agent && exchange.connection.certificate;
+    this.refusal = refusal;
+    this.address = exchange.connection.address;
+    this.method = exchange.method;
+    this.url = url;
+    for (const [name, value] of exchange.headers.entries())
+      if (!ownFields.has(name)) this.headers[name] = value;
+    this.headers.host = host;
+    this.headers['content-length'] = String(body.length);
+    if (body.length > 0) this.push(body);
+    this.push(null);
+  }
+}
+
+/**
+ * Fields that are ours to say: where the request went, how long its body is, and what proxies say of its sender, which
+ * nobody here believes.
+ */
+const ownFields: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'expect',
+  'connection',
+  'forwarded',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-for',
+]);
+
+/** An answer that is kept until it is whole. */
+export class HeldResponse extends ServerResponse {
+  private readonly pieces: Uint8Array[] = [];
+
+  override write(chunk: unknown): boolean {
+    if (typeof chunk === 'string') this.pieces.push(Buffer.from(chunk));
+    else if (chunk instanceof Uint8Array) this.pieces.push(chunk);
+    return true;
+  }
+
+  override end(chunk?: unknown): this {
+    this.write(chunk);
+    this.finished = true;
+    return this;
+  }
+
+  get body(): Uint8Array {
+    return Buffer.concat(this.pieces);
+  }
+
+  get fields(): AnswerHeaders {
+    const fields: Record<string, string | readonly string[]> = {};
+    for (const [name, value] of Object.entries(this.getHeaders())) {
+      if (value === undefined || name === 'content-length') continue;
+      fields[name] = typeof value === 'number' ? String(value) : value;
+    }
+    return fields;
+  }
+}

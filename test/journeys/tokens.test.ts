@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { openTown, type Presentable, type Town, until } from './deployment.ts';
+import { type Answered, call } from './token-town.ts';
+
+const spiffe = (name: string): string => `spiffe://example.internal/agent/${name}`;
+
+describe('O2, O6 access tokens for agents, by their certificates', () => {
+  let town: Town;
+  let agent: Presentable;
+  let other: Presentable;
+
+  before(async () => {
+    town = await openTown();
+    await town.addAgent('reader');
+    await town.addAgent('other');
+    await town.addHttpServer('files', 'http://127.0.0.1:1');
+    agent = await town.issue('reader');
+    other = await town.issue('other');
+  });
+  after(async () => {
+    await town[Symbol.asyncDispose]();
+  });
+
+  const ask = (
+    form: Readonly<Record<string, string>> = {},
+    as: Presentable | undefined = agent,
+    headers: Record<string, string> = {},
+  ): Promise<Answered> =>
+    call(
+      `${town.authorityUrl}/token`,
+      {
+        grant_type: 'client_credentials',
+        client_id: spiffe('reader'),
+        resource: town.endpoint('files'),
+        ...form,
+      },
+      { ...(as && { as }), ca: agent.ca, headers },
+    );
+
+  test('RFC 8705 §3, RFC 9068: a token is for one server, bound to the certificate of the connection, and short-lived', async () => {
+    const { status, json, headers } = await ask();
+    assert.equal(status, 200, JSON.stringify(json));
+    assert.equal(headers['cache-control'], 'no-store');
+    await until(() => town.gateway.view.tokens() !== null);
+    const trust = town.gateway.view.tokens();
+    assert.equal(trust?.issuer, town.authorityUrl);
+    const keys = createLocalJWKSet({ keys: [...(trust?.keys ?? [])] as never });
+    const { payload, protectedHeader } = await jwtVerify(String(json['access_token']), keys, {
+      issuer: town.authorityUrl,
+      audience: town.endpoint('files'),
+      typ: 'at+jwt',
+      algorithms: ['ES256'],
+    });
+    const thumbprint = createHash('sha256').update(new X509Certificate(agent.cert).raw).digest('base64url');
+    assert.deepEqual(payload['cnf'], { 'x5t#S256': thumbprint });
+    assert.equal(payload.sub, spiffe('reader'));
+    assert.equal(payload['client_id'], spiffe('reader'));
+    assert.equal(payload['scope'], 'mcp');
+    assert.equal(payload['gid'], payload.jti);
+    assert.ok((payload.exp ?? 0) - (payload.iat ?? 0) <= 300);
+    assert.equal(protectedHeader.alg, 'ES256');
+  });
+
+  test('RFC 8414 §2, RFC 9110 §7.2: metadata name the issuer and its listeners, whatever Host a request has', async () => {
+    const port = new URL(town.authorityUrl).port;
+    const people = `https://localhost:${town.deployment.listeners['people']?.port}`;
+    for (const path of ['oauth-authorization-server', 'openid-configuration']) {
+      for (const host of [`127.0.0.1:${port}`, 'localhost:1', `localhost:${port}`]) {
+        const url = `${town.authorityUrl}/.well-known/${path}`;
+        const { status, json } = await call(url, null, {
+          ca: agent.ca,
+          headers: { host, 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' },
+        });
+        assert.equal(status, 200);
+        assert.equal(json['issuer'], town.authorityUrl);
+        assert.equal(json['token_endpoint'], `${town.authorityUrl}/token`);
+        assert.equal(json['authorization_endpoint'], `${people}/authorize`);
+        assert.deepEqual(json['code_challenge_methods_supported'], ['S256']);
+        assert.deepEqual(json['token_endpoint_auth_methods_supported'], ['none', 'tls_client_auth']);
+        assert.equal(json['tls_client_certificate_bound_access_tokens'], true);
+        assert.equal(json['authorization_response_iss_parameter_supported'], true);
+        assert.ok(!JSON.stringify(json).includes('evil'));
+      }
+    }
+    const evil = await call(`${town.authorityUrl}/.well-known/oauth-authorization-server`, null, {
+      ca: agent.ca,
+      headers: { host: 'evil.example' },
+    });
+    assert.equal(evil.status, 421);
+    assert.equal(evil.json['code'], 'host_refused');
+  });
+
+  test('RFC 8705 §2.1: nobody gets a token of an agent without a certificate of that agent', async () => {
+    const wrong = [
+      await ask({}, other),
+      await call(
+        `${town.authorityUrl}/token`,
+        { grant_type: 'client_credentials', client_id: spiffe('reader'), resource: town.endpoint('files') },
+        { ca: agent.ca },
+      ),
+      await ask({ client_id: spiffe('nobody') }),
+      await ask({ client_id: 'spiffe://elsewhere.example/agent/reader' }),
+    ];
+    for (const { status, json } of wrong) {
+      assert.equal(status, 401, JSON.stringify(json));
+      assert.equal(json['error'], 'invalid_client');
+      assert.equal(json['access_token'], undefined);
+    }
+  });
+
+  test('RFC 8707 §2: a token is for one server that there is, and says nothing of any other', async () => {
+    for (const resource of [
+      '',
+      town.endpoint('nothing'),
+      `${town.endpoint('files')}/`,
+      'https://elsewhere.example/mcp/files',
+      `${town.gateway.agents.url}/mcp/../mcp/files`,
+    ]) {
+      const { status, json } = await ask({ resource });
+      assert.equal(status, 400, resource);
+      assert.equal(json['error'], 'invalid_target', resource);
+    }
+    const all = await ask({ resource: `${town.gateway.agents.url}/mcp` });
+    assert.equal(all.status, 200, all.text);
+  });
+
+  test('RFC 6749 §3.3: a scope that an agent has not by itself is not in its token', async () => {
+    const { json } = await ask({ scope: 'mcp admin openid' });
+    assert.equal(json['scope'], 'mcp');
+  });
+
+  test('I7 an agent that is suspended, or whose certificate is revoked, gets no token from the next request on', async () => {
+    const { authority } = town.deployment;
+    await town.addAgent('leaving');
+    const first = await town.issue('leaving');
+    const second = await town.issue('leaving');
+    const asLeaving = (as: Presentable): Promise<Answered> => ask({ client_id: spiffe('leaving') }, as);
+    assert.equal((await asLeaving(first)).status, 200);
+    await authority.revoke({ serial: first.serial, reason: 'stolen' }, 'test');
+    assert.equal((await asLeaving(first)).status, 401);
+    assert.equal((await asLeaving(second)).status, 200);
+    await authority.changeAgentState('leaving', 'suspended', 'test');
+    assert.equal((await asLeaving(second)).status, 401);
+    await authority.changeAgentState('leaving', 'active', 'test');
+    assert.equal((await asLeaving(second)).status, 200);
+  });
+
+  test('S4 what was issued and what was refused is in the log, with the reason, and no token is', async () => {
+    const { json } = await ask();
+    await ask({ resource: town.endpoint('nothing') });
+    const log = await readFile(join(town.data.authorityLog, 'log-00000000000000000000.jsonl'), 'utf8');
+    const events = log
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as { event: Record<string, unknown> }).event);
+    const issued = events.findLast(({ type }) => type === 'token.issued');
+    assert.equal(issued?.['client'], spiffe('reader'));
+    assert.equal(issued?.['agent'], spiffe('reader'));
+    assert.equal(issued?.['serial'], agent.serial);
+    assert.equal(issued?.['resource'], town.endpoint('files'));
+    assert.equal(issued?.['binding'], 'mtls');
+    const refused = events.findLast(({ type }) => type === 'token.refused');
+    assert.equal(refused?.['error'], 'invalid_target');
+    const revoked = events.find(({ reason }) => String(reason).startsWith('certificate_revoked'));
+    assert.equal(revoked?.['type'], 'token.refused');
+    const [head, claims] = String(json['access_token']).split('.');
+    assert.ok(!log.includes(`${head}.${claims}`));
+  });
+});
