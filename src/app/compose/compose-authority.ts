@@ -90,6 +90,7 @@ export async function composeAuthority(options: {
       answerPeople(exchange, authority.describe(), {
         bundle: authority.bundle,
         people: authority.people.door,
+        tokens,
       }),
     ),
     plain: await open('plain', null, (exchange) =>

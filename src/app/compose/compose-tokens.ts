@@ -5,7 +5,6 @@ import {
   type AuthorizationServer,
   openAuthorizationServer,
 } from '../../oauth/server/authorization-server.ts';
-import { nobody } from '../../oauth/server/people-directory.ts';
 import type { TokenResources } from '../../oauth/server/resources.ts';
 import { openTokenKeys } from '../../oauth/server/token-keys.ts';
 import { tokenRecord } from '../../oauth/server/token-record.ts';
@@ -51,7 +50,14 @@ export async function composeTokens(options: {
     cipher,
     keys,
     agents: agentRegistry(authority),
-    people: nobody,
+    people: {
+      // A person who is disabled or forgotten is nobody, and their refresh tokens count no longer.
+      async find(subject) {
+        const person = await store.people.find(subject);
+        if (person?.state !== 'active') return undefined;
+        return { accountId: subject, claims: () => ({ sub: subject }) };
+      },
+    },
     resources: tokenResources(authority, settings, options.gatewayUrl),
     scopes: settings.scopes,
     record: tokenRecord({ records: store.oauth, audit, strangers }),

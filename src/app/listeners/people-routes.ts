@@ -6,7 +6,16 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import { answerPage, type Page } from '../../oauth/people/page.ts';
 import type { PeopleDoor } from '../../oauth/people/people-door.ts';
 import { answerPeoplePages } from '../../oauth/people/people-pages.ts';
+import type { AuthorizationServer } from '../../oauth/server/authorization-server.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
+
+/** What is behind the `people` listener. */
+export interface PeopleParts {
+  readonly bundle: () => Promise<JsonObject>;
+  readonly people: PeopleDoor;
+  /** Null when access tokens are not issued, or not yet. */
+  readonly tokens: Pick<AuthorizationServer, 'servesBrowser' | 'answerBrowser'> | null;
+}
 
 /**
  * Answers the `people` listener: what this authority is and its root certificate, for a browser, the bundle, for partners, and the
@@ -15,9 +24,11 @@ import type { AuthorityDescription } from '../authority/authority.ts';
 export async function answerPeople(
   exchange: Exchange,
   authority: AuthorityDescription,
-  parts: { readonly bundle: () => Promise<JsonObject>; readonly people: PeopleDoor },
+  parts: PeopleParts,
 ): Promise<void> {
   try {
+    const { tokens } = parts;
+    if (tokens?.servesBrowser(exchange.path)) return await tokens.answerBrowser(exchange);
     if (await answerPeoplePages(exchange, parts.people)) return;
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', `${exchange.path} has GET only.`);
     switch (exchange.path) {

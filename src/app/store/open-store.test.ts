@@ -117,6 +117,7 @@ test('I11 the order of changes goes on with its numbers when an older state is o
     const database = new DatabaseSync(file);
     // As version 11 left it, with a number that was given and dropped.
     database.exec(`
+      DROP TABLE oauth_entries; DROP TABLE oauth_keys; DROP TABLE issued_tokens; DROP TABLE token_ends;
       DROP TABLE passkeys; DROP TABLE invitations; DROP TABLE browser_sessions;
       ALTER TABLE people DROP COLUMN display_name; ALTER TABLE people DROP COLUMN groups;
       ALTER TABLE people DROP COLUMN state; ALTER TABLE people DROP COLUMN added_at;

@@ -36,8 +36,8 @@ export interface Page {
   readonly title: string;
   readonly body: Html;
   readonly status?: number;
-  /** One Set-Cookie. */
-  readonly cookie?: string | null;
+  /** Set-Cookie. */
+  readonly cookie?: string | readonly string[] | null;
   /** Where a redirect after a form of the page may lead, as CSP sources. */
   readonly formTargets?: readonly string[];
 }

@@ -3,16 +3,24 @@ import type { Exchange } from '../../http/exchange.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { toFault } from '../../kernel/fault.ts';
+import { answerPage, sendOn } from '../people/page.ts';
+import { requireOwnPage } from '../people/relying-party.ts';
 import type { EntryCipher } from './entry-cipher.ts';
 import { type Handing, HandedRequest, HeldResponse } from './handed-request.ts';
 import { withDefaultScope } from './default-scope.ts';
+import {
+  finishInteraction,
+  type InteractionDetails,
+  interactionDetails,
+  type InteractionResult,
+} from './interactions.ts';
 import type { OauthRecords } from './oauth-records.ts';
 import type { PeopleDirectory } from './people-directory.ts';
 import type { AgentRegistry, PresentedAgent } from './presented-agent.ts';
 import type { TokenResources } from './resources.ts';
 import type { TokenKeys } from './token-keys.ts';
 import type { TokenRecord } from './token-record.ts';
-import { metadataPaths, programPaths, routes } from './token-routes.ts';
+import { isBrowserPath, metadataPaths, programPaths, routes } from './token-routes.ts';
 
 /** The OAuth 2.1 authorization server, whatever engine is behind it. */
 export interface AuthorizationServer {
@@ -24,6 +32,13 @@ export interface AuthorizationServer {
   serves(path: string): boolean;
   /** Answers one exchange of the `authority` listener. */
   answer(exchange: Exchange): Promise<void>;
+  /** The same of the `people` listener, where browsers come with requests of clients and with codes of devices. */
+  servesBrowser(path: string): boolean;
+  answerBrowser(exchange: Exchange): Promise<void>;
+  /** What a person is asked for, at `/interaction/<uid>`. Throws Fault `not_found`. */
+  details(exchange: Exchange): Promise<InteractionDetails>;
+  /** Takes the answer and sends the browser on. Throws Fault `not_found`, `login_refused`. */
+  finish(exchange: Exchange, result: InteractionResult): Promise<void>;
 }
 
 export interface AuthorizationServerOptions {
@@ -67,8 +82,28 @@ export function openAuthorizationServer(options: AuthorizationServerOptions): Au
       const { url, body } = withDefaultScope(exchange, form, options.resources.defaultScopes);
       await hand({ exchange, agent, refusal, host, url, body }, await engines(), options);
     },
+    servesBrowser: isBrowserPath,
+    async answerBrowser(exchange) {
+      if (exchange.method === 'POST') requireOwnPage(exchange);
+      const form = await exchange.body(formLimit);
+      const host = new URL(options.peopleUrl).host;
+      const { url, body } = withDefaultScope(exchange, form, options.resources.defaultScopes);
+      // A link to the device page brings its code along; whether it is the right one the person says.
+      const path = exchange.path === routes.code_verification ? exchange.path : url;
+      const fresh = exchange.method === 'GET' && begins.has(exchange.path);
+      const handing = { exchange, agent: null, refusal: null, host, url: path, body, fresh };
+      await hand(handing, await engines(), options);
+    },
+    details: async (exchange) => await interactionDetails(exchange, { engine: await engines(), options }),
+    async finish(exchange, result) {
+      const onward = await finishInteraction(exchange, result, { engine: await engines(), options });
+      await sendOn(exchange, onward);
+    },
   };
 }
+
+/** Where something begins that no earlier visit has a say in. */
+const begins: ReadonlySet<string> = new Set([routes.authorization, routes.code_verification]);
 
 /** Puts a request to the engine and its answer to the exchange. */
 async function hand(handing: Handing, engine: Provider, options: AuthorizationServerOptions): Promise<void> {
@@ -80,21 +115,33 @@ async function hand(handing: Handing, engine: Provider, options: AuthorizationSe
     request.socket.destroy();
   }
   const { exchange } = handing;
-  const body = metadataPaths.has(exchange.path) ? forPeople(response.body, options) : response.body;
+  const { page } = request;
+  if (page) return await answerPage(exchange, { ...page, cookie: response.cookies });
+  const body = readdressed(exchange.path, response.body, options);
   await exchange.respond(response.statusCode, { ...response.fields, ...strict }, body);
 }
 
 const strict = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
 
 /** The addresses that browsers open are at another listener, which never asks for a certificate. */
-function forPeople(metadata: Uint8Array, { peopleUrl }: AuthorizationServerOptions): Uint8Array {
-  const known = JSON.parse(Buffer.from(metadata).toString()) as Record<string, unknown>;
+function readdressed(path: string, body: Uint8Array, { peopleUrl }: AuthorizationServerOptions): Uint8Array {
+  if (!metadataPaths.has(path) && path !== routes.device_authorization) return body;
   // Browsers do not do RP-initiated logout here, and the one token endpoint asks for a certificate itself.
-  const { mtls_endpoint_aliases: _aliases, end_session_endpoint: _end, ...rest } = known;
-  return Buffer.from(
-    JSON.stringify({ ...rest, authorization_endpoint: new URL(routes.authorization, peopleUrl).href }),
-  );
+  const {
+    mtls_endpoint_aliases: _aliases,
+    end_session_endpoint: _end,
+    ...rest
+  } = JSON.parse(Buffer.from(body).toString()) as Record<string, unknown>;
+  for (const name of browserAddresses) {
+    const address = rest[name];
+    if (typeof address !== 'string') continue;
+    const { pathname, search } = new URL(address);
+    rest[name] = new URL(pathname + search, peopleUrl).href;
+  }
+  return Buffer.from(JSON.stringify(rest));
 }
+
+const browserAddresses = ['authorization_endpoint', 'verification_uri', 'verification_uri_complete'];
 
 /** The engine of the key that signs now; another one when the key was replaced. */
 function createEngines(options: AuthorizationServerOptions): () => Promise<Provider> {

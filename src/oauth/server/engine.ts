@@ -7,6 +7,8 @@ import {
 } from 'oidc-provider';
 import { toBase64 } from '../../kernel/bytes.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
+import { richRequests } from './authorization-details.ts';
+import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
 import { requestNow, storageAdapter } from './storage-adapter.ts';
@@ -44,6 +46,7 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       token_endpoint_auth_method: 'none',
       id_token_signed_response_alg: 'ES256',
       grant_types: ['authorization_code', 'refresh_token'],
+      authorization_details_types: ['mcp_call'],
       // RFC 8705 §3.4: a client of ours never has to ask for what makes a stolen token worthless.
       tls_client_certificate_bound_access_tokens: true,
     },
@@ -52,6 +55,22 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       idTokenSigningAlgValues: ['ES256'],
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
     },
+    cookies: {
+      keys: [cipher.hash('cookies', options.issuer)],
+      names: {
+        session: '__Host-countersign-oauth',
+        interaction: 'countersign-interaction',
+        resume: 'countersign-resume',
+      },
+      long: { httpOnly: true, sameSite: 'lax', secure: true },
+      short: { httpOnly: true, sameSite: 'lax', secure: true },
+    },
+    interactions: { policy: askAlways(), url: (_ctx, { uid }) => `/interaction/${uid}` },
+    loadExistingGrant: async ({ oidc }) => {
+      const id = oidc.result?.consent?.grantId;
+      return id === undefined ? undefined : await oidc.provider.Grant.find(id);
+    },
+    renderError,
     responseTypes: ['code'],
     pkce: { required: () => true },
     scopes: ['openid', 'offline_access', ...options.scopes],
@@ -61,7 +80,7 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clientBasedCORS: () => false,
-    extraTokenClaims: (_ctx, token) => ({ gid: grantOf(token), ...actorOf(token) }),
+    extraTokenClaims: (ctx, token) => ({ gid: grantOf(token), ...actorOf(token), ...loginOf(ctx) }),
     rotateRefreshToken: true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
@@ -88,6 +107,8 @@ function featuresOf(options: AuthorizationServerOptions): Features {
     userinfo: { enabled: false },
     rpInitiatedLogout: { enabled: false },
     clientCredentials: { enabled: true },
+    deviceFlow,
+    richAuthorizationRequests: richRequests,
     pushedAuthorizationRequests: { enabled: true },
     mTLS: {
       enabled: true,
@@ -154,4 +175,15 @@ function grantOf(token: object): string {
 function actorOf(token: object): object {
   const agent = requestNow()?.agent;
   return (token as Tokenlike).accountId !== undefined && agent ? { act: { sub: agent.caller.spiffeId } } : {};
+}
+
+/** RFC 9068 §2.2.1: when and how the person proved who they are, for servers that want it fresh (RFC 9470). */
+function loginOf({ oidc }: KoaContextWithOIDC): object {
+  const { RefreshToken, AuthorizationCode, DeviceCode } = oidc.entities;
+  const { authTime, acr, amr } = AuthorizationCode ?? DeviceCode ?? RefreshToken ?? {};
+  return {
+    ...(authTime !== undefined && { auth_time: authTime }),
+    ...(acr !== undefined && { acr }),
+    ...(amr !== undefined && { amr }),
+  };
 }

@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { AnswerHeaders, Exchange } from '../../http/exchange.ts';
+import type { Html } from '../../http/html.ts';
 import type { PresentedAgent } from './presented-agent.ts';
 
 /** What is known of a request beside its own words. */
@@ -15,6 +16,15 @@ export interface Handing {
   /** Path and query as they are looked at. */
   readonly url: string;
   readonly body: Uint8Array;
+  /** Whether what an earlier visit of the browser left behind is passed over. */
+  readonly fresh?: boolean;
+}
+
+/** A page that the engine wants to be shown. */
+export interface HeldPage {
+  readonly title: string;
+  readonly body: Html;
+  readonly status: number;
 }
 
 /** A request of one of our listeners in the shape that the engine of the authorization server takes. */
@@ -24,20 +34,25 @@ export class HandedRequest extends IncomingMessage {
   readonly certificate: Uint8Array | null;
   readonly refusal: string | null;
   readonly address: string;
+  /** The code that a link to the device page brought along. */
+  readonly userCode: string;
+  page: HeldPage | null = null;
   /** The refresh tokens that were found used and are good once more. */
   readonly retried = new Set<string>();
 
-  constructor({ exchange, agent, refusal, host, url, body }: Handing) {
+  constructor({ exchange, agent, refusal, host, url, body, fresh = false }: Handing) {
     // Every listener that hands over speaks TLS; the engine asks the socket.
     super(Object.assign(new Socket(), { encrypted: true }));
     this.agent = agent;
     this.certificate = agent && exchange.connection.certificate;
     this.refusal = refusal;
     this.address = exchange.connection.address;
+    this.userCode = exchange.query.get('user_code')?.slice(0, 20) ?? '';
     this.method = exchange.method;
     this.url = url;
     for (const [name, value] of exchange.headers.entries())
       if (!ownFields.has(name)) this.headers[name] = value;
+    if (fresh) delete this.headers.cookie;
     this.headers.host = host;
     this.headers['content-length'] = String(body.length);
     if (body.length > 0) this.push(body);
@@ -88,5 +103,10 @@ export class HeldResponse extends ServerResponse {
       fields[name] = typeof value === 'number' ? String(value) : value;
     }
     return fields;
+  }
+
+  get cookies(): readonly string[] {
+    const cookies = this.getHeader('set-cookie') ?? [];
+    return typeof cookies === 'object' ? cookies : [String(cookies)];
   }
 }

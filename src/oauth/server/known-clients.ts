@@ -4,6 +4,8 @@ import type { AgentRegistry } from './presented-agent.ts';
 /** Where an agent's own program waits for the answer of the authorization endpoint; any port (RFC 8252 §7.3). */
 const loopbackRedirects = ['http://127.0.0.1/callback', 'http://[::1]/callback'];
 
+const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+
 /**
  * The client behind an id that was not registered: an active agent is one under its SPIFFE ID and authenticates with its
  * certificate (RFC 8705 §2.1.2, a URI in the subject alternative name). Undefined for any other id.
@@ -21,8 +23,9 @@ export async function knownClient(
     application_type: 'native',
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_san_uri: id,
-    grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+    grant_types: ['client_credentials', 'authorization_code', 'refresh_token', deviceGrant],
     response_types: ['code'],
+    authorization_details_types: ['mcp_call'],
     redirect_uris: loopbackRedirects,
   };
 }

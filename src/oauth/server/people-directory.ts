@@ -5,6 +5,3 @@ export interface PeopleDirectory {
   /** The person of a subject; undefined for one who is gone, whose refresh tokens then count no longer. */
   find(subject: string): Promise<Account | undefined>;
 }
-
-/** A deployment where nobody logs in. */
-export const nobody: PeopleDirectory = { find: async () => undefined };

@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify, SignJWT } from 'jose';
 import { steppedClock } from '../../kernel/clock.ts';
 import { entryCipher } from './entry-cipher.ts';
-import { memoryKeys } from './memory-keys.fixture.ts';
+import { memoryOauthRecords } from './memory-records.ts';
 import { openTokenKeys } from './token-keys.ts';
 
 const auditKey = generateKeyPairSync('ed25519').privateKey;
 const life = 360_000;
 
 test('O2 the key that signs tokens is kept encrypted, is the same after a restart, and its public half outlives it by the life of a token', async () => {
-  const records = memoryKeys();
+  const records = memoryOauthRecords();
   const clock = steppedClock(1_000_000);
   const { secrets } = entryCipher(auditKey);
   const parts = { records, secrets, clock, keptFor: life };
@@ -31,7 +31,7 @@ test('O2 the key that signs tokens is kept encrypted, is the same after a restar
   const [jwk] = keys.publicKeys();
   assert.equal(await calculateJwkThumbprint({ ...jwk }), first.kid);
   assert.equal(jwk?.['d'], undefined);
-  const stored = JSON.stringify(records.all);
+  const stored = JSON.stringify(await records.keys());
   const { d = '' } = first.privateKey.export({ format: 'jwk' });
   assert.ok(!stored.includes(d) && !stored.includes('PRIVATE'));
 
@@ -49,7 +49,7 @@ test('O2 the key that signs tokens is kept encrypted, is the same after a restar
 });
 
 test('O2 a key that was sealed by another authority does not sign', async () => {
-  const records = memoryKeys();
+  const records = memoryOauthRecords();
   const clock = steppedClock(0);
   const opening = (key: typeof auditKey) =>
     openTokenKeys({ records, secrets: entryCipher(key).secrets, clock, keptFor: life });

@@ -28,3 +28,11 @@ export const programPaths: ReadonlySet<string> = new Set([
   routes.device_authorization,
   ...metadataPaths,
 ]);
+
+/** What browsers open, at the listener that never asks for one; the engine goes on below these. */
+const browserPaths: readonly string[] = [routes.authorization, routes.code_verification];
+
+/** Whether a path of the `people` listener is the engine's. */
+export function isBrowserPath(path: string): boolean {
+  return browserPaths.some((own) => path === own || path.startsWith(`${own}/`));
+}
