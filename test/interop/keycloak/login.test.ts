@@ -4,25 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { openTown, type Town } from '../journeys/deployment.ts';
-import { logInAs, type PersonAtBrowser } from '../journeys/log-in-as.ts';
-import { openBrowser } from '../journeys/person-browser.ts';
+import { openTown, type Town } from '../../journeys/deployment.ts';
+import { logInAs, type PersonAtBrowser } from '../../journeys/log-in-as.ts';
+import { openBrowser } from '../../journeys/person-browser.ts';
+import { missingKeycloak } from './keycloak-home.ts';
 import { startKeycloak } from './start-keycloak.ts';
 
-const home = process.env['KEYCLOAK_HOME'] ?? '';
-
-/** Run by hand with `npm run test:keycloak`: its start alone costs more than a minute of processor time. */
-describe('I3 a person who logs in at Keycloak', () => {
+describe('I3 a person who logs in at Keycloak', { skip: missingKeycloak() }, () => {
   const opened = new AsyncDisposableStack();
   let town: Town;
   let folder = '';
   let person: PersonAtBrowser;
 
   before(async () => {
-    assert.notEqual(home, '', 'KEYCLOAK_HOME is to name a folder with an unpacked keycloak-quarkus-dist');
     folder = await mkdtemp(join(tmpdir(), 'countersign-keycloak-'));
     town = opened.use(await openTown());
-    const { issuer, roots, rootsFile } = opened.use(await startKeycloak(home, town, folder));
+    const { issuer, roots, rootsFile } = opened.use(await startKeycloak(town, folder));
     const browser = opened.use(openBrowser(roots));
     person = { browser, typed: { username: 'alice', password: 'any' }, state: folder };
     const file = `providers:

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Agent, fetch } from 'undici';
+import { encodePem } from '../../../src/x509/pem.ts';
+import { buildRequest } from '../../../src/x509/request.ts';
+import { freePort } from '../free-port.ts';
+import type { Town } from '../../journeys/deployment.ts';
+import { keycloakHome, keycloakJava } from './keycloak-home.ts';
+import { startPostgres } from './start-postgres.ts';
+
+/** A Keycloak with the realm `staff` of `staff-realm.json`. */
+export interface Keycloak extends AsyncDisposable {
+  readonly issuer: string;
+  /** The root that vouches for its server, as PEM and as a file. */
+  readonly roots: string;
+  readonly rootsFile: string;
+}
+
+const startSeconds = 240;
+
+/** Starts the Keycloak of `npm run keycloak` on loopback, with a certificate of the town, on a PostgreSQL of its own. */
+export async function startKeycloak(town: Town, folder: string): Promise<Keycloak> {
+  await using opened = new AsyncDisposableStack();
+  const postgres = opened.use(await startPostgres());
+  const home = await homeIn(folder);
+  const files = await certify(town, folder);
+  const port = await freePort();
+  const url = `https://localhost:${port}`;
+  const words = [
+    join(home, 'bin/kc.sh'),
+    'start',
+    '--optimized',
+    '--import-realm',
+    '--cache=local',
+    '--http-host=127.0.0.1',
+    `--hostname=${url}`,
+    `--https-port=${port}`,
+    `--https-certificate-file=${files.certificate}`,
+    `--https-certificate-key-file=${files.key}`,
+    // Whom client certificates are verified by; it was built to ask for them and not require them.
+    `--https-trust-store-file=${files.roots}`,
+    `--db-url=jdbc:postgresql://${postgres.host}:${postgres.port}/${postgres.database}`,
+    `--db-username=${postgres.user}`,
+  ];
+  // A group of its own: the script starts Java, and both have to end.
+  const env = { ...process.env, ...keycloakJava };
+  const child = spawn('sh', words, { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env });
+  opened.defer(() => end(child));
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4_000)));
+  const issuer = `${url}/realms/staff`;
+  const roots = await readFile(files.roots, 'utf8');
+  if (!(await answers(`${issuer}/.well-known/openid-configuration`, roots, child))) {
+    throw new Error(`Keycloak does not answer at ${url}. It said: ${said}`);
+  }
+  const whole = opened.move();
+  return { issuer, roots, rootsFile: files.roots, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+/** Keycloak writes into its own folder: one whose state goes away with the test, with the programs of the installed one. */
+async function homeIn(folder: string): Promise<string> {
+  const home = join(folder, 'keycloak');
+  await mkdir(join(home, 'data/import'), { recursive: true });
+  for (const part of ['bin', 'conf', 'providers', 'themes']) {
+    await cp(join(keycloakHome, part), join(home, part), { recursive: true });
+  }
+  await symlink(join(keycloakHome, 'lib'), join(home, 'lib'));
+  const realm = 'staff-realm.json';
+  await copyFile(join(import.meta.dirname, realm), join(home, 'data/import', realm));
+  return home;
+}
+
+async function certify(
+  town: Town,
+  folder: string,
+): Promise<{ readonly certificate: string; readonly key: string; readonly roots: string }> {
+  const order = { name: 'keycloak', kind: 'server', dnsNames: ['localhost'], ipAddresses: [] } as const;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const csr = encodePem('CERTIFICATE REQUEST', buildRequest(privateKey, { commonName: 'keycloak' }));
+  const { certificate, roots } = await town.deployment.authority.issueFor({ ...order, csr }, 'test');
+  const at = (name: string): string => join(folder, name);
+  const files = {
+    certificate: at('keycloak.pem'),
+    key: at('keycloak-key.pem'),
+    roots: at('keycloak-roots.pem'),
+  };
+  await writeFile(files.certificate, certificate);
+  await writeFile(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  await writeFile(files.roots, roots);
+  return files;
+}
+
+async function answers(url: string, roots: string, child: ChildProcess): Promise<boolean> {
+  const dispatcher = new Agent({ connect: { ca: roots } });
+  try {
+    for (let second = 0; second < startSeconds && child.exitCode === null; second++) {
+      const answer = await fetch(url, { dispatcher }).catch(() => null);
+      await answer?.body?.cancel();
+      if (answer?.status === 200) return true;
+      await wait(1_000);
+    }
+  } finally {
+    await dispatcher.destroy();
+  }
+  return false;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  process.kill(-child.pid, 'SIGTERM');
+  await ended;
+}
