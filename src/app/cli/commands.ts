@@ -13,6 +13,7 @@ const families: readonly Family[] = [
   { words: ['gateway'], load: async () => [(await import('./commands/gateway.ts')).gatewayCommand] },
   { words: ['login'], load: async () => [(await import('./commands/login.ts')).loginCommand] },
   { words: ['bridge'], load: async () => [(await import('./commands/bridge.ts')).bridgeCommand] },
+  { words: ['sign-out'], load: async () => [(await import('./commands/sign-out.ts')).signOutCommand] },
   { words: ['agent'], load: async () => (await import('./commands/agent.ts')).agentCommands },
   { words: ['device'], load: async () => (await import('./commands/device.ts')).deviceCommands },
   { words: ['person'], load: async () => (await import('./commands/person.ts')).personCommands },

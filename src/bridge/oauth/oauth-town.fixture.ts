@@ -52,11 +52,11 @@ export async function openOAuthTown(clock: Clock = systemClock): Promise<OAuthTo
   opening.use(authority);
   opening.defer(() => rm(folder, { recursive: true, force: true }));
   const issuer = createFixtureIssuer('');
-  const place = await open(authority, async (exchange) => {
+  const place = await openElsewhere(authority, async (exchange) => {
     if (!(await issuer.handle(exchange))) await exchange.respond(404, {});
   });
   issuer.issuer = place.url;
-  const resources = await open(authority, (exchange) => answer(exchange));
+  const resources = await openElsewhere(authority, (exchange) => answer(exchange));
   opening.defer(() => resources.close());
   opening.defer(() => place.close());
   const http = opening.use(createClient({ tls: { authorities: authority.root }, addressGuard: 'any' }));
@@ -141,7 +141,10 @@ export function challengeOf(parameters: Readonly<Record<string, string>>): strin
 }
 
 /** A server of somebody else; it asks for a certificate, to see that it gets none. */
-function open(authority: FixtureAuthority, handle: (exchange: Exchange) => Promise<void>): Promise<Listener> {
+export function openElsewhere(
+  authority: FixtureAuthority,
+  handle: (exchange: Exchange) => Promise<void>,
+): Promise<Listener> {
   return listen({
     name: 'other',
     host: '127.0.0.1',

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBase64url, sha256Base64url, toBase64url } from '../../kernel/bytes.ts';
 import { isJsonArray, isJsonObject, type Json } from '../../kernel/canonical-json.ts';
@@ -24,6 +24,7 @@ export interface SignIn {
 export interface SignInStore {
   /** null when there is none, or none that this key opens. Throws Fault `file_mode`. */
   read(): Promise<SignIn | null>;
+  isThere(): Promise<boolean>;
   write(signIn: SignIn): Promise<void>;
   forget(): Promise<void>;
   /** A refresh token is good once: bridges that share one take turns. Throws Fault `state_locked`. */
@@ -47,6 +48,7 @@ export function createSignInStore(folder: string, server: string, clock: Clock):
       if (sealed === null || bytes?.length !== 32) return null;
       return readSignIn(createSeal(bytes, longest).open(sealed, context));
     },
+    isThere: async () => (await stat(place).catch(() => null)) !== null,
     async write(signIn) {
       const seal = await sealOf(folder, clock);
       await writeDurably(place, seal.seal(JSON.stringify(signIn), context));
@@ -64,6 +66,7 @@ export function createMemoryStore(): SignInStore {
   let held: SignIn | null = null;
   return {
     read: async () => held,
+    isThere: async () => held !== null,
     async write(signIn) {
       held = signIn;
     },

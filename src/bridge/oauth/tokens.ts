@@ -71,6 +71,8 @@ interface Held {
 const margin = 30_000;
 /** A person who has just said no is left in peace for so long. */
 const quiet = 30_000;
+/** How often it is looked whether the sign-in is still there. */
+const looking = 1_000;
 /** What a server that names no end is believed. */
 const usualLife = 300_000;
 
@@ -81,6 +83,9 @@ export function createTokens(ports: TokenPorts): Tokens {
   let work: Promise<void> | null = null;
   let trouble: { readonly fault: Fault; readonly until: number } | null = null;
   let asked: readonly string[] = [];
+  // Whether the sign-in lies in the store, and when it was last seen there.
+  let kept = false;
+  let sawAt = clock.monotonic();
   // Whether a sign-in of earlier days was looked for.
   let looked = false;
   const share = (task: () => Promise<void>): Promise<void> => {
@@ -125,6 +130,7 @@ export function createTokens(ports: TokenPorts): Tokens {
       const answer = await redeem(web, signIn);
       keep(answer, credentials, 'refresh');
       asked = signIn.scopes;
+      kept = true;
       if (answer.refresh_token !== undefined) {
         await store.write({ ...signIn, refreshToken: answer.refresh_token });
       }
@@ -145,6 +151,7 @@ export function createTokens(ports: TokenPorts): Tokens {
     last = need;
     const { refresh_token: refreshToken } = answer;
     await using _turn = await store.lock(ports.stop);
+    kept = refreshToken !== undefined;
     if (refreshToken === undefined) await store.forget();
     else await store.write({ issuer: server.issuer, resource, client: identity.kept, refreshToken, scopes });
   };
@@ -173,6 +180,11 @@ export function createTokens(ports: TokenPorts): Tokens {
 
   return {
     async current(credentials) {
+      if (kept && clock.monotonic() - sawAt >= looking) {
+        sawAt = clock.monotonic();
+        // Somebody signed out.
+        if (!(await store.isThere())) [held, kept] = [null, false];
+      }
       if (usable(credentials, margin)) return held?.value ?? null;
       if (!held && !work && looked) return null;
       try {

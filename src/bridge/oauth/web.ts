@@ -49,9 +49,14 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
     if (own?.authority != null && url.origin === new URL(own.authority).origin) {
       return { tls: ownTls(own.credentials, requireAuthority(own.credentials.leaf)), addressGuard: 'any' };
     }
-    const authorities = url.origin === place.origin ? roots : withSystem(roots);
+    // Neither sees a certificate of ours.
+    const authorities = own
+      ? withSystem(own.credentials.roots)
+      : url.origin === place.origin
+        ? roots
+        : withSystem(roots);
     return {
-      ...(authorities !== null && own === null && { tls: { authorities } }),
+      ...(authorities !== null && { tls: { authorities } }),
       addressGuard: guardFor(url, known, local),
     };
   };
