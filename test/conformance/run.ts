@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { compare, type Comparison, isRed, sum } from './compare.ts';
 import { openEverythingServer } from './everything/everything-server.ts';
 import { openPassage, type Passage } from './passage.ts';
+import { checkSignIn } from './sign-in.ts';
 import { type Check, runSuite, scenariosOf, suiteVersion } from './suite.ts';
 
 /** Runs the official suite directly and through Countersign and compares. Ends with 1 on any difference. */
@@ -16,7 +17,10 @@ async function main(): Promise<number> {
   for (const revision of revisions) comparisons.push(...(await compareClient(revision, passage)));
   print(`Official conformance suite ${await suiteVersion()}, directly and through Countersign`);
   for (const comparison of comparisons) printTable(comparison, values.verbose);
-  return comparisons.some(isRed) ? 1 : 0;
+  const signIn = await checkSignIn();
+  for (const line of values.verbose ? [...signIn.lines, ...signIn.departures] : signIn.lines) print(line);
+  for (const difference of signIn.differences) print(`  ${difference}`);
+  return comparisons.some(isRed) || signIn.differences.length > 0 ? 1 : 0;
 }
 
 /** The suite as the client of a server: in front of it, and in front of a bridge that leads to it. */
@@ -58,8 +62,8 @@ async function compareClient(revision: string, passage: Passage): Promise<readon
 }
 
 /**
- * A client that authorises itself at the server needs that its token reaches it. Through Countersign no credential of a
- * client does: the gateway has its own.
+ * Through Countersign no credential of a client reaches a server, so there is nothing to compare. What a bridge does when it is the
+ * client that authorises itself is for `sign-in.ts`.
  */
 function isAuthorization(scenario: string): boolean {
   return scenario.startsWith('auth/');

@@ -10,7 +10,13 @@ export interface SuiteRun {
   readonly revision: string;
   readonly side:
     | { readonly kind: 'server'; readonly url: string }
-    | { readonly kind: 'client'; readonly command: string; readonly scenario: string };
+    | { readonly kind: 'client'; readonly command: string; readonly scenario: string }
+    /** Every scenario that a revision requires, or of one of the suite's own sets, at once. */
+    | {
+        readonly kind: 'client';
+        readonly command: string;
+        readonly set: 'requirements' | 'backcompat';
+      };
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -62,7 +68,7 @@ export async function runSuite({ revision, side, environment = {} }: SuiteRun): 
     const what =
       side.kind === 'server'
         ? ['--url', side.url, '--requirements', revision]
-        : ['--command', side.command, '--scenario', side.scenario, '--spec-version', revision];
+        : ['--command', side.command, ...wordsFor(side, revision)];
     const output = await run([side.kind, ...what, '--output-dir', folder], environment);
     const results = await readResults(folder, side.kind);
     if (results.size === 0) throw new Error(`The suite wrote no results:\n${output}`);
@@ -70,6 +76,12 @@ export async function runSuite({ revision, side, environment = {} }: SuiteRun): 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function wordsFor(side: SuiteRun['side'] & { readonly kind: 'client' }, revision: string): readonly string[] {
+  if ('scenario' in side) return ['--scenario', side.scenario, '--spec-version', revision];
+  if (side.set === 'requirements') return ['--requirements', revision];
+  return ['--suite', side.set];
 }
 
 function run(words: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {

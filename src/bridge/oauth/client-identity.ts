@@ -2,17 +2,15 @@ import {
   type AuthorizationServer,
   type Client,
   type ClientAuth,
-  ClientSecretBasic,
   ClientSecretPost,
-  dynamicClientRegistrationRequest,
   None,
-  processDynamicClientRegistrationResponse,
   TlsClientAuth,
 } from 'oauth4webapi';
 import { assertNever } from '../../kernel/assert-never.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { type LibraryOptions, signInFault } from './library.ts';
+import { registerClient } from './register-client.ts';
 import { shown } from './resource-metadata.ts';
+import type { Web } from './web.ts';
 
 /** Who the bridge is at an authorization server. */
 export interface ClientIdentity {
@@ -49,7 +47,7 @@ export async function chooseClient(
   server: AuthorizationServer,
   choice: ClientChoice,
   redirect: string | null,
-  options: LibraryOptions,
+  web: Web,
 ): Promise<ClientIdentity> {
   const { spiffeId, configured, document, register } = choice;
   // RFC 8705 §2.1 with the SAN that makes the agent, as draft-ietf-oauth-spiffe-client-auth has it.
@@ -62,7 +60,7 @@ export async function chooseClient(
     return asKept({ id: document, secret: null, method: 'none' });
   }
   if (register && server.registration_endpoint !== undefined) {
-    return await registerClient(server, redirect, options);
+    return asKept(await registerClient(server, redirect, web));
   }
   throw new Fault(
     'sign_in_failed',
@@ -80,7 +78,7 @@ function authenticationOf({ method, secret }: KeptClient): ClientAuth {
     case 'certificate':
       return TlsClientAuth();
     case 'basic':
-      return ClientSecretBasic(secret ?? '');
+      return basic(secret ?? '');
     case 'post':
       return ClientSecretPost(secret ?? '');
     case 'none':
@@ -97,36 +95,14 @@ function secretMethod({
   return methods === undefined || methods.includes('client_secret_basic') ? 'basic' : 'post';
 }
 
-async function registerClient(
-  server: AuthorizationServer,
-  redirect: string | null,
-  options: LibraryOptions,
-): Promise<ClientIdentity> {
-  const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
-  const method = methods.includes('none')
-    ? 'none'
-    : secretMethod(server) === 'basic'
-      ? 'client_secret_basic'
-      : 'client_secret_post';
-  const metadata = {
-    client_name: 'Countersign bridge',
-    application_type: 'native',
-    token_endpoint_auth_method: method,
-    grant_types: [
-      redirect === null ? 'urn:ietf:params:oauth:grant-type:device_code' : 'authorization_code',
-      'refresh_token',
-    ],
-    response_types: redirect === null ? [] : ['code'],
-    redirect_uris: redirect === null ? [] : [redirect],
+/**
+ * RFC 6749 §2.3.1: id and secret as in a form, which leaves `-`, `.` and `_` as they are. The library writes those as well as escapes,
+ * and servers that read none do not know the client.
+ */
+function basic(secret: string): ClientAuth {
+  const written = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
+  return (_server, { client_id: id }, _body, headers) => {
+    const words = Buffer.from(`${written(id)}:${written(secret)}`).toString('base64');
+    headers.set('authorization', `Basic ${words}`);
   };
-  try {
-    const response = await dynamicClientRegistrationRequest(server, metadata, options);
-    const given = await processDynamicClientRegistrationResponse(response);
-    const secret = typeof given.client_secret === 'string' ? given.client_secret : null;
-    const said = given['token_endpoint_auth_method'] ?? method;
-    const kept = secret === null ? 'none' : said === 'client_secret_post' ? 'post' : 'basic';
-    return asKept({ id: given.client_id, secret, method: kept });
-  } catch (error) {
-    throw signInFault(error, server.issuer);
-  }
 }

@@ -55,7 +55,7 @@ test('RFC 6749 §2.3.1 a secret goes to the token endpoint in a header, and only
   assert.ok((await call(town, settings))['result']);
   assert.equal(town.pages.length, 0);
   const [asked] = askedAt(town, '/token');
-  assert.equal(asked?.authorization, `Basic ${Buffer.from('machine:secret%2Dcanary').toString('base64')}`);
+  assert.equal(asked?.authorization, `Basic ${Buffer.from('machine:secret-canary').toString('base64')}`);
   assert.equal(asked?.parameters['resource'], town.server);
   const elsewhere = await call(town, { ...settings, issuer: 'https://as.example.com' });
   assert.equal(((elsewhere['error'] as JsonObject)['data'] as JsonObject)['code'], 'sign_in_failed');

@@ -51,7 +51,7 @@ export function createSignIn(parties: Parties): TokenPorts['signIn'] {
     const choice = { ...settings.client, spiffeId: spiffeIdAt(server, parties, credentials) };
     const asked: Asked = {
       server,
-      client: (redirect) => chooseClient(server, choice, redirect, options),
+      client: (redirect) => chooseClient(server, choice, redirect, web),
       resource: resource.resource,
       scopes,
       acrValues: need.demand.acrValues,
