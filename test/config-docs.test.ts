@@ -6,6 +6,7 @@ import { defaultsTable } from '../src/app/config/defaults-table.ts';
 import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
+import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
@@ -25,6 +26,11 @@ test('the published JSON Schema is the one the program reads by', () => {
 test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
+});
+
+test('O9 the published JSON Schema of signed-calls.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'signed-calls.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(signedCallsJsonSchema())), remedy);
 });
 
 test('I3 the published JSON Schema of workloads.yaml is the one the program reads by', () => {

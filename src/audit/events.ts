@@ -6,6 +6,8 @@ import type { Writable } from '../kernel/canonical-json.ts';
  */
 export const auditEvents = {
   'call.permitted': 'Policy permitted a request; written before anything is forwarded.',
+  'call.signer':
+    'The certificate of an agent that signs its calls, before the first one that it signed: what shows the signature to others.',
   'call.answered': 'The answer was relayed: status, size, hash, duration.',
   'call.refused': 'A request was refused: the fault code and the reason.',
   'call.merged':

@@ -4,10 +4,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { acceptSignature } from '../http/signatures/call-signature.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { startAuthority } from './authority.fixture.ts';
-import { answerLegacy, quick, setStage, shiftedClock } from './bridge.fixture.ts';
+import { answerLegacy, quick, setStage, shiftedClock, until } from './bridge.fixture.ts';
 import { explainFailure } from './explain-failure.ts';
 
 const told = (answer: JsonObject): string => JSON.stringify((answer['error'] as JsonObject)['message']);
@@ -52,6 +53,30 @@ test('a request that the gateway may have begun is not sent again', async () => 
   client.send({ id: 2, method: 'tools/list' });
   await client.answerTo(2);
   assert.equal(stage.seen.length, 2);
+});
+
+test('O9 calls that were under way when the gateway first asked for signatures are signed and sent again, and then no more', async () => {
+  const signed: unknown[] = [];
+  let unsigned = 0;
+  const refusing = { 'accept-signature': acceptSignature(), 'content-type': 'application/json' };
+  await using stage = await setStage(async ({ exchange, message }) => {
+    if (exchange.headers.get('signature') !== null && message['id'] !== 3) {
+      signed.push(message['id']);
+      return await answerLegacy({ exchange, message });
+    }
+    if (message['id'] !== 3) await until(() => ++unsigned >= 2);
+    await exchange.respond(403, refusing, '{"error":{"message":"no","data":{"code":"call_unsigned"}}}');
+  });
+  const client = await stage.connect();
+  client.send({ id: 1, method: 'tools/list' });
+  client.send({ id: 2, method: 'tools/list' });
+  await Promise.all([client.answerTo(1), client.answerTo(2)]);
+  assert.deepEqual(new Set(signed), new Set([1, 2]));
+  // A gateway that asks for what it was given is not asked for ever.
+  const before = stage.seen.length;
+  client.send({ id: 3, method: 'tools/list' });
+  assert.equal(code(await client.answerTo(3)), 'call_unsigned');
+  assert.equal(stage.seen.length, before + 1);
 });
 
 test('T1 a gateway of another authority is not trusted and hears nothing', async () => {

@@ -3,7 +3,9 @@ import { type Client, type ClientOptions, createClient, type StreamedResponse } 
 import { failureOf } from '../http/failure.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
+import { readWhole } from './answers.ts';
 import { createBackOff } from './back-off.ts';
+import { createCallSigner } from './call-signer.ts';
 import type { Credentials } from './credentials.ts';
 import { explainFailure } from './explain-failure.ts';
 import type { Identity } from './identity.ts';
@@ -94,6 +96,7 @@ function connect(options: {
 }): GatewayConnection {
   const { url, place, clock, limits } = options;
   const report = createReport(place, options.log);
+  const signer = createCallSigner(url, clock);
   const uses = new Set<Use>();
   let newest: Use | null = null;
 
@@ -130,7 +133,8 @@ function connect(options: {
       throw error;
     });
     try {
-      const headers = { ...plain.headers, ...more };
+      const signed = signer.headersFor(plain, use.credentials);
+      const headers = { ...plain.headers, ...more, ...signed };
       const response = await use.client.request({ ...plain, headers, url, stream: true });
       report.well();
       return { ...response, chunks: released(response.chunks, request.signal, () => release(use)) };
@@ -149,7 +153,11 @@ function connect(options: {
       const backOff = createBackOff(limits);
       for (;;) {
         try {
-          return await trySend(request);
+          const { signing } = signer;
+          const response = await trySend(request);
+          if (!signer.learn(response) || signing) return response;
+          // It was refused before anything was done with it.
+          await readWhole(response, limits.messageBytes);
         } catch (error) {
           if (!(error instanceof Attempt)) throw error;
           const { fault } = error;

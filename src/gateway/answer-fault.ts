@@ -1,4 +1,5 @@
 import type { Exchange } from '../http/exchange.ts';
+import { acceptSignature } from '../http/signatures/call-signature.ts';
 import { problemStatus } from '../http/problem.ts';
 import type { Fault } from '../kernel/fault.ts';
 import { errorResponse } from '../mcp/error-response.ts';
@@ -8,5 +9,7 @@ import type { Inbound } from '../mcp/message.ts';
 export async function answerFault(exchange: Exchange, inbound: Inbound | null, fault: Fault): Promise<void> {
   if (exchange.answered || exchange.closed.aborted) return;
   const answer = errorResponse(fault, inbound, problemStatus[fault.code]);
-  await exchange.respond(answer.status, answer.headers, answer.body);
+  // RFC 9421 §5: how the next one has to be signed.
+  const signature = fault.code === 'call_unsigned' ? { 'accept-signature': acceptSignature() } : {};
+  await exchange.respond(answer.status, { ...answer.headers, ...signature }, answer.body);
 }

@@ -3,6 +3,7 @@ import { confirmStanding } from '../identity/standing.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import type { Message, Target } from '../mcp/message.ts';
+import type { SignedCall } from '../oauth/signed-call/check-call.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { forward, sessionFor } from './forward.ts';
@@ -27,6 +28,8 @@ export interface Held {
   /** When it came, on the monotonic clock. */
   readonly started: number;
   readonly place: Place;
+  /** Its signature, where the server asks for one. */
+  readonly signed: SignedCall | null;
 }
 
 /** From the permit to the last octet of the answer. */
@@ -39,7 +42,7 @@ export async function carryOut(
   const call = new CallUnderWay(exchange, permit, held, ports);
   // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
-    await ports.audit.append(permittedEvent(call.record, permit));
+    await ports.audit.append(permittedEvent(call.record, permit, held.signed));
   } catch (error) {
     return await answerFault(exchange, permit.inbound, toFault(error));
   }

@@ -5,6 +5,7 @@ import { confirmStanding, type Standing } from '../identity/standing.ts';
 import type { Inbound } from '../mcp/message.ts';
 import { readInbound } from '../mcp/read-message.ts';
 import { checkSessionRequest } from '../mcp/session-request.ts';
+import type { PendingCall, SignedCall } from '../oauth/signed-call/check-call.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
@@ -28,6 +29,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
   let permit: Permit;
   let place: Place | null = null;
+  let signed: SignedCall | null = null;
   try {
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
@@ -35,8 +37,10 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // 2 Limits of the caller, whom every request counts for, refused ones too. A place is taken before the body, so
     // that the bodies of one agent cannot fill the memory.
     place = await ports.limits.enter(standing);
-    // 3 Message: one body, read once, within its caps.
-    const given = (seen.inbound = await readBody(exchange, ports));
+    // 3 Message: one body, read once, within its caps; signed, where the server asks for that.
+    const signature = ports.signedCalls.begin(exchange, server, caller);
+    const given = (seen.inbound = await readBody(exchange, ports, signature));
+    signed = signature && (await signature.settle());
     ports.toolHeaders.check(server, given, exchange.headers);
     const holder = { spiffeId: standing.caller.spiffeId, server };
     const inbound = (seen.inbound = given && openHandles(given, holder, ports));
@@ -55,7 +59,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     return await refuse(exchange, server, seen, toFault(error), ports);
   }
   try {
-    await carryOut(exchange, permit, { started, place }, ports);
+    await carryOut(exchange, permit, { started, place, signed }, ports);
   } finally {
     place[Symbol.dispose]();
   }
@@ -70,8 +74,12 @@ export function standingOf(caller: Caller, ports: GatewayPorts): Standing | Prom
   return ports.settle(caller.serial, settleMilliseconds).then(confirm);
 }
 
-/** The body of a POST, read once; null for the opening or ending of a session's stream. */
-export function readBody(exchange: Exchange, ports: GatewayPorts): Inbound | null | Promise<Inbound> {
+/** The body of a POST, read once and shown to its signature; null for the opening or ending of a session's stream. */
+export function readBody(
+  exchange: Exchange,
+  ports: GatewayPorts,
+  signature: Pick<PendingCall, 'body'> | null,
+): Inbound | null | Promise<Inbound> {
   switch (exchange.method) {
     case 'GET':
     case 'DELETE':
@@ -80,9 +88,12 @@ export function readBody(exchange: Exchange, ports: GatewayPorts): Inbound | nul
     case 'POST': {
       const { bodyBytes, bodyMilliseconds, json } = ports.requestLimits;
       const { headers } = exchange;
+      const read = (body: Uint8Array): Inbound => {
+        signature?.body(body);
+        return readInbound({ headers, body, limits: json });
+      };
       const body = exchange.body({ bytes: bodyBytes, milliseconds: bodyMilliseconds });
-      if (body instanceof Uint8Array) return readInbound({ headers, body, limits: json });
-      return body.then((later) => readInbound({ headers, body: later, limits: json }));
+      return body instanceof Uint8Array ? read(body) : body.then(read);
     }
     default:
       throw new Fault('method_not_allowed', `MCP has POST, GET and DELETE, not ${exchange.method}.`);

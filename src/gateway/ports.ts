@@ -8,6 +8,7 @@ import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
+import type { SignedCalls } from './signed-calls.ts';
 import type { StateSeal } from './state-seal.ts';
 import type { TaskLedger } from './task-ledger.ts';
 import type { ToolHeaders } from './tool-headers.ts';
@@ -36,6 +37,7 @@ export interface GatewayPorts {
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   readonly toolHeaders: ToolHeaders;
+  readonly signedCalls: SignedCalls;
   /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
   readonly log: (line: string) => void;
   /** What the endpoint of all servers needs besides. */

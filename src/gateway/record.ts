@@ -5,6 +5,7 @@ import type { Fault } from '../kernel/fault.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
+import type { SignedCall } from '../oauth/signed-call/check-call.ts';
 import type { Permit } from './authorize.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
@@ -90,12 +91,29 @@ function short(text: string): string {
   return `${text.slice(0, longestText).toWellFormed()}… (sha256 ${sha256Base64url(text)})`;
 }
 
-export function permittedEvent(circumstances: Circumstances, permit: Permit): AuditEvent {
+export function permittedEvent(
+  circumstances: Circumstances,
+  permit: Permit,
+  signed: SignedCall | null = null,
+): AuditEvent {
   const person = permit.standing.agent?.owner ?? null;
   const { policies, policyVersion } = permit;
-  const event = beginning('call.permitted', circumstances, { person, policies, policyVersion });
-  event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
+  const evidence = signed && { signature: signatureRecord(signed) };
+  const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
+  // Only what is the same in every call is written out at once.
+  if (!signed) event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
   return event;
+}
+
+/** What a record says of the signature of a call: all that shows it to others, with the certificate of `call.signer`. */
+type SignatureRecord = {
+  readonly base: string;
+  readonly contentDigest: string | null;
+  readonly value: string;
+};
+
+function signatureRecord({ base, contentDigest, signature }: SignedCall): SignatureRecord {
+  return { base, contentDigest, value: signature };
 }
 
 export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
@@ -147,6 +165,7 @@ function beginning(
     readonly policies?: readonly string[];
     readonly policyVersion?: string;
     readonly reason?: string;
+    readonly signature?: SignatureRecord;
   },
 ): Begun {
   return {
@@ -163,6 +182,7 @@ function beginning(
     revision: shared.revision,
     serial: shared.serial,
     server: shared.server,
+    signature: more.signature,
     spiffeId: shared.spiffeId,
     thumbprint: shared.thumbprint,
     type,

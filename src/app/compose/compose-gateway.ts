@@ -14,17 +14,20 @@ import { createTaskLedger } from '../../gateway/task-ledger.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
+import { createSignedCalls } from '../../gateway/signed-calls.ts';
 import { createToolHeaders } from '../../gateway/tool-headers.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
+import { memoryNonces } from '../../oauth/signed-call/memory-nonces.ts';
 import { createRedactor, type Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
 import { defaultUpstreamLimits } from '../../upstream/limits.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
+import { decodePem } from '../../x509/pem.ts';
 import type { Config } from '../config/config.ts';
 import { version } from '../version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
@@ -111,6 +114,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     ),
   );
   const live = createLiveCalls();
+  const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const gateway = createGateway({
     clock,
     audit: sightings.log,
@@ -133,6 +137,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     },
     live,
     toolHeaders: createToolHeaders(),
+    signedCalls: createSignedCalls({
+      clock,
+      nonces: memoryNonces(clock),
+      audit: sightings.log,
+      required: (server) => asksForSignature(view, server),
+      authorities: () => {
+        const { certificate, clientAuthorities } = trusted();
+        return [certificate, clientAuthorities].flatMap((pem) => decodePem(pem, 'CERTIFICATE'));
+      },
+    }),
     // The cause of a failure may quote what a server was sent.
     log: (line) => log(redactor.redact(line)),
     federation: {
@@ -148,7 +162,6 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     settle: view.settle,
   });
   const refusals = opened.use(createConnectionRefusals(audit, 'agents'));
-  const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const agents = opened.use(
     await listen({
       name: 'agents',
@@ -218,6 +231,14 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
 
 function callLog({ gateway }: Config, audit: AuditLog): CallLog {
   return gateway.audit === 'queued' ? queuedLog(audit) : audit;
+}
+
+/** Whether a server asks for signed calls; '' for all together, which do as soon as one of them does. */
+function asksForSignature(view: RegistryView, server: string): boolean {
+  const signing = view.signingServers();
+  if (server !== '') return signing.has(server);
+  for (const name of signing) if (view.servers().has(name)) return true;
+  return false;
 }
 
 /** What the registry is told of a server; the detail may quote the server, which may quote our credentials. */

@@ -12,3 +12,6 @@ export const workloadsFileName = 'workloads.yaml';
 
 /** The file of limits, beside the policies. */
 export const limitsFileName = 'limits.yaml';
+
+/** The file of servers whose calls have to be signed, beside the policies. */
+export const signedCallsFileName = 'signed-calls.yaml';

@@ -2,11 +2,11 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { limitsFileName } from '../config/file-names.ts';
+import { limitsFileName, signedCallsFileName } from '../config/file-names.ts';
 import type { PolicyFile } from './feed-message.ts';
 import { readPolicyFilesInTurns } from './policy-rules.ts';
 
-/** The folder of `*.cedar` files and `limits.yaml`, read again whenever it changes. */
+/** The folder of `*.cedar` files, `limits.yaml` and `signed-calls.yaml`, read again whenever it changes. */
 export interface PolicyFolder extends Disposable {
   /** The newest files that compiled together. */
   current(): readonly PolicyFile[];
@@ -71,16 +71,26 @@ export async function openPolicyFolder(options: {
   };
 }
 
-/** The `*.cedar` files and `limits.yaml` of a folder in name order. */
+/** The `*.cedar` files, `limits.yaml` and `signed-calls.yaml` of a folder in name order. */
 export async function readPolicies(folder: string): Promise<readonly PolicyFile[]> {
   const all = await readdir(folder);
-  const misnamed = all.find((name) => /^limits?\.(ya?ml|json)$/i.test(name) && name !== limitsFileName);
-  if (misnamed !== undefined) {
-    // Passed over, it would be limits that hold nothing.
-    throw new Fault('config_invalid', `Limits are read from ${limitsFileName}, not ${misnamed}. Rename it.`);
-  }
-  const names = all.filter((name) => name.endsWith('.cedar') || name === limitsFileName).sort();
+  for (const name of all) refuseMisnamed(name);
+  const names = all.filter((name) => name.endsWith('.cedar') || settings.has(name)).sort();
   return await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
   );
+}
+
+const settings: ReadonlySet<string> = new Set([limitsFileName, signedCallsFileName]);
+
+/** Passed over, it would be limits that hold nothing, and calls that nobody has to sign. */
+function refuseMisnamed(name: string): void {
+  if (settings.has(name)) return;
+  if (/^limits?\.(ya?ml|json)$/i.test(name)) {
+    throw new Fault('config_invalid', `Limits are read from ${limitsFileName}, not ${name}. Rename it.`);
+  }
+  if (/^signed[-_]?calls?\.(ya?ml|json)$/i.test(name)) {
+    const detail = `Which calls are signed is read from ${signedCallsFileName}, not ${name}. Rename it.`;
+    throw new Fault('config_invalid', detail);
+  }
 }

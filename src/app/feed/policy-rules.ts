@@ -1,18 +1,24 @@
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import { compilePolicies, compilePoliciesInTurns, type PolicySet } from '../../policy/compile-policies.ts';
 import { readLimits } from '../config/limits-file.ts';
-import { limitsFileName } from '../config/file-names.ts';
+import { readSigningServers, type SigningServers } from '../config/signed-calls-file.ts';
+import { limitsFileName, signedCallsFileName } from '../config/file-names.ts';
 import type { PolicyFile } from './feed-message.ts';
 
 /** What the files of the policy folder say together. */
 export interface PolicyRules {
   readonly policies: PolicySet;
   readonly limits: LimitRules;
+  readonly signingServers: SigningServers;
 }
 
 /** Reads all of the files or none. Throws Fault `policy_invalid` or `config_invalid`. */
 export function readPolicyFiles(files: readonly PolicyFile[], earlier: PolicySet | null = null): PolicyRules {
-  return { limits: limitsOf(files), policies: compilePolicies(policiesOf(files), earlier) };
+  return {
+    limits: limitsOf(files),
+    signingServers: signingServersOf(files),
+    policies: compilePolicies(policiesOf(files), earlier),
+  };
 }
 
 /** The same, with turns for everybody else: thousands of policies take seconds. */
@@ -22,6 +28,7 @@ export async function readPolicyFilesInTurns(
 ): Promise<PolicyRules> {
   return {
     limits: limitsOf(files),
+    signingServers: signingServersOf(files),
     policies: await compilePoliciesInTurns(policiesOf(files), earlier),
   };
 }
@@ -31,8 +38,14 @@ function limitsOf(files: readonly PolicyFile[]): LimitRules {
   return limits ? readLimits(limits.name, limits.text) : noLimits;
 }
 
+function signingServersOf(files: readonly PolicyFile[]): SigningServers {
+  const found = files.find(({ name }) => name === signedCallsFileName);
+  return found ? readSigningServers(found.name, found.text) : noServers;
+}
+
 function policiesOf(files: readonly PolicyFile[]): readonly PolicyFile[] {
-  return files.filter(({ name }) => name !== limitsFileName);
+  return files.filter(({ name }) => name !== limitsFileName && name !== signedCallsFileName);
 }
 
 const noLimits: LimitRules = Object.freeze([]);
+const noServers: SigningServers = new Set();

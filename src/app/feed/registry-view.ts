@@ -2,6 +2,7 @@ import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { LimitRules } from '../../gateway/limit-rule.ts';
+import type { SigningServers } from '../config/signed-calls-file.ts';
 import type { PolicySet } from '../../policy/compile-policies.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
@@ -21,6 +22,8 @@ export interface RegistryView {
   policies(): PolicySet;
   /** The limits of the policy folder; another value whenever the folder changed. */
   limits(): LimitRules;
+  /** The servers whose calls have to be signed. */
+  signingServers(): SigningServers;
   servers(): ReadonlyMap<string, ServerDefinition>;
   readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
   /** Who issues the authority's access tokens; null while nobody does. */
@@ -54,7 +57,7 @@ export function createRegistryView(options: {
   const servers = new Map<string, ServerDefinition>();
   const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
-  let { policies, limits } = readPolicyFiles([]);
+  let { policies, limits, signingServers } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
   let tokens: TokenTrust | null = null;
@@ -66,6 +69,7 @@ export function createRegistryView(options: {
   const take = (next: PolicyRules): void => {
     if (next.policies.version !== policies.version) policies = next.policies;
     limits = next.limits;
+    signingServers = next.signingServers;
   };
   const takePolicies = (message: FeedMessage & { readonly policies: readonly PolicyFile[] }): void => {
     const files = message.policies;
@@ -159,6 +163,7 @@ export function createRegistryView(options: {
     },
     policies: () => policies,
     limits: () => limits,
+    signingServers: () => signingServers,
     servers: () => servers,
     partners,
     tokens: () => tokens,

@@ -6,6 +6,7 @@ import { mirroredName } from '../../mcp/check-headers.ts';
 import { encodeHeaderValue } from '../../mcp/header-value.ts';
 import { eraOf } from '../../mcp/revisions.ts';
 import { handle } from '../handle.ts';
+import type { SignedCall } from '../../oauth/signed-call/check-call.ts';
 import type { Place } from '../limits.ts';
 import type { GatewayPorts } from '../ports.ts';
 import { type InnerAnswer, InnerExchange } from './inner-exchange.ts';
@@ -28,13 +29,24 @@ export interface Asker {
   ask(question: Question): Promise<InnerAnswer>;
 }
 
+/** What was found out about the exchange as a whole. */
+interface Whole {
+  /** The agent's own place, so that a part is counted for its server and tool alone. */
+  readonly place: Place;
+  /** The signature of the whole, which the parts are made from. */
+  readonly signed: SignedCall | null;
+}
+
 /**
  * Everything that is asked of a server goes the whole road of `handle`: identity, limits, policy on the server's own
  * names, record before forwarding, filters. What may not be asked is refused and recorded there.
- * `place`: the agent's own for the whole, so that a part is counted for its server and tool alone.
  */
-export function createAsker(outer: Exchange, ports: GatewayPorts, place: Place): Asker {
-  const used = { ...ports, limits: ports.limits.within(place) };
+export function createAsker(outer: Exchange, ports: GatewayPorts, { place, signed }: Whole): Asker {
+  const used = {
+    ...ports,
+    limits: ports.limits.within(place),
+    signedCalls: ports.signedCalls.within(signed),
+  };
   let count = 0;
   return {
     outer,

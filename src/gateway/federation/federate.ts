@@ -33,7 +33,10 @@ export async function federate(
     // the roads to them.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
     place = await ports.limits.enter(await standingOf(caller, ports));
-    const inbound = (seen.inbound = await readBody(exchange, ports));
+    // Together they ask for a signature as soon as one of them does.
+    const signature = ports.signedCalls.begin(exchange, '', caller);
+    const inbound = (seen.inbound = await readBody(exchange, ports, signature));
+    const signed = signature && (await signature.settle());
     await place.countBatch(inbound);
     // The agent may have changed while the body arrived.
     const standing = confirmStanding(caller, ports.view, ports.clock.now());
@@ -43,7 +46,7 @@ export async function federate(
       exchange,
       standing,
       ports,
-      asker: createAsker(exchange, ports, place),
+      asker: createAsker(exchange, ports, { place, signed }),
       together: state.together(),
       names: state.names.of(caller.spiffeId),
       patience: state.patience,
