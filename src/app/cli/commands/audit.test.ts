@@ -8,6 +8,7 @@ import { linesOf, makeLog, openLog, temporaryFolder } from '../../../audit/log.f
 import { steppedClock } from '../../../kernel/clock.ts';
 import { runCli } from '../run-cli.ts';
 import { auditCommands } from './audit.ts';
+import { auditProofCommands } from './audit-proof.ts';
 
 test('S4 U9 audit verify says that a log verifies, for a person and as JSON', async () => {
   await using folder = await temporaryFolder();
@@ -145,5 +146,5 @@ function start(
     ended,
     clock: steppedClock(0),
   };
-  return runCli(argv, io, auditCommands);
+  return runCli(argv, io, [...auditCommands, ...auditProofCommands]);
 }

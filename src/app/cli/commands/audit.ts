@@ -2,15 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Entry } from '../../../audit/entry.ts';
 import { readPublicKey } from '../../../audit/log-folder.ts';
-import { proveEntry, readProof, verifyProof } from '../../../audit/prove.ts';
 import { tailLog } from '../../../audit/tail.ts';
 import { type AuditVerification, verifyAuditLog } from '../../../audit/verify.ts';
-import { canonicalJson, isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
-import { writeDurably } from '../../../kernel/durable-file.ts';
+import { canonicalJson, type Json } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { parseJson } from '../../../kernel/parse-json.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { printable } from '../format-table.ts';
+import { entryText } from './entry-text.ts';
 
 const folder = { name: 'folder', meaning: 'the folder of the log', count: 'one' } as const;
 const keyMeaning = 'the public key of the log in PEM, kept outside its folder';
@@ -52,22 +50,6 @@ export const auditCommands: readonly Command[] = [
     ],
     positionals: [folder],
     run: tail,
-  },
-  {
-    path: ['audit', 'prove'],
-    summary: 'Prove that one entry is in the log that its checkpoint signs',
-    example: 'countersign audit prove ./data/gateway-log 42 --out ./entry-42.json',
-    flags: [{ name: 'out', kind: 'text', placeholder: 'file', meaning: 'where to write the proof, as JSON' }],
-    positionals: [folder, { name: 'index', meaning: 'the index of the entry', count: 'one' }],
-    run: prove,
-  },
-  {
-    path: ['audit', 'check-proof'],
-    summary: 'Check the proof of an entry, without the log',
-    example: 'countersign audit check-proof ./entry-42.json --key ./gateway-log.pem',
-    flags: [{ name: 'key', kind: 'text', placeholder: 'file', meaning: keyMeaning, required: true }],
-    positionals: [{ name: 'proof', meaning: 'the file that audit prove wrote', count: 'one' }],
-    run: checkProof,
   },
 ];
 
@@ -151,54 +133,6 @@ function isRefusal(event: Entry['event']): boolean {
 async function show(context: CommandContext, entry: Entry): Promise<void> {
   const line = context.json ? canonicalJson({ ...entry }) : entryText(entry);
   if (!context.stdout.write(`${line}\n`)) await once(context.stdout, 'drain', { signal: context.ended });
-}
-
-function entryText({ index, time, event }: Entry): string {
-  const messages = Array.isArray(event['messages']) ? event['messages'].filter(isJsonObject) : [];
-  const acts = messages.map(({ method, target }) => [method, target].filter(isText).join(' '));
-  const who = event['agent'] ?? event['name'];
-  const words = [
-    time,
-    `#${index}`,
-    event['type'],
-    who,
-    event['server'],
-    ...acts,
-    event['code'],
-    event['reason'],
-  ];
-  return printable(words.filter(isText).join('  '));
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
-}
-
-async function prove(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const word = input.word('index');
-  if (!/^\d{1,15}$/.test(word)) {
-    throw new Fault('usage', `${word} is not the index of an entry: a whole number, from 0.`);
-  }
-  const proof = await proveEntry(input.word('folder'), Number(word));
-  const json: Json = { ...proof };
-  const out = input.text('out');
-  if (out === null) return { text: JSON.stringify(json, null, 2), json };
-  await writeDurably(out, `${JSON.stringify(json, null, 2)}\n`, 0o644);
-  return { text: `The proof of entry ${proof.index} is in ${out}.`, json };
-}
-
-async function checkProof(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const proof = readProof(parseJson(await readText(input.word('proof'))));
-  const { entry, checkpoint } = verifyProof(proof, await readPublicKey(input.must('key')));
-  return {
-    text: [
-      `Entry ${entry.index} is in the log ${checkpoint.origin} of ${checkpoint.size} entries:`,
-      entryText(entry),
-    ]
-      .map(printable)
-      .join('\n'),
-    json: { ok: true, origin: checkpoint.origin, size: checkpoint.size, entry: { ...entry } },
-  };
 }
 
 async function readText(path: string): Promise<string> {
