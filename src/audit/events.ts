@@ -90,6 +90,9 @@ export const auditEvents = {
   'person.signed-in': 'A person signed in with a passkey.',
   'person.signed-out': 'A person signed out.',
   'person.sign-in-refused': 'A passkey or an enrolment link was not accepted: why.',
+  'consent.given': 'A person allowed a client to act for them: which, where it is sent back, for what.',
+  'consent.refused': 'A person did not allow a client to act for them.',
+  'consent.withdrawn': 'A person took back what they allowed a client.',
   'passkey.removed': 'A passkey of a person was removed.',
   'token.issued':
     'An access token was issued: for whom, to which client and agent, for which server, how it is bound.',

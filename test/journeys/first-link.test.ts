@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { commands } from '../../src/app/cli/commands.ts';
+import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { freshAuthority, passphrase } from './fresh-authority.ts';
@@ -50,6 +50,6 @@ async function startAndStop(words: readonly string[], isTty: boolean, last = 'to
     if (said.includes(last)) setTimeout(() => ended.abort(), 100);
   });
   const io = { stdin: new PassThrough(), stdout, stderr, env: {}, isTty, ended: ended.signal };
-  assert.equal(await runCli(words, { ...io, clock: systemClock }, commands), 0);
+  assert.equal(await runCli(words, { ...io, clock: systemClock }, await commandsFor(words)), 0);
   return said;
 }

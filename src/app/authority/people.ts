@@ -16,6 +16,7 @@ import type { PeopleDoor } from '../../oauth/people/people-door.ts';
 import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import type { Store } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
+import { personTokens } from './person-tokens.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
 
 /** What somebody has to know to log in. All of it is public. */
@@ -94,6 +95,8 @@ export async function openPeople(parts: {
       passkeys: store.passkeys,
       invitations: store.invitations,
       sessions: store.browserSessions,
+      consents: store.consents,
+      tokens: personTokens(store, clock),
       challenges: createChallenges(key, clock),
       used: store.usedTokens,
       clock,

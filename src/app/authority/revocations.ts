@@ -7,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { authorityName, type LeafKind } from '../../x509/leaf-profile.ts';
+import { personTokens } from './person-tokens.ts';
 import type { Store } from '../store/store.ts';
 import type { People } from './people.ts';
 
@@ -109,6 +110,7 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
   /** What was proved until now counts for nothing, and the person has to authenticate anew. How many tokens they had. */
   const shutOut = async (person: string): Promise<number> => {
     await store.people.revoke(person, clock.now());
+    await personTokens(store, clock).end(person);
     return await store.joinTokens.withdrawOwned(person, clock.now());
   };
   /** The names of all agents that have one thing in common. Fault `not_found` when there is none. */

@@ -12,6 +12,7 @@ import { admitsUnverified, answerAuthority } from '../listeners/authority-routes
 import { answerPeople } from '../listeners/people-routes.ts';
 import { answerPlain } from '../listeners/plain-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
+import { consentDoor } from './consent-door.ts';
 import { composeScep } from './compose-scep.ts';
 import { peopleUrl } from './people-url.ts';
 import { composeTokens, type RunningTokens } from './compose-tokens.ts';
@@ -91,6 +92,7 @@ export async function composeAuthority(options: {
         bundle: authority.bundle,
         people: authority.people.door,
         tokens,
+        consent: tokens && consentDoor(authority, tokens),
       }),
     ),
     plain: await open('plain', null, (exchange) =>

@@ -3,10 +3,12 @@ import { html } from '../../http/html.ts';
 import { answerProblem } from '../../http/problem.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
+import { answerInteraction, type ConsentDoor } from '../../oauth/people/interaction-pages.ts';
 import { answerPage, type Page } from '../../oauth/people/page.ts';
 import type { PeopleDoor } from '../../oauth/people/people-door.ts';
 import { answerPeoplePages } from '../../oauth/people/people-pages.ts';
 import type { AuthorizationServer } from '../../oauth/server/authorization-server.ts';
+import { interactionPath } from '../../oauth/server/interactions.ts';
 import type { AuthorityDescription } from '../authority/authority.ts';
 
 /** What is behind the `people` listener. */
@@ -15,6 +17,7 @@ export interface PeopleParts {
   readonly people: PeopleDoor;
   /** Null when access tokens are not issued, or not yet. */
   readonly tokens: Pick<AuthorizationServer, 'servesBrowser' | 'answerBrowser'> | null;
+  readonly consent: ConsentDoor | null;
 }
 
 /**
@@ -27,7 +30,8 @@ export async function answerPeople(
   parts: PeopleParts,
 ): Promise<void> {
   try {
-    const { tokens } = parts;
+    const { tokens, consent } = parts;
+    if (consent && interactionPath.test(exchange.path)) return await answerInteraction(exchange, consent);
     if (tokens?.servesBrowser(exchange.path)) return await tokens.answerBrowser(exchange);
     if (await answerPeoplePages(exchange, parts.people)) return;
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', `${exchange.path} has GET only.`);

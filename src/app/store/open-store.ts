@@ -10,6 +10,7 @@ import { browserSessions } from './sqlite/browser-sessions.ts';
 import { blockedKeys } from './sqlite/blocked-keys.ts';
 import { certificateEnds } from './sqlite/certificate-ends.ts';
 import { certificateRecords } from './sqlite/certificates.ts';
+import { consentRecords } from './sqlite/consents.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
 import { approvalRecords } from './sqlite/approvals.ts';
@@ -53,6 +54,7 @@ export async function openStore(options: {
     passkeys: passkeyRecords(connection),
     invitations: invitationRecords(connection),
     browserSessions: browserSessions(connection),
+    consents: consentRecords(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
     partners: partnerRecords(connection),

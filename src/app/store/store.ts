@@ -6,6 +6,7 @@ import type { JoinTokenRecords } from '../../enrol/join-token/join-token-records
 import type { ScepTransactions } from '../../enrol/scep/scep-transactions.ts';
 import type { PersonRecord, PersonRecords } from '../../enrol/person/login-records.ts';
 import type { BrowserSessions } from '../../oauth/people/browser-sessions.ts';
+import type { Consents } from '../../oauth/people/consents.ts';
 import type { Invitations } from '../../oauth/people/invitations.ts';
 import type { Passkeys } from '../../oauth/people/passkeys.ts';
 import type { PersonRegistry } from '../../oauth/people/person-registry.ts';
@@ -45,6 +46,7 @@ export interface Store extends AsyncDisposable {
   readonly passkeys: Passkeys;
   readonly invitations: Invitations;
   readonly browserSessions: BrowserSessions;
+  readonly consents: Consents;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
   readonly partners: PartnerRecords;

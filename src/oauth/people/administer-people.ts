@@ -5,7 +5,7 @@ import type { Passkey } from './passkeys.ts';
 import { personName } from './person-name.ts';
 import type { NewPerson } from './person-registry.ts';
 
-type Parts = Pick<PeopleDoor, 'registry' | 'passkeys' | 'sessions' | 'clock' | 'audit'>;
+type Parts = Pick<PeopleDoor, 'registry' | 'passkeys' | 'sessions' | 'tokens' | 'clock' | 'audit'>;
 
 /** Adds a person. Throws Fault `conflict`, or `invalid_input` for what is no name. */
 export async function addPerson(order: NewPerson, actor: string, parts: Parts): Promise<Person> {
@@ -28,13 +28,14 @@ export async function regroupPerson(
 }
 
 /**
- * Takes every right from a person until they are enabled: sessions, logins and passkeys count for nothing, and what was proved before does not
- * afterwards either. Throws Fault `not_found`.
+ * Takes every right from a person until they are enabled: sessions, logins, passkeys and tokens count for nothing, and what was
+ * proved or allowed before does not afterwards either. Throws Fault `not_found`.
  */
 export async function disablePerson(person: string, actor: string, parts: Parts): Promise<Person> {
-  const { registry, clock, audit } = parts;
+  const { registry, tokens, clock, audit } = parts;
   const changed = await registry.change(person, { state: 'disabled' });
   await registry.revoke(person, clock.now());
+  await tokens.end(person);
   await audit.append({ type: 'person.changed', person, state: 'disabled', actor });
   return changed;
 }
@@ -52,10 +53,11 @@ export async function enablePerson(
 
 /** Forgets a person and everything they could sign in with. Throws Fault `not_found`. */
 export async function removePerson(person: string, actor: string, parts: Parts): Promise<void> {
-  const { registry, clock, audit } = parts;
+  const { registry, tokens, clock, audit } = parts;
   if (!(await registry.remove(person, clock.now()))) {
     throw new Fault('not_found', `There is no person ${person} here. See: countersign person list`);
   }
+  await tokens.end(person);
   await audit.append({ type: 'person.removed', person, actor });
 }
 

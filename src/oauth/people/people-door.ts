@@ -6,9 +6,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import { randomBytes } from '../../kernel/random.ts';
 import { type BrowserSessions, readCookie, sessionHash, type SignedIn } from './browser-sessions.ts';
 import type { Challenges } from './challenge.ts';
+import type { Consents } from './consents.ts';
 import type { Invitations } from './invitations.ts';
 import type { Passkeys } from './passkeys.ts';
 import type { PersonRegistry } from './person-registry.ts';
+import type { PersonTokens } from './person-tokens.ts';
 
 /** What the pages for people work on. */
 export interface PeopleDoor {
@@ -16,6 +18,8 @@ export interface PeopleDoor {
   readonly passkeys: Passkeys;
   readonly invitations: Invitations;
   readonly sessions: BrowserSessions;
+  readonly consents: Consents;
+  readonly tokens: PersonTokens;
   readonly challenges: Challenges;
   readonly used: UsedOnce;
   readonly clock: Clock;

@@ -4,14 +4,15 @@ import { answerProblem } from '../../http/problem.ts';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
-import { endedCookie, sessionHash } from './browser-sessions.ts';
+import { ownPage, signedOutPage, signOut, withdrawConsent } from './account-pages.ts';
 import { beginEnrolment, finishEnrolment, whoseInvitation } from './enrol-passkey.ts';
-import { answerAsset, answerData, answerFaultPage, answerPage, sendOn } from './page.ts';
-import { browserOf, newBrowser, type PeopleDoor, signedIn } from './people-door.ts';
+import { answerAsset, answerData, answerFaultPage, answerPage } from './page.ts';
+import { browserOf, type PeopleDoor } from './people-door.ts';
 import { peopleScript } from './people-script.ts';
 import { peopleStyle } from './people-style.ts';
 import { requireOwnPage } from './relying-party.ts';
 import { beginSignIn, finishSignIn } from './sign-in.ts';
+import { browserCookie, signInPage } from './sign-in-page.ts';
 
 /** A page of the listener for people, or what a script or a form of one asks for. */
 interface PeopleRoute {
@@ -73,6 +74,12 @@ const routes: readonly PeopleRoute[] = [
     },
   },
   { method: 'GET', path: '/me', gives: 'page', answer: (exchange, door) => ownPage(exchange, door) },
+  {
+    method: 'POST',
+    path: '/consents/withdraw',
+    gives: 'page',
+    answer: (exchange, door) => withdrawConsent(exchange, door),
+  },
   { method: 'POST', path: '/sign-out', gives: 'page', answer: (exchange, door) => signOut(exchange, door) },
   { method: 'GET', path: '/signed-out', gives: 'page', answer: (exchange) => signedOutPage(exchange) },
   {
@@ -107,19 +114,6 @@ export async function answerPeoplePages(exchange: Exchange, door: PeopleDoor): P
   return true;
 }
 
-/** The page at which somebody proves who they are; `onward` is a path of ours. */
-export async function signInPage(exchange: Exchange, onward: string): Promise<void> {
-  const body = html`<h1>Sign in</h1>
-<p>With the passkey of this device, of your phone, or of a security key.</p>
-<form data-act="sign-in" data-onward="${onward}">
-<p><button class="main" type="submit" disabled autofocus>Sign in with a passkey</button></p>
-<p role="status" aria-live="polite"></p>
-</form>
-<noscript><p role="alert">Passkeys need JavaScript, which this browser does not run.</p></noscript>
-<p class="quiet">You have none yet? An administrator gives you a link to enrol one.</p>`;
-  await answerPage(exchange, { title: 'Sign in', body, cookie: browserCookie(exchange) });
-}
-
 async function enrolPage(exchange: Exchange): Promise<void> {
   const body = html`<h1>Enrol a passkey</h1>
 <p>A passkey is how you sign in here, in place of a password. It stays in this device, in your phone, or in a security key; we keep
@@ -135,39 +129,6 @@ only its public half.</p>
 </form>
 <noscript><p role="alert">Passkeys need JavaScript, which this browser does not run.</p></noscript>`;
   await answerPage(exchange, { title: 'Enrol a passkey', body, cookie: browserCookie(exchange) });
-}
-
-async function ownPage(exchange: Exchange, door: PeopleDoor): Promise<void> {
-  const here = await signedIn(exchange, door);
-  if (!here) return await sendOn(exchange, '/sign-in');
-  const { person, displayName } = here.person;
-  const keys = (await door.passkeys.list(person)).map(
-    ({ host, createdAt, lastUsedAt, mayBeCopied }) =>
-      html`<li>for ${host}, enrolled ${day(createdAt)}, last used ${lastUsedAt === null ? 'never' : day(lastUsedAt)}${
-        mayBeCopied ? '' : '; on one device only'
-      }</li>`,
-  );
-  const body = html`<h1>${displayName ?? person}</h1>
-<p>You are signed in as <strong>${person}</strong> until ${time(here.session.expiresAt)}.</p>
-<h2>Your passkeys</h2>
-<ul>${keys}</ul>
-<form method="post" action="/sign-out"><p><button type="submit">Sign out</button></p></form>`;
-  await answerPage(exchange, { title: displayName ?? person, body });
-}
-
-async function signOut(exchange: Exchange, door: PeopleDoor): Promise<void> {
-  const here = await signedIn(exchange, door);
-  const hash = sessionHash(exchange.headers);
-  if (hash !== null && (await door.sessions.end(hash)) && here) {
-    await door.audit.append({ type: 'person.signed-out', person: here.person.person });
-  }
-  await sendOn(exchange, '/signed-out', endedCookie);
-}
-
-async function signedOutPage(exchange: Exchange): Promise<void> {
-  const body = html`<h1>You are signed out</h1>
-<p><a href="/sign-in">Sign in again</a></p>`;
-  await answerPage(exchange, { title: 'Signed out', body });
 }
 
 async function enrolOrder(exchange: Exchange) {
@@ -197,14 +158,7 @@ function ownBrowser(exchange: Exchange): string {
   );
 }
 
-function browserCookie(exchange: Exchange): string | null {
-  return browserOf(exchange) === null ? newBrowser().cookie : null;
-}
-
 /** A place of ours to go to next: never one that somebody put into a link (RFC 9700 §4.11). */
 function ownPath(value: unknown): string {
   return typeof value === 'string' && /^\/[a-z][A-Za-z0-9/_-]{0,200}$/.test(value) ? value : '/me';
 }
-
-const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
-const time = (at: number): string => `${new Date(at).toISOString().slice(11, 16)} UTC`;

@@ -112,7 +112,10 @@ describe('O2 the authorization code flow', () => {
     assert.deepEqual(details, {
       prompt: 'consent',
       signedInSince: null,
-      client: { id: spiffe('reader'), name: 'reader', host: null, redirectHost: '127.0.0.1:49152' },
+      client: { id: spiffe('reader'), name: 'reader', host: null, proven: false, documentHash: null },
+      redirectUri: 'http://127.0.0.1:49152/callback',
+      asksAgain: false,
+      life: 86_400,
       scopes: ['mcp', 'mcp:write'],
       resources: [files],
       agent: spiffe('reader'),

@@ -62,8 +62,8 @@ test('O2 RFC 8628: a device without a browser gets a token once a person has typ
   assert.equal(confirmed.status, 303, confirmed.text);
   const place = String(confirmed.headers['location']);
   const answer = town.exchange({ method: 'POST', url: place, headers: { cookie: browser.at(place) } });
-  const { client, scopes } = await town.server.details(answer);
-  assert.deepEqual([client.redirectHost, scopes], [null, ['mcp']]);
+  const { client, redirectUri, scopes } = await town.server.details(answer);
+  assert.deepEqual([client.proven, redirectUri, scopes], [true, null, ['mcp']]);
   await town.server.finish(answer, { granted: true, person: 'ada', authenticatedAt: town.clock.now() });
   const done = await town.open(String(answer.answer().headers['location']), browser);
   assert.equal(done.status, 200, done.text);

@@ -1,6 +1,7 @@
-import type { Grant, Interaction, Provider } from 'oidc-provider';
+import type { Client, Grant, Interaction, Provider } from 'oidc-provider';
 import type { Exchange } from '../../http/exchange.ts';
-import type { JsonObject } from '../../kernel/canonical-json.ts';
+import { sha256Base64url } from '../../kernel/bytes.ts';
+import { canonicalJson, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { HandedRequest, HeldResponse } from './handed-request.ts';
@@ -18,9 +19,17 @@ export interface InteractionDetails {
     readonly name: string | null;
     /** The host whose word the client's metadata is; null for an agent of ours. */
     readonly host: string | null;
-    /** Where the browser is sent with the answer; null with the device flow. */
-    readonly redirectHost: string | null;
+    /** Whether it proved who it is when it brought the request; otherwise anybody may have used its name. */
+    readonly proven: boolean;
+    /** base64url(SHA-256) of what it says of itself; null for an agent of ours. */
+    readonly documentHash: string | null;
   };
+  /** Where the browser is sent with the answer; null with the device flow. */
+  readonly redirectUri: string | null;
+  /** Whether the client wants the person to be asked although they agreed before (`prompt=consent`). */
+  readonly asksAgain: boolean;
+  /** How long the client can act on a yes, in seconds. */
+  readonly life: number;
   readonly scopes: readonly string[];
   readonly resources: readonly string[];
   /** The SPIFFE ID of the agent that the grant would be for; null when only its certificate will tell. */
@@ -47,7 +56,10 @@ export const interactionPath = /^\/interaction\/([A-Za-z0-9_-]{10,100})$/;
 
 interface Parts {
   readonly engine: Provider;
-  readonly options: Pick<AuthorizationServerOptions, 'peopleUrl' | 'people' | 'resources' | 'clock'>;
+  readonly options: Pick<
+    AuthorizationServerOptions,
+    'peopleUrl' | 'people' | 'resources' | 'clock' | 'lives'
+  >;
 }
 
 /** What is asked. Throws Fault `not_found` for another browser than the one that it began in, and when it is over. */
@@ -127,20 +139,29 @@ async function read(interaction: Interaction, { engine, options }: Parts): Promi
   const client = await engine.Client.find(textOf(params['client_id']));
   if (!client) throw new Fault('not_found', 'The client of this request is gone.');
   const id = client.clientId;
-  const redirect = typeof params['redirect_uri'] === 'string' ? new URL(params['redirect_uri']).host : null;
+  const forDevice = interaction.deviceCode !== undefined;
+  const redirectUri =
+    forDevice || params['redirect_uri'] === undefined ? null : textOf(params['redirect_uri']);
   const maxAge = params['max_age'];
   const login = prompt.name === 'login';
   const resources = listOf(params['resource']);
   return {
     uid,
     prompt: login ? 'login' : 'consent',
-    signedInSince: signedInSince(interaction, login, maxAge, options.clock.now()),
+    signedInSince: signedInSince(interaction, login, maxAge),
     client: {
       id,
       name: client.clientName ?? null,
       host: id.startsWith('https://') ? new URL(id).host : null,
-      redirectHost: interaction.deviceCode === undefined ? redirect : null,
+      // What it pushed (RFC 9126) or asked a device code with came over a connection with its certificate.
+      proven:
+        client.tokenEndpointAuthMethod !== 'none' &&
+        (forDevice || (interaction as { readonly parJti?: string }).parJti !== undefined),
+      documentHash: id.startsWith('https://') ? sha256Base64url(canonicalJson(documentOf(client))) : null,
     },
+    redirectUri,
+    asksAgain: textOf(params['prompt']).split(' ').includes('consent'),
+    life: client.grantTypeAllowed('refresh_token') ? options.lives.refresh : options.lives.access,
     scopes: await scopesOf(textOf(params['scope']), resources, options),
     resources,
     agent: id.startsWith('spiffe://') ? id : null,
@@ -148,11 +169,17 @@ async function read(interaction: Interaction, { engine, options }: Parts): Promi
   };
 }
 
+/** What a client says of itself, without what changes by itself. */
+function documentOf(client: Client): JsonObject {
+  return JSON.parse(JSON.stringify(client.metadata())) as JsonObject;
+}
+
 /** RFC 9470 §4, OpenID Connect Core §3.1.2.1: a new proof, or one that is not older than so many seconds. */
-function signedInSince({ iat }: Interaction, login: boolean, maxAge: unknown, now: number): number | null {
-  if (login) return (iat ?? 0) * 1_000;
+function signedInSince({ iat }: Interaction, login: boolean, maxAge: unknown): number | null {
+  if (login) return iat * 1_000;
   if (maxAge === undefined || maxAge === null) return null;
-  return now - Number(maxAge) * 1_000;
+  // From the request on: whoever signs in for it may take their time to read what it is about.
+  return (iat - Number(maxAge)) * 1_000;
 }
 
 /** Those of the scopes asked for that there are. */

@@ -70,6 +70,17 @@ export function memoryOauthRecords(): OauthRecords {
       if (!known || known.before < end.before) ends.set(at(end.kind, end.key), end);
       drop(entries, end);
     },
+    grants: async (person, now) =>
+      [...entries.values()]
+        .filter((entry) => entry.model === 'Grant' && entry.person === person)
+        .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
+        .sort((one, other) => other.createdAt - one.createdAt)
+        .map(({ grantId, client, createdAt, expiresAt }) => ({
+          grantId: grantId ?? '',
+          client: client ?? '',
+          createdAt,
+          expiresAt,
+        })),
     ends: async (now) =>
       [...ends.entries()]
         .filter(([, { until }]) => until >= now)

@@ -68,6 +68,14 @@ export interface KeptTokenKey {
   readonly retiredAt: number | null;
 }
 
+/** What a person agreed to once. Times are epoch milliseconds. */
+export interface PersonGrant {
+  readonly grantId: string;
+  readonly client: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
 /** Port: what the authorization server remembers. Every promise resolves only when the change is durable. */
 export interface OauthRecords {
   /** Adds an entry or replaces its content; that it was used stays. Drops some that are long over. */
@@ -89,6 +97,8 @@ export interface OauthRecords {
   issued(now: number): Promise<readonly IssuedToken[]>;
   /** Ends tokens, tells the gateways, and drops what new ones could come of. */
   end(end: TokenEnd): Promise<void>;
+  /** What a person agreed to that is not over, the newest first. */
+  grants(person: string, now: number): Promise<readonly PersonGrant[]>;
   /** The ends that may still meet a token. */
   ends(now: number): Promise<readonly TokenEnd[]>;
   /** The signing keys, the newest first. */

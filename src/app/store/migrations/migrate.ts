@@ -19,6 +19,7 @@ import { alerts } from './0013-alerts.ts';
 import { hardware } from './0014-hardware.ts';
 import { passkeys } from './0015-passkeys.ts';
 import { oauth } from './0016-oauth.ts';
+import { consents } from './0017-consents.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -38,6 +39,7 @@ const migrations: readonly Migration[] = [
   hardware,
   passkeys,
   oauth,
+  consents,
 ];
 
 /** The schema version this program writes. */

@@ -3,6 +3,7 @@ import type {
   IssuedToken,
   KeptTokenKey,
   OauthRecords,
+  PersonGrant,
   TokenEnd,
 } from '../../../oauth/server/oauth-records.ts';
 import type { Connection, Note } from './connection.ts';
@@ -17,7 +18,7 @@ function tokens({
   database,
   read,
   write,
-}: Connection): Pick<OauthRecords, 'noteIssued' | 'issued' | 'end' | 'ends'> {
+}: Connection): Pick<OauthRecords, 'noteIssued' | 'issued' | 'end' | 'ends' | 'grants'> {
   const insert = database.prepare(
     `INSERT INTO issued_tokens (id, grant_id, client, agent, person, resource, scopes, binding, grant_type, issued_at,
        expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -52,6 +53,16 @@ function tokens({
       }),
     end: (end) => write((note) => endTokens(database, end, note)),
     ends: (now) => read(() => listTokenEnds(database, now)),
+    grants: (person, now) =>
+      read(() => {
+        const rows = database
+          .prepare(
+            `SELECT grant_id AS grantId, client, created_at AS createdAt, expires_at AS expiresAt FROM oauth_entries
+             WHERE model = 'Grant' AND person = ?1 AND (expires_at IS NULL OR expires_at > ?2) ORDER BY created_at DESC, id`,
+          )
+          .all(person, now);
+        return rows.map((row) => ({ ...(row as unknown as PersonGrant) }));
+      }),
   };
 }
 

@@ -79,7 +79,7 @@ export function personRecords({ database, read, write }: Connection): PeopleOfSt
     remove: (person, at) =>
       write(() => {
         if (!find(person)) return false;
-        for (const table of ['passkeys', 'invitations', 'browser_sessions']) {
+        for (const table of ['passkeys', 'invitations', 'browser_sessions', 'consents']) {
           database.prepare(`DELETE FROM ${table} WHERE person = ?`).run(person);
         }
         forget.run(person);
