@@ -3,7 +3,9 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createLocalJWKSet, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { findOperation } from '../../src/app/admin/operations.ts';
+import type { Json } from '../../src/kernel/canonical-json.ts';
 import { openTown, type Presentable, type Town, until } from './deployment.ts';
 import { type Answered, call } from './token-town.ts';
 
@@ -148,6 +150,55 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
     assert.equal((await asLeaving(second)).status, 401);
     await authority.changeAgentState('leaving', 'active', 'test');
     assert.equal((await asLeaving(second)).status, 200);
+  });
+
+  test('O8 an administrator ends a token, or all of an agent or a person, and a gateway knows within a second', async () => {
+    const { authority } = town.deployment;
+    const act = async (name: string, input: object): Promise<Record<string, Json>> =>
+      (await findOperation(name).run(authority, input, { name: 'ops', way: 'local' })) as Record<
+        string,
+        Json
+      >;
+    const claimsOf = ({ json }: Answered) => decodeJwt(String(json['access_token']));
+    const isEnded = ({ jti = '', sub = '', iat = 0 }: ReturnType<typeof decodeJwt>, named: string): boolean =>
+      town.gateway.view.ended.isEnded({ jti, gid: jti, sub, agent: spiffe(named), issuedAt: iat * 1_000 });
+    const first = claimsOf(await ask());
+    const second = claimsOf(await ask());
+    const listed = (await act('token.list', {})) as unknown as {
+      tokens: { id: string }[];
+      grants: unknown[];
+    };
+    assert.ok([first.jti, second.jti].every((jti) => listed.tokens.some(({ id }) => id === jti)));
+    assert.deepEqual(listed.grants, []);
+
+    const began = performance.now();
+    await act('token.revoke', { token: first.jti, reason: 'test' });
+    await until(() => isEnded(first, 'reader'));
+    assert.ok(performance.now() - began < 1_000);
+    assert.equal(isEnded(second, 'reader'), false);
+    await assert.rejects(act('token.show', { id: first.jti }), { code: 'not_found' });
+    assert.ok(await act('token.show', { id: second.jti }));
+
+    await act('token.revoke', { agent: 'reader', reason: 'test' });
+    await until(() => isEnded(second, 'reader'));
+    const later = claimsOf(await ask());
+    assert.equal(later.iat === second.iat || !isEnded(later, 'reader'), true, 'what is issued later counts');
+
+    await act('token.revoke', { person: 'ada', reason: 'test' });
+    await until(() => isEnded({ ...second, sub: 'ada', jti: 'x' }, 'nobody'));
+    await town.addAgent('thief');
+    const stolen = await town.issue('thief');
+    const held = claimsOf(await ask({ client_id: spiffe('thief') }, stolen));
+    await authority.revoke({ serial: stolen.serial, reason: 'stolen' }, 'test');
+    await until(() => isEnded(held, 'thief'));
+    await authority.store.people.revoke('bob', authority.clock.now());
+    await until(() => isEnded({ ...held, sub: 'bob', jti: 'x' }, 'nobody'));
+    for (const wrong of [{}, { token: 'x', agent: 'reader' }]) {
+      await assert.rejects(act('token.revoke', { ...wrong, reason: 'test' }), { code: 'invalid_input' });
+    }
+    for (const wrong of [{ token: 'x' }, { grant: 'x' }, { agent: 'nobody' }]) {
+      await assert.rejects(act('token.revoke', { ...wrong, reason: 'test' }), { code: 'not_found' });
+    }
   });
 
   test('S4 what was issued and what was refused is in the log, with the reason, and no token is', async () => {

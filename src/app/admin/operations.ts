@@ -18,6 +18,7 @@ import { partnerOperations } from './partner-operations.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
+import { tokenOperations } from './token-operations.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -171,6 +172,7 @@ export const operations: readonly Operation[] = [
   ...acmeOperations,
   ...logOperations,
   ...alertOperations,
+  ...tokenOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];
 

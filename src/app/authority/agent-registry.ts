@@ -1,6 +1,6 @@
 import type { AgentRegistry } from '../../oauth/server/presented-agent.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { Fault, toFault } from '../../kernel/fault.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
 import { holderOf } from '../listeners/holder.ts';
 import type { Authority } from './authority.ts';
@@ -20,6 +20,16 @@ export function agentRegistry(authority: Pick<Authority, 'issuer' | 'clock' | 's
         );
       }
       return { caller, agent };
+    },
+    async isGateway(certificate) {
+      try {
+        await holderOf(certificate, authority, { kinds: ['gateway'] });
+        return true;
+      } catch (error) {
+        const { code } = toFault(error);
+        if (code === 'internal' || code === 'unavailable') throw error;
+        return false;
+      }
     },
     async find(spiffeId): Promise<AgentRecord | null> {
       const prefix = leafUri(authority.issuer.trustDomain, 'agent', '');

@@ -4,6 +4,7 @@ import type { GroupName } from '../../enrol/person/group-members.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import { fromBase64url, toBase64url } from '../../kernel/bytes.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { tokenAfterglow } from '../../oauth/server/oauth-records.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { authorityName, type LeafKind } from '../../x509/leaf-profile.ts';
@@ -77,6 +78,7 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
     // The doors first: what is let in after this was let in before it.
     const joinTokens = await store.joinTokens.withdraw(name, kinds, clock.now());
     const acme = await closeAcme({ name, kinds, actor: words.actor }, { store, audit });
+    if (kinds === agentKinds) await endGrants(name, { store, clock });
     return { revoked: await revokeName({ ...words, name, kinds }, authority), joinTokens, acme };
   };
   const told = async <Result extends Revoked>(
@@ -179,6 +181,19 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
       return await told('key', keyHash, words, { revoked, joinTokens: 0, acme: 0 });
     },
   };
+}
+
+/** Ends what people granted an agent, also one whose certificates are all over by now. */
+async function endGrants(name: string, { store, clock }: Pick<Parts, 'store' | 'clock'>): Promise<void> {
+  const [certificate] = await store.certificates.list({ name, kind: 'agent' });
+  if (!certificate) return;
+  const now = clock.now();
+  await store.oauth.end({
+    kind: 'agent',
+    key: certificate.spiffeId,
+    before: now,
+    until: now + tokenAfterglow,
+  });
 }
 
 /** Closes the ACME accounts of a subject and removes the keys that some could be opened with. How many those were. */

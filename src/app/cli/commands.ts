@@ -22,6 +22,7 @@ const families: readonly Family[] = [
   { words: ['cert'], load: async () => (await import('./commands/cert-proof.ts')).certProofCommands },
   { words: ['cert'], load: async () => [(await import('./commands/cert-monitor.ts')).certMonitorCommand] },
   { words: ['alert'], load: async () => (await import('./commands/alert.ts')).alertCommands },
+  { words: ['token'], load: async () => (await import('./commands/token.ts')).tokenCommands },
   { words: ['revoke'], load: async () => (await import('./commands/revoke.ts')).revokeCommands },
   { words: ['root'], load: async () => (await import('./commands/root.ts')).rootCommands },
   { words: ['rotate'], load: async () => (await import('./commands/rotate.ts')).rotateCommands },

@@ -18,6 +18,7 @@ import type { OauthRecords } from './oauth-records.ts';
 import type { PeopleDirectory } from './people-directory.ts';
 import type { AgentRegistry, PresentedAgent } from './presented-agent.ts';
 import type { TokenResources } from './resources.ts';
+import { answerStructured } from './structured-tokens.ts';
 import type { TokenKeys } from './token-keys.ts';
 import type { TokenRecord } from './token-record.ts';
 import { isBrowserPath, metadataPaths, programPaths, routes } from './token-routes.ts';
@@ -78,6 +79,10 @@ export function openAuthorizationServer(options: AuthorizationServerOptions): Au
       if (exchange.path === routes.jwks) return await answerKeys(exchange, keys);
       const { agent, refusal } = await agentBehind(exchange, options.agents);
       const form = await exchange.body(formLimit);
+      if (asksAboutTokens.has(exchange.path)) {
+        const gateway = !agent && (await isGateway(exchange, options.agents));
+        if (await answerStructured(exchange, form, { agent, gateway }, options)) return;
+      }
       const host = new URL(issuer).host;
       const { url, body } = withDefaultScope(exchange, form, options.resources.defaultScopes);
       await hand({ exchange, agent, refusal, host, url, body }, await engines(), options);
@@ -101,6 +106,8 @@ export function openAuthorizationServer(options: AuthorizationServerOptions): Au
     },
   };
 }
+
+const asksAboutTokens: ReadonlySet<string> = new Set([routes.introspection, routes.revocation]);
 
 /** Where something begins that no earlier visit has a say in. */
 const begins: ReadonlySet<string> = new Set([routes.authorization, routes.code_verification]);
@@ -177,4 +184,8 @@ async function agentBehind(
     if (fault.code === 'internal' || fault.code === 'unavailable') throw error;
     return { agent: null, refusal: `${fault.code}: ${fault.message}` };
   }
+}
+
+async function isGateway({ connection: { certificate } }: Exchange, agents: AgentRegistry): Promise<boolean> {
+  return certificate !== null && (await agents.isGateway(certificate));
 }

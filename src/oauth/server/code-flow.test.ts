@@ -3,7 +3,16 @@ import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import {
-  type Answer,
+  asked,
+  challenge,
+  codeFor,
+  locationOf,
+  redeem,
+  redirect,
+  refresh,
+  verifier,
+} from './flows.fixture.ts';
+import {
   Browser,
   files,
   issuer,
@@ -13,72 +22,6 @@ import {
   spiffe,
   type TestServer,
 } from './server.fixture.ts';
-
-const verifier = 'v'.repeat(43);
-const challenge = createHash('sha256').update(verifier).digest('base64url');
-const redirect = 'http://127.0.0.1:49152/callback';
-
-const asked = {
-  client_id: spiffe('reader'),
-  response_type: 'code',
-  redirect_uri: redirect,
-  resource: files,
-  scope: 'mcp mcp:write',
-  state: 's',
-  code_challenge: challenge,
-  code_challenge_method: 'S256',
-};
-
-function locationOf({ headers, text, status }: Answer): string {
-  assert.equal(status, 303, text);
-  return String(headers['location']);
-}
-
-/** From the authorization endpoint to the code, as the person agrees. */
-async function codeFor(
-  town: TestServer,
-  parameters: Readonly<Record<string, string>> = asked,
-  scopes?: readonly string[],
-): Promise<URL> {
-  const browser = new Browser();
-  const begun = await town.open(`/authorize?${new URLSearchParams(parameters).toString()}`, browser);
-  const place = locationOf(begun);
-  const answer = town.exchange({ method: 'POST', url: place, headers: { cookie: browser.at(place) } });
-  await town.server.finish(answer, {
-    granted: true,
-    person: 'ada',
-    authenticatedAt: town.clock.now(),
-    ...(scopes && { scopes }),
-  });
-  const resumed = await town.open(locationOf(answer.answer()), browser);
-  return new URL(locationOf(resumed));
-}
-
-const redeem = (
-  town: TestServer,
-  code: string | null,
-  more: Record<string, string> = {},
-  as = 'reader',
-): Promise<Answer> =>
-  town.post(
-    '/token',
-    {
-      grant_type: 'authorization_code',
-      client_id: spiffe('reader'),
-      code: code ?? '',
-      redirect_uri: redirect,
-      code_verifier: verifier,
-      ...more,
-    },
-    as,
-  );
-
-const refresh = (town: TestServer, token: unknown, as = 'reader', client = 'reader'): Promise<Answer> =>
-  town.post(
-    '/token',
-    { grant_type: 'refresh_token', client_id: spiffe(client), refresh_token: String(token) },
-    as,
-  );
 
 describe('O2 the authorization code flow', () => {
   test('RFC 9207 §2, RFC 8693 §4.1: a person agrees, and the agent gets a token that is bound to its certificate and names both', async () => {

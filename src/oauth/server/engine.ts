@@ -36,9 +36,9 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
 
 function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Configuration {
   const { kid, privateKey } = key;
-  const { records, cipher, agents, clock, lives: settings } = options;
+  const { records, record, cipher, agents, clock, lives: settings } = options;
   return {
-    adapter: storageAdapter({ records, cipher, agents, clock, afterglow: options.afterglow }),
+    adapter: storageAdapter({ records, record, cipher, agents, clock, afterglow: options.afterglow }),
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' }] },
     routes,
     features: featuresOf(options),
@@ -110,6 +110,17 @@ function featuresOf(options: AuthorizationServerOptions): Features {
     deviceFlow,
     richAuthorizationRequests: richRequests,
     pushedAuthorizationRequests: { enabled: true },
+    introspection: {
+      enabled: true,
+      allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+    },
+    revocation: {
+      enabled: true,
+      allowedPolicy(_ctx, client, token) {
+        if (token.clientId === client.clientId) return true;
+        throw new errors.InvalidRequest('the token is not of this client');
+      },
+    },
     mTLS: {
       enabled: true,
       certificateBoundAccessTokens: true,

@@ -39,6 +39,8 @@ export class HandedRequest extends IncomingMessage {
   page: HeldPage | null = null;
   /** The refresh tokens that were found used and are good once more. */
   readonly retried = new Set<string>();
+  /** The grants that it has ended. */
+  readonly endedGrants = new Set<string>();
 
   constructor({ exchange, agent, refusal, host, url, body, fresh = false }: Handing) {
     // Every listener that hands over speaks TLS; the engine asks the socket.

@@ -65,6 +65,13 @@ export function memoryOauthRecords(): OauthRecords {
       issued.set(token.id, token);
     },
     issued: async (now) => [...issued.values()].filter(({ expiresAt }) => expiresAt > now),
+    liveGrants: async (now) =>
+      [...entries.values()]
+        .filter(({ model, expiresAt }) => model === 'Grant' && (expiresAt ?? now + 1) > now)
+        .map(({ grantId, person, client, createdAt, expiresAt }) => {
+          const held = [...entries.values()].find((each) => each.grantId === grantId && each.agent !== null);
+          return { id: grantId ?? '', person, client, agent: held?.agent ?? null, createdAt, expiresAt };
+        }),
     async end(end) {
       const known = ends.get(at(end.kind, end.key));
       if (!known || known.before < end.before) ends.set(at(end.kind, end.key), end);

@@ -68,6 +68,21 @@ export interface KeptTokenKey {
   readonly retiredAt: number | null;
 }
 
+/** How long a token may still be believed once it is over, at most, in milliseconds: its life and every clock difference. */
+export const tokenAfterglow = 360_000;
+
+/** A grant that lives, whoever gave it. Times are epoch milliseconds. */
+export interface LiveGrant {
+  /** `gid` of its tokens. */
+  readonly id: string;
+  readonly person: string | null;
+  readonly client: string | null;
+  /** The agent that holds a refresh token of it; null when none does. */
+  readonly agent: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
 /** What a person agreed to once. Times are epoch milliseconds. */
 export interface PersonGrant {
   readonly grantId: string;
@@ -95,6 +110,8 @@ export interface OauthRecords {
   /** Notes a token before it goes out. Drops those that are over. */
   noteIssued(token: IssuedToken): Promise<void>;
   issued(now: number): Promise<readonly IssuedToken[]>;
+  /** Every grant that is not over, in the order of their times. */
+  liveGrants(now: number): Promise<readonly LiveGrant[]>;
   /** Ends tokens, tells the gateways, and drops what new ones could come of. */
   end(end: TokenEnd): Promise<void>;
   /** What a person agreed to that is not over, the newest first. */

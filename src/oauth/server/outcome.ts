@@ -2,6 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { HandedRequest } from './handed-request.ts';
 import type { IssuedToken } from './oauth-records.ts';
+import type { TokenClaims } from './own-tokens.ts';
 import { routes } from './token-routes.ts';
 
 type Parts = Pick<AuthorizationServerOptions, 'record'>;
@@ -56,19 +57,6 @@ function issuedToken(ctx: KoaContextWithOIDC): IssuedToken | null {
     issuedAt: claims.iat * 1_000,
     expiresAt: claims.exp * 1_000,
   };
-}
-
-/** The claims of an access token of ours (RFC 9068 §2.2). */
-interface TokenClaims {
-  readonly jti: string;
-  readonly gid: string;
-  readonly sub: string;
-  readonly client_id: string;
-  readonly aud: string;
-  readonly scope?: string;
-  readonly iat: number;
-  readonly exp: number;
-  readonly cnf?: { readonly jkt?: string; readonly 'x5t#S256'?: string };
 }
 
 function bindingOf({ cnf }: TokenClaims): IssuedToken['binding'] {

@@ -14,6 +14,8 @@ export interface AgentRegistry {
    * active. Throws Fault `certificate_…`, `trust_domain_mismatch`, `agent_unknown` or `agent_inactive`.
    */
   admit(certificate: Uint8Array): Promise<PresentedAgent>;
+  /** Whether a client certificate is that of a gateway, likewise. */
+  isGateway(certificate: Uint8Array): Promise<boolean>;
   /** The active agent of a SPIFFE ID of this trust domain, or null. */
   find(spiffeId: string): Promise<AgentRecord | null>;
 }

@@ -111,6 +111,7 @@ export async function openTestServer(
     agents: {
       async admit(certificate) {
         const [name = '', which = ''] = Buffer.from(certificate).toString().split('/');
+        if (name === 'a gateway') throw new Fault('certificate_profile', 'a gateway');
         if (name === 'gone') throw new Fault('agent_inactive', 'gone');
         const caller = {
           name,
@@ -120,6 +121,7 @@ export async function openTestServer(
         } as unknown as Caller;
         return { caller, agent: agent(name) };
       },
+      isGateway: async (certificate) => Buffer.from(certificate).toString() === 'a gateway',
       find: async (id) =>
         /^spiffe:\/\/example\.internal\/agent\/(?!gone)/.test(id) ? agent(id.slice(32)) : null,
     },

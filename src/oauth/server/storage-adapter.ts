@@ -5,10 +5,13 @@ import { HandedRequest } from './handed-request.ts';
 import { knownClient } from './known-clients.ts';
 import type { NewOauthEntry, OauthEntry, OauthRecords } from './oauth-records.ts';
 import type { AgentRegistry } from './presented-agent.ts';
+import type { TokenRecord } from './token-record.ts';
+import { routes } from './token-routes.ts';
 
 /** What the engine stores with. */
 export interface StorageParts {
   readonly records: OauthRecords;
+  readonly record: Pick<TokenRecord, 'ended'>;
   readonly cipher: EntryCipher;
   readonly agents: Pick<AgentRegistry, 'find'>;
   readonly clock: Clock;
@@ -84,9 +87,15 @@ class EntryAdapter implements Adapter {
 
   /** Ends the whole grant, and at the gateways the access tokens that came of it: they are not stored here. */
   async revokeByGrantId(grantId: string): Promise<void> {
-    const { records, clock, afterglow } = this.parts;
+    const { record, clock, afterglow } = this.parts;
+    const request = requestNow();
+    // The engine asks for it once for each of its models.
+    if (request?.endedGrants.has(grantId)) return;
+    request?.endedGrants.add(grantId);
     const now = clock.now();
-    await records.end({ kind: 'grant', key: grantId, before: now, until: now + afterglow });
+    const end = { kind: 'grant', key: grantId, before: now, until: now + afterglow } as const;
+    const actor = request?.agent?.caller.spiffeId ?? 'nobody';
+    await record.ended(end, { reason: reasonAt(request), actor });
   }
 
   private async findBy(name: 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
@@ -152,4 +161,11 @@ class EntryAdapter implements Adapter {
     request.retried.add(entry.id);
     return true;
   }
+}
+
+/** Why a grant ends in the middle of a request: its client said so, or something came back that is used up (RFC 9700 §4.14.2). */
+function reasonAt(request: HandedRequest | null): string {
+  return request?.url?.startsWith(routes.revocation)
+    ? 'revoked by its client'
+    : 'a code or a refresh token came back that was used';
 }

@@ -20,6 +20,7 @@ import { hardware } from './0014-hardware.ts';
 import { passkeys } from './0015-passkeys.ts';
 import { oauth } from './0016-oauth.ts';
 import { consents } from './0017-consents.ts';
+import { tokenOwners } from './0018-token-owners.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -40,6 +41,7 @@ const migrations: readonly Migration[] = [
   passkeys,
   oauth,
   consents,
+  tokenOwners,
 ];
 
 /** The schema version this program writes. */

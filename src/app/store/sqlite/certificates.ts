@@ -4,8 +4,10 @@ import { mayRevoke, stateAfterHold } from '../../../ca/hold.ts';
 import { sha256Base64url } from '../../../kernel/bytes.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { CrlEntry } from '../../../x509/build-crl.ts';
+import type { RevocationReason } from '../../../x509/revocation-reason.ts';
 import type { CertificateStanding } from '../change-feed.ts';
 import type { Connection, NewChange } from './connection.ts';
+import { endTokensOf } from './oauth-tokens.ts';
 import { isTaken } from './storage-fault.ts';
 
 /** The certificates of the store. */
@@ -85,6 +87,9 @@ export function certificateRecords(connection: Connection): CertificateRecords {
         const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
         if (!mayRevoke(record, revocation)) return false;
         revoke.run(reason, at, revocation, serial);
+        if (endsGrants(record, revocation)) {
+          endTokensOf(database, { kind: 'agent', key: record.spiffeId, at }, note);
+        }
         note(changeOf({ ...record, state: 'revoked' }));
         return true;
       }),
@@ -105,6 +110,16 @@ export function certificateRecords(connection: Connection): CertificateRecords {
       }),
   };
 }
+
+/**
+ * Whether what an agent was granted ends with a certificate of it: who lost the key of one may have lost more. A hold can be taken
+ * back, and what only makes room for a better certificate takes nothing away.
+ */
+function endsGrants({ kind }: CertificateRecord, revocation: RevocationReason): boolean {
+  return (kind === 'agent' || kind === 'ephemeral') && !harmless.has(revocation);
+}
+
+const harmless: ReadonlySet<RevocationReason> = new Set(['certificateHold', 'superseded']);
 
 /** What others need to know of a certificate. */
 export function toStanding(

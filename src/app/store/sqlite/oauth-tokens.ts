@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type {
-  IssuedToken,
-  KeptTokenKey,
-  OauthRecords,
-  PersonGrant,
-  TokenEnd,
+import {
+  type IssuedToken,
+  type KeptTokenKey,
+  type LiveGrant,
+  type OauthRecords,
+  type PersonGrant,
+  type TokenEnd,
+  tokenAfterglow,
 } from '../../../oauth/server/oauth-records.ts';
 import type { Connection, Note } from './connection.ts';
 import { oauthEntries } from './oauth-entries.ts';
@@ -18,7 +20,7 @@ function tokens({
   database,
   read,
   write,
-}: Connection): Pick<OauthRecords, 'noteIssued' | 'issued' | 'end' | 'ends' | 'grants'> {
+}: Connection): Pick<OauthRecords, 'noteIssued' | 'issued' | 'liveGrants' | 'end' | 'ends' | 'grants'> {
   const insert = database.prepare(
     `INSERT INTO issued_tokens (id, grant_id, client, agent, person, resource, scopes, binding, grant_type, issued_at,
        expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -51,6 +53,19 @@ function tokens({
           .all(now);
         return rows.map((row) => toIssued(row as unknown as IssuedRow));
       }),
+    liveGrants: (now) =>
+      read(
+        () =>
+          database
+            .prepare(
+              `SELECT grant_id AS id, person, client, created_at AS createdAt, expires_at AS expiresAt,
+                 (SELECT max(agent) FROM oauth_entries AS held WHERE held.grant_id = granted.grant_id) AS agent
+               FROM oauth_entries AS granted
+               WHERE model = 'Grant' AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id`,
+            )
+            .all(now)
+            .map((row) => ({ ...row })) as unknown as readonly LiveGrant[],
+      ),
     end: (end) => write((note) => endTokens(database, end, note)),
     ends: (now) => read(() => listTokenEnds(database, now)),
     grants: (person, now) =>
@@ -80,6 +95,15 @@ export function endTokens(database: DatabaseSync, end: TokenEnd, note: Note): vo
   if (Number(changes) > 0) note({ kind: 'token-end', key: `${kind} ${key}`, value: end });
   const drop = dropOf[kind];
   if (drop !== null) database.prepare(drop).run(key);
+}
+
+/** Ends everything of a person or an agent until now, in the transaction of the caller. */
+export function endTokensOf(
+  database: DatabaseSync,
+  { kind, key, at }: { readonly kind: TokenEnd['kind']; readonly key: string; readonly at: number },
+  note: Note,
+): void {
+  endTokens(database, { kind, key, before: at, until: at + tokenAfterglow }, note);
 }
 
 /** What new tokens could come of, by what is ended: a grant with everything of it. */

@@ -2,6 +2,7 @@ import type { Login, PersonRecord } from '../../../enrol/person/login-records.ts
 import { Fault } from '../../../kernel/fault.ts';
 import type { PeopleOfStore } from '../store.ts';
 import type { Connection } from './connection.ts';
+import { endTokensOf } from './oauth-tokens.ts';
 
 /** The people of the store: one row for each, whichever way they prove who they are. */
 export function personRecords({ database, read, write }: Connection): PeopleOfStore {
@@ -72,18 +73,20 @@ export function personRecords({ database, read, write }: Connection): PeopleOfSt
         put.run(person, provider, issuer, subject, JSON.stringify(claims), at, authenticatedAt);
       }),
     revoke: (person, at) =>
-      write(() => {
+      write((note) => {
         revoke.run(person, at);
+        endTokensOf(database, { kind: 'person', key: person, at }, note);
       }),
     forget: (person) => write(() => Number(forget.run(person).changes) === 1),
     remove: (person, at) =>
-      write(() => {
+      write((note) => {
         if (!find(person)) return false;
         for (const table of ['passkeys', 'invitations', 'browser_sessions', 'consents']) {
           database.prepare(`DELETE FROM ${table} WHERE person = ?`).run(person);
         }
         forget.run(person);
         revoke.run(person, at);
+        endTokensOf(database, { kind: 'person', key: person, at }, note);
         // The row stays, for what was proved before.
         database
           .prepare(

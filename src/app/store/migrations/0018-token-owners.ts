@@ -1,0 +1,11 @@
+import type { Migration } from './migration.ts';
+
+/** What was granted is found by who granted it and who holds it. */
+export const tokenOwners: Migration = {
+  version: 18,
+  summary: 'grants by person and by agent',
+  sql: `
+    CREATE INDEX oauth_entries_person ON oauth_entries (person) WHERE person IS NOT NULL;
+    CREATE INDEX oauth_entries_agent ON oauth_entries (agent) WHERE agent IS NOT NULL;
+  `,
+};
