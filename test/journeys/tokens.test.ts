@@ -83,8 +83,14 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
         assert.equal(json['token_endpoint'], `${town.authorityUrl}/token`);
         assert.equal(json['authorization_endpoint'], `${people}/authorize`);
         assert.deepEqual(json['code_challenge_methods_supported'], ['S256']);
-        assert.deepEqual(json['token_endpoint_auth_methods_supported'], ['none', 'tls_client_auth']);
+        assert.deepEqual(json['token_endpoint_auth_methods_supported'], [
+          'none',
+          'tls_client_auth',
+          'self_signed_tls_client_auth',
+        ]);
         assert.equal(json['tls_client_certificate_bound_access_tokens'], true);
+        assert.equal(json['client_id_metadata_document_supported'], true);
+        assert.equal(json['registration_endpoint'], undefined);
         assert.equal(json['authorization_response_iss_parameter_supported'], true);
         assert.ok(!JSON.stringify(json).includes('evil'));
       }

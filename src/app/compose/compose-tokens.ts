@@ -1,11 +1,15 @@
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
+import { addressRanges } from '../../http/address-guard.ts';
+import { type Client, createClient } from '../../http/fetch.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { readTextFile } from '../../kernel/durable-file.ts';
 import { errorText } from '../../kernel/fault.ts';
 import {
   type AuthorizationServer,
   openAuthorizationServer,
 } from '../../oauth/server/authorization-server.ts';
 import type { TokenResources } from '../../oauth/server/resources.ts';
+import { clientDocuments } from '../../oauth/server/client-documents.ts';
 import { openTokenKeys } from '../../oauth/server/token-keys.ts';
 import { tokenRecord } from '../../oauth/server/token-record.ts';
 import { agentRegistry } from '../authority/agent-registry.ts';
@@ -58,6 +62,7 @@ export async function composeTokens(options: {
         return { accountId: subject, claims: () => ({ sub: subject }) };
       },
     },
+    documents: clientDocuments(await documentClient(settings, opened), clock),
     resources: tokenResources(authority, settings, options.gatewayUrl),
     scopes: settings.scopes,
     record: tokenRecord({ records: store.oauth, audit, strangers }),
@@ -69,6 +74,23 @@ export async function composeTokens(options: {
   authority.announceTokens({ issuer: server.issuer, keys: server.keys() });
   const held = opened.move();
   return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** What fetches the documents of clients; null when they are refused. */
+async function documentClient(
+  { clientDocuments: accepted, clientAddresses, clientAuthorities }: TokenConfig,
+  opened: AsyncDisposableStack,
+): Promise<Client | null> {
+  if (accepted === 'refused') return null;
+  const authorities = clientAuthorities === '' ? null : await readTextFile(clientAuthorities);
+  const [connectMilliseconds, totalMilliseconds] = [3_000, 5_000];
+  return opened.use(
+    createClient({
+      addressGuard: addressRanges(clientAddresses),
+      limits: { connectMilliseconds, totalMilliseconds, bodyBytes: 32 * 1024 },
+      ...(authorities !== null && { tls: { authorities } }),
+    }),
+  );
 }
 
 /** The servers behind the gateways, and all of them at once. */

@@ -5,6 +5,7 @@ export type TokenConfig = z.output<typeof tokenSettings>;
 
 /** RFC 8414 §2, without a path: its metadata is then where every client looks first. */
 const origin = /^(https:\/\/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?)?$/;
+const rangePattern = /^(public|private|loopback|[0-9A-Fa-f:.]{2,45}\/\d{1,3})$/;
 /** RFC 6749 §3.3. */
 const scope = /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
 
@@ -64,5 +65,25 @@ export const tokenSettings = z
       'Scopes that an agent has by itself; the others need a person.',
       'What an agent asks for by itself nobody has consented to.',
     ),
+    clientDocuments: z.enum(['accepted', 'refused']).default('accepted').meta({
+      description: 'Whether programs may be clients whose id is the URL of a document that describes them.',
+      reason:
+        'It is how MCP clients of others introduce themselves; a person decides, and sees the host of that URL.',
+    }),
+    clientAddresses: z
+      .array(
+        z.string().regex(rangePattern, 'must be public, private, loopback or a range such as 10.1.0.0/16'),
+      )
+      .default(['public'])
+      .meta({
+        description:
+          'Addresses where such documents may be fetched: public, private, loopback, or ranges such as 10.1.0.0/16.',
+        reason: 'Strangers choose where the authority connects to.',
+      }),
+    clientAuthorities: z.string().max(1_024).default('').meta({
+      description:
+        'A file of the only authorities that vouch for where such documents lie; empty: those of the system.',
+      reason: 'Documents of public programs lie at public servers.',
+    }),
   })
   .prefault({});

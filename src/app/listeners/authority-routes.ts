@@ -10,6 +10,7 @@ import { readCertificate } from '../../x509/certificate.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { AcmeDoor } from '../../enrol/acme/acme-door.ts';
 import type { AuthorizationServer } from '../../oauth/server/authorization-server.ts';
+import { programPaths } from '../../oauth/server/token-routes.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { ServerState } from '../feed/server-states.ts';
@@ -111,6 +112,7 @@ const routes: readonly Route[] = [
 
 /** Whether a request may come with a certificate that did not verify. */
 export function admitsUnverified({ method, path }: Pick<Exchange, 'method' | 'path'>): boolean {
+  if (method === 'POST' && programPaths.has(path)) return true;
   return routes.some((route) => route.unverified && route.method === method && route.path.test(path));
 }
 

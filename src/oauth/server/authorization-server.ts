@@ -6,6 +6,7 @@ import { toFault } from '../../kernel/fault.ts';
 import { answerPage, sendOn } from '../people/page.ts';
 import { requireOwnPage } from '../people/relying-party.ts';
 import type { EntryCipher } from './entry-cipher.ts';
+import type { ClientDocuments } from './client-documents.ts';
 import { type Handing, HandedRequest, HeldResponse } from './handed-request.ts';
 import { withDefaultScope } from './default-scope.ts';
 import {
@@ -53,6 +54,7 @@ export interface AuthorizationServerOptions {
   readonly agents: AgentRegistry;
   readonly people: PeopleDirectory;
   readonly resources: TokenResources;
+  readonly documents: ClientDocuments;
   /** Scopes that no server is known to have yet may be asked for as well. */
   readonly scopes: readonly string[];
   readonly record: TokenRecord;

@@ -1,4 +1,5 @@
 import {
+  type Client,
   type Configuration,
   errors,
   type KoaContextWithOIDC,
@@ -50,7 +51,9 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       // RFC 8705 §3.4: a client of ours never has to ask for what makes a stolen token worthless.
       tls_client_certificate_bound_access_tokens: true,
     },
-    clientAuthMethods: ['none', 'tls_client_auth'],
+    clientAuthMethods: ['none', 'tls_client_auth', 'self_signed_tls_client_auth'],
+    fetch: options.documents.fetch,
+    fetchResponseBodyLimits: { jwks_uri: 32 * 1024 },
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256'],
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
@@ -125,10 +128,20 @@ function featuresOf(options: AuthorizationServerOptions): Features {
       enabled: true,
       certificateBoundAccessTokens: true,
       tlsClientAuth: true,
+      selfSignedTlsClientAuth: true,
       getCertificate: (ctx) => certificateOf(ctx),
       certificateAuthorized: (ctx) => agentOf(ctx) !== null,
       certificateSubjectMatches: (ctx, property, expected) =>
         property === 'tls_client_auth_san_uri' && agentOf(ctx)?.caller.spiffeId === expected,
+    },
+    clientIdMetadataDocument: {
+      ack: 'draft-02',
+      enabled: true,
+      allowFetch: (_ctx, id) => options.documents.admits(id),
+      allowClient(ctx, client) {
+        bindByProof(ctx, client);
+        return true;
+      },
     },
     resourceIndicators: {
       enabled: true,
@@ -164,10 +177,24 @@ function agentOf({ req }: { readonly req: object }): HandedRequest['agent'] {
   return req instanceof HandedRequest ? req.agent : null;
 }
 
-/** Base64 of the DER, which the engine takes like PEM. */
-function certificateOf(ctx: { readonly req: HandedRequest | object }): string | undefined {
-  if (!(ctx.req instanceof HandedRequest)) return undefined;
-  return ctx.req.certificate === null ? undefined : toBase64(ctx.req.certificate);
+/**
+ * Base64 of the DER, which the engine takes like PEM. A certificate that nobody vouches for is looked at for a client alone that
+ * has named it as its own (RFC 8705 §2.2).
+ */
+function certificateOf({ req, oidc }: KoaContextWithOIDC): string | undefined {
+  if (!(req instanceof HandedRequest)) return undefined;
+  const named = oidc.client?.clientAuthMethod === 'self_signed_tls_client_auth';
+  const certificate = req.certificate ?? (named ? req.unverified : null);
+  return certificate === null ? undefined : toBase64(certificate);
+}
+
+/** A client of somebody else that has no certificate of ours may bind its tokens to a key of its own (RFC 9449). */
+function bindByProof(ctx: KoaContextWithOIDC | undefined, client: Client): void {
+  const { req } = ctx ?? {};
+  if (!(req instanceof HandedRequest) || req.certificate !== null || req.headers['dpop'] === undefined)
+    return;
+  // The engine makes a client anew for every request.
+  Object.assign(client, { tlsClientCertificateBoundAccessTokens: false, dpopBoundAccessTokens: true });
 }
 
 interface Tokenlike {

@@ -32,6 +32,8 @@ export class HandedRequest extends IncomingMessage {
   readonly agent: PresentedAgent | null;
   /** What access tokens are bound to: the DER of the agent's certificate, or null. */
   readonly certificate: Uint8Array | null;
+  /** DER of a certificate that nobody we know vouches for, or null. */
+  readonly unverified: Uint8Array | null;
   readonly refusal: string | null;
   readonly address: string;
   /** The code that a link to the device page brought along. */
@@ -47,6 +49,7 @@ export class HandedRequest extends IncomingMessage {
     super(Object.assign(new Socket(), { encrypted: true }));
     this.agent = agent;
     this.certificate = agent && exchange.connection.certificate;
+    this.unverified = exchange.connection.unverified ?? null;
     this.refusal = refusal;
     this.address = exchange.connection.address;
     this.userCode = exchange.query.get('user_code')?.slice(0, 20) ?? '';

@@ -36,7 +36,12 @@ export interface TestServer {
   /** People who can be let in. */
   readonly people: Set<string>;
   /** A form sent to the `authority` listener; `as` is `<agent>` or `<agent>/<certificate>`. */
-  post(path: string, form: Readonly<Record<string, string>> | string, as?: string | null): Promise<Answer>;
+  post(
+    path: string,
+    form: Readonly<Record<string, string>> | string,
+    as?: string | null,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
   /** A page of the `people` listener, asked for with the cookies so far; a form makes it a POST. */
   open(url: string, browser: Browser, form?: Readonly<Record<string, string>>): Promise<Answer>;
   exchange(options: ExchangeOptions): Exchange & { readonly answer: () => Answer };
@@ -71,6 +76,8 @@ export interface ExchangeOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly as?: string | null;
+  /** A certificate that nobody vouches for. */
+  readonly unverified?: Uint8Array;
 }
 
 export const spiffe = (name: string): string => `spiffe://example.internal/agent/${name}`;
@@ -133,6 +140,7 @@ export async function openTestServer(
       scopes: async () => scopes,
       find: async (uri) => ([files, mail].includes(uri) ? { uri, scopes, agentScopes: ['mcp'] } : null),
     },
+    documents: { admits: () => false, fetch: () => Promise.reject(new TypeError('none')) },
     scopes,
     record: tokenRecord({ records, audit: { append: record }, strangers: { record } }),
     lives: { access: 300, refresh: 86_400 },
@@ -146,9 +154,10 @@ export async function openTestServer(
   const made = { server, records, clock, events, people, exchange: createExchange };
   return {
     ...made,
-    async post(path, form, as = null) {
+    async post(path, form, as = null, more = {}) {
       const body = typeof form === 'string' ? form : new URLSearchParams(form).toString();
-      const headers = { 'content-type': 'application/x-www-form-urlencoded', host: 'whatever.example' };
+      const type = 'application/x-www-form-urlencoded';
+      const headers = { 'content-type': type, host: 'whatever.example', ...more };
       const exchange = createExchange({ method: 'POST', url: path, headers, body, as });
       await server.answer(exchange);
       return exchange.answer();
@@ -187,7 +196,11 @@ function createExchange(options: ExchangeOptions): Exchange & { readonly answer:
       get: (name: string) => given.find(([known]) => known === name.toLowerCase())?.[1] ?? null,
       entries: () => given,
     },
-    connection: { certificate, address: '127.0.0.1' } as unknown as Connection,
+    connection: {
+      certificate,
+      address: '127.0.0.1',
+      ...(options.unverified && { unverified: options.unverified }),
+    } as unknown as Connection,
     body: () => Buffer.from(options.body ?? ''),
     async respond(status: number, headers: AnswerHeaders, body: Uint8Array | string = '') {
       const text = Buffer.from(body as string).toString();
