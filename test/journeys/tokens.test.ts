@@ -197,6 +197,23 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
     const held = claimsOf(await ask({ client_id: spiffe('thief') }, stolen));
     await authority.revoke({ serial: stolen.serial, reason: 'stolen' }, 'test');
     await until(() => isEnded(held, 'thief'));
+    const issuedAt = authority.clock.now();
+    const token = {
+      id: 'b',
+      grantId: 'b',
+      client: 'c',
+      agent: null,
+      person: 'bob',
+      resource: 'r',
+      scopes: [],
+    };
+    const lives = { issuedAt, expiresAt: issuedAt + 300_000 };
+    await authority.store.oauth.noteIssued({
+      ...token,
+      binding: 'mtls',
+      grantType: 'authorization_code',
+      ...lives,
+    });
     await authority.store.people.revoke('bob', authority.clock.now());
     await until(() => isEnded({ ...held, sub: 'bob', jti: 'x' }, 'nobody'));
     for (const wrong of [{}, { token: 'x', agent: 'reader' }]) {

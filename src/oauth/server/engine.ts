@@ -13,6 +13,7 @@ import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
 import { requestNow, storageAdapter } from './storage-adapter.ts';
+import { registerTokenExchange } from './token-exchange.ts';
 import type { TokenKey } from './token-keys.ts';
 import { routes } from './token-routes.ts';
 
@@ -27,6 +28,7 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
   const provider = new Provider(options.issuer, configurationOf(options, key));
   provider.proxy = false;
   provider.silent = true;
+  registerTokenExchange(provider, options);
   // Koa puts its handlers together once: what is to stand before the engine's has to be there first.
   provider.use(async (ctx, next) => {
     await next();
@@ -83,7 +85,10 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clientBasedCORS: () => false,
-    extraTokenClaims: (ctx, token) => ({ gid: grantOf(token), ...actorOf(token), ...loginOf(ctx) }),
+    extraTokenClaims: (ctx, token) => ({
+      gid: grantOf(token),
+      ...(requestNow()?.claims ?? { ...actorOf(token), ...loginOf(ctx) }),
+    }),
     rotateRefreshToken: true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,

@@ -39,6 +39,8 @@ export class HandedRequest extends IncomingMessage {
   /** The code that a link to the device page brought along. */
   readonly userCode: string;
   page: HeldPage | null = null;
+  /** What a grant of ours says in its token beside what the engine does. */
+  claims: object | null = null;
   /** The refresh tokens that were found used and are good once more. */
   readonly retried = new Set<string>();
   /** The grants that it has ended. */

@@ -4,6 +4,7 @@ import type { AgentRegistry } from './presented-agent.ts';
 /** Where an agent's own program waits for the answer of the authorization endpoint; any port (RFC 8252 §7.3). */
 const loopbackRedirects = ['http://127.0.0.1/callback', 'http://[::1]/callback'];
 
+const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /**
@@ -23,7 +24,7 @@ export async function knownClient(
     application_type: 'native',
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_san_uri: id,
-    grant_types: ['client_credentials', 'authorization_code', 'refresh_token', deviceGrant],
+    grant_types: ['client_credentials', 'authorization_code', 'refresh_token', deviceGrant, exchangeGrant],
     response_types: ['code'],
     authorization_details_types: ['mcp_call'],
     redirect_uris: loopbackRedirects,

@@ -6,6 +6,8 @@ export const tokenOwners: Migration = {
   summary: 'grants by person and by agent',
   sql: `
     CREATE INDEX oauth_entries_person ON oauth_entries (person) WHERE person IS NOT NULL;
+    CREATE INDEX issued_tokens_person ON issued_tokens (person) WHERE person IS NOT NULL;
+    CREATE INDEX issued_tokens_agent ON issued_tokens (agent) WHERE agent IS NOT NULL;
     CREATE INDEX oauth_entries_agent ON oauth_entries (agent) WHERE agent IS NOT NULL;
   `,
 };

@@ -97,12 +97,19 @@ export function endTokens(database: DatabaseSync, end: TokenEnd, note: Note): vo
   if (drop !== null) database.prepare(drop).run(key);
 }
 
-/** Ends everything of a person or an agent until now, in the transaction of the caller. */
+/** Ends everything of a person or an agent until now, in the transaction of the caller; what they have nothing of is not told. */
 export function endTokensOf(
   database: DatabaseSync,
-  { kind, key, at }: { readonly kind: TokenEnd['kind']; readonly key: string; readonly at: number },
+  { kind, key, at }: { readonly kind: 'person' | 'agent'; readonly key: string; readonly at: number },
   note: Note,
 ): void {
+  const some = database
+    .prepare(
+      `SELECT EXISTS (SELECT 1 FROM oauth_entries WHERE ${kind} = ?1)
+         OR EXISTS (SELECT 1 FROM issued_tokens WHERE ${kind} = ?1 AND expires_at > ?2) AS some`,
+    )
+    .get(key, at);
+  if (some?.['some'] !== 1) return;
   endTokens(database, { kind, key, before: at, until: at + tokenAfterglow }, note);
 }
 
