@@ -58,6 +58,7 @@ type Acts = Omit<
   | 'auditKey'
   | 'registrationKey'
   | 'tokenSecrets'
+  | 'assertions'
   | 'announceTokens'
   | 'attestations'
   | 'bindingSecrets'

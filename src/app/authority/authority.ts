@@ -18,6 +18,7 @@ import type { Fault } from '../../kernel/fault.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
+import type { Assertions } from '../../oauth/server/assertions.ts';
 import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
@@ -103,6 +104,8 @@ export interface Authority extends AsyncDisposable {
   readonly auditKey: KeyObject;
   /** Keeps what the authorization server stores secret. */
   readonly tokenSecrets: EntryCipher;
+  /** JWTs of others as grants of access tokens. */
+  readonly assertions: Assertions;
   /** Tells the gateways whose access tokens count. */
   announceTokens(trust: TokenTrust): void;
   /** The RSA key of the registration authority of SCEP, or null when that is switched off. */

@@ -16,6 +16,7 @@ import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import type { HolderLimits } from '../../keys/limits.ts';
+import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
@@ -25,6 +26,7 @@ import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import { settleRestoration } from './after-restore.ts';
+import { openAssertions } from './assertions.ts';
 import { openAttestations } from './attestations.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -112,6 +114,7 @@ export async function openAuthority(options: {
   const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
   const people = opened.use(await openPeople({ data, store, audit, clock, key: auditKey }));
+  const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   const attestations = opened.use(await openAttestations(data.attestation));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
   const rootOcsp = await openRootOcsp({ issuers, rootCrl, meta: store.meta, clock });
@@ -159,6 +162,13 @@ export async function openAuthority(options: {
     issuanceLog,
     registrationKey,
     tokenSecrets: entryCipher(auditKey),
+    assertions: openAssertions({
+      trustDomain,
+      workloads: { ...workloads, used: store.usedTokens, clock, audit },
+      providers,
+      store,
+      clock,
+    }),
     announceTokens(trusted) {
       tokens = trusted;
       feed.publishTrust();

@@ -62,6 +62,7 @@ export async function composeTokens(options: {
         return { accountId: subject, claims: () => ({ sub: subject }) };
       },
     },
+    assertions: authority.assertions,
     documents: clientDocuments(await documentClient(settings, opened), clock),
     resources: tokenResources(authority, settings, options.gatewayUrl),
     scopes: settings.scopes,

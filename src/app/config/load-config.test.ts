@@ -35,6 +35,7 @@ test('the file is changed by the environment, and the environment by flags', asy
 const lists: Readonly<Record<string, string>> = {
   origins: 'https://a.example,https://b.example',
   addresses: 'private,10.1.0.0/16,2001:db8::/32',
+  clientAddresses: 'private,10.1.0.0/16,2001:db8::/32',
   resolvers: '10.0.0.53,127.0.0.1:5353,[::1]:53',
 };
 

@@ -82,6 +82,10 @@ const provider = z.strictObject({
     .max(8_760)
     .default(168)
     .meta({ description: 'How long after a login its certificates are renewed.' }),
+  assertions: z
+    .enum(['accepted', 'refused'])
+    .default('refused')
+    .meta({ description: 'Whether its identity assertions (ID-JAG) give agents tokens for its people.' }),
   ca,
   privateAddresses,
   rules: z.array(rule).max(256).default([]).meta({ description: 'Which roles the agents of whom get.' }),
@@ -113,7 +117,7 @@ export function readPeople(file: string, text: string): readonly ConfiguredProvi
 }
 
 function toProvider(file: string, read: z.output<typeof provider>): ConfiguredProvider {
-  const { authenticatedMinutes, loginHours, ca: authority = null, ...rest } = read;
+  const { authenticatedMinutes, loginHours, assertions, ca: authority = null, ...rest } = read;
   const within = authenticatedMinutes === 'any' ? null : authenticatedMinutes * minute;
   try {
     return Object.freeze({
@@ -121,6 +125,7 @@ function toProvider(file: string, read: z.output<typeof provider>): ConfiguredPr
       agents: rest.agents.map(readAgentNames),
       authenticatedWithin: within,
       loginLife: loginHours * hour,
+      vouches: assertions === 'accepted',
       authority,
       keys: { url: rest.issuer, discover: true },
       rules: Object.freeze(rest.rules.map((each) => toRule(each, rest.groups))),

@@ -28,5 +28,7 @@ export interface PersonProvider {
   readonly authenticatedWithin: number | null;
   /** How long after a login its certificates are renewed, in milliseconds. */
   readonly loginLife: number;
+  /** Whether its identity assertions (ID-JAG) count as grants of its people. */
+  readonly vouches: boolean;
   readonly rules: readonly RoleRule[];
 }

@@ -21,6 +21,7 @@ export function providerOf(more: Partial<PersonProvider> = {}): PersonProvider {
     agents: ['{person}', '{person}-*'].map(readAgentNames),
     mostAgents: 3,
     withoutNonce: false,
+    vouches: false,
     authenticatedWithin: 3_600_000,
     loginLife: 86_400_000,
     rules: [{ claims: new Map([['/groups', ['engineering']]]), gives: ['builder'], takes: [] }],

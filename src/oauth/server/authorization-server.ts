@@ -6,6 +6,7 @@ import { toFault } from '../../kernel/fault.ts';
 import { answerPage, sendOn } from '../people/page.ts';
 import { requireOwnPage } from '../people/relying-party.ts';
 import type { EntryCipher } from './entry-cipher.ts';
+import type { Assertions } from './assertions.ts';
 import type { ClientDocuments } from './client-documents.ts';
 import { type Handing, HandedRequest, HeldResponse } from './handed-request.ts';
 import { withDefaultScope } from './default-scope.ts';
@@ -55,6 +56,7 @@ export interface AuthorizationServerOptions {
   readonly people: PeopleDirectory;
   readonly resources: TokenResources;
   readonly documents: ClientDocuments;
+  readonly assertions: Assertions;
   /** Scopes that no server is known to have yet may be asked for as well. */
   readonly scopes: readonly string[];
   readonly record: TokenRecord;

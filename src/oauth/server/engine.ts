@@ -8,6 +8,7 @@ import {
 } from 'oidc-provider';
 import { toBase64 } from '../../kernel/bytes.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
+import { registerAssertionGrant } from './assertion-grant.ts';
 import { richRequests } from './authorization-details.ts';
 import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
@@ -29,6 +30,7 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
   provider.proxy = false;
   provider.silent = true;
   registerTokenExchange(provider, options);
+  registerAssertionGrant(provider, options);
   // Koa puts its handlers together once: what is to stand before the engine's has to be there first.
   provider.use(async (ctx, next) => {
     await next();

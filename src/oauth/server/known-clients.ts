@@ -5,6 +5,7 @@ import type { AgentRegistry } from './presented-agent.ts';
 const loopbackRedirects = ['http://127.0.0.1/callback', 'http://[::1]/callback'];
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const assertionGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /**
@@ -24,7 +25,14 @@ export async function knownClient(
     application_type: 'native',
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_san_uri: id,
-    grant_types: ['client_credentials', 'authorization_code', 'refresh_token', deviceGrant, exchangeGrant],
+    grant_types: [
+      'client_credentials',
+      'authorization_code',
+      'refresh_token',
+      deviceGrant,
+      exchangeGrant,
+      assertionGrant,
+    ],
     response_types: ['code'],
     authorization_details_types: ['mcp_call'],
     redirect_uris: loopbackRedirects,

@@ -140,6 +140,10 @@ export async function openTestServer(
       scopes: async () => scopes,
       find: async (uri) => ([files, mail].includes(uri) ? { uri, scopes, agentScopes: ['mcp'] } : null),
     },
+    assertions: {
+      workload: () => Promise.reject(new Fault('workload_refused', 'none')),
+      person: () => Promise.reject(new Fault('login_refused', 'none')),
+    },
     documents: { admits: () => false, fetch: () => Promise.reject(new TypeError('none')) },
     scopes,
     record: tokenRecord({ records, audit: { append: record }, strangers: { record } }),
