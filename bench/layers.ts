@@ -81,7 +81,12 @@ async function check(
   const inbound = has('message') ? readInbound({ headers: exchange.headers, body }) : null;
   if (standing && has('policy')) {
     const { address } = exchange.connection;
-    authorize(policies, standing, inbound, { server: serverName('300b'), address, time: clock.now() });
+    authorize(policies, standing, inbound, {
+      server: serverName('300b'),
+      address,
+      grant: null,
+      time: clock.now(),
+    });
   }
   return { body: inbound?.bytes ?? body, place };
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../src/kernel/canonical-json.ts';
-import type { Question } from '../src/policy/question.ts';
+import { type Question, withoutToken } from '../src/policy/question.ts';
 
 /** A kind of policies and the questions about them. */
 export interface PolicyWorld {
@@ -76,7 +76,7 @@ function about(action: string, target: Question['target'], given: JsonObject | n
       time: 1_800_000_000_000,
       address: '10.1.2.3',
       profile: 'agent',
-      binding: 'certificate',
+      ...withoutToken,
       key: 'unknown',
     },
   };

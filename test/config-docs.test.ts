@@ -8,6 +8,7 @@ import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
+import { tokensJsonSchema } from '../src/app/config/tokens-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
 
@@ -31,6 +32,11 @@ test('T7 the published JSON Schema of limits.yaml is the one the program reads b
 test('O9 the published JSON Schema of signed-calls.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'signed-calls.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(signedCallsJsonSchema())), remedy);
+});
+
+test('O1 the published JSON Schema of tokens.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'tokens.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(tokensJsonSchema())), remedy);
 });
 
 test('I3 the published JSON Schema of workloads.yaml is the one the program reads by', () => {

@@ -4,14 +4,17 @@ import { Fault } from '../kernel/fault.ts';
 import { rememberedFor } from '../kernel/remembered-for.ts';
 import type { Inbound, Target } from '../mcp/message.ts';
 import { asksOf } from '../mcp/targets.ts';
+import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
-import type { Question } from '../policy/question.ts';
+import { type Question, withoutToken } from '../policy/question.ts';
 
 /** Proof that policy permits every message of one inbound body, as it stands. Only `authorize` makes one. */
 export class Permit {
   readonly standing: Standing;
   readonly server: string;
   readonly inbound: Inbound | null;
+  /** What the token of the request is good for; null where its server wants none. */
+  readonly grant: Grant | null;
   readonly policies: readonly string[];
   readonly policyVersion: string;
 
@@ -20,6 +23,7 @@ export class Permit {
     this.standing = fields.standing;
     this.server = fields.server;
     this.inbound = fields.inbound;
+    this.grant = fields.grant;
     this.policies = fields.policies;
     this.policyVersion = fields.policyVersion;
     Object.freeze(this);
@@ -32,6 +36,7 @@ const permitKey = Symbol('permit');
 export interface Circumstances {
   readonly server: string;
   readonly address: string;
+  readonly grant: Grant | null;
   /** Epoch milliseconds. */
   readonly time: number;
 }
@@ -57,6 +62,7 @@ export function authorize(
     standing,
     server: circumstances.server,
     inbound,
+    grant: circumstances.grant,
     policies: deciding,
     policyVersion: policies.version,
   });
@@ -113,11 +119,17 @@ function question(
       time: circumstances.time,
       address: circumstances.address,
       profile: standing.profile,
-      binding: 'certificate',
+      ...(circumstances.grant ? granted(circumstances.grant) : withoutToken),
       key: standing.hardware ? 'hardware' : 'unknown',
     },
   };
 }
+
+/** What policies see of a token. */
+const granted = rememberedFor((grant: Grant) => {
+  const { person, client, scopes, binding, acr } = grant;
+  return Object.freeze({ person, client, scopes, binding, acr });
+});
 
 /** The registry replaces a record when anything about the agent changes. */
 const subjectOf = rememberedFor(({ name, owner, roles }: AgentRecord): Question['agent'] =>

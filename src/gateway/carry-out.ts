@@ -4,11 +4,13 @@ import type { JsonObject } from '../kernel/canonical-json.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import type { Message, Target } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
+import type { Grant } from '../oauth/resource/grant.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { forward, sessionFor } from './forward.ts';
 import { subjectOf } from './handles.ts';
 import type { Place } from './limits.ts';
+import { partyOf } from './party-of.ts';
 import type { LiveCall } from './live-calls.ts';
 import type { GatewayPorts } from './ports.ts';
 import {
@@ -84,7 +86,8 @@ class CallUnderWay implements LiveCall {
     this.permit = permit;
     this.held = held;
     this.ports = ports;
-    this.record = circumstancesOf(exchange, permit.server, permit.standing.caller, permit.inbound);
+    const { grant, inbound, standing } = permit;
+    this.record = circumstancesOf(exchange, permit.server, { caller: standing.caller, grant, inbound });
   }
 
   get agent(): string {
@@ -112,12 +115,13 @@ class CallUnderWay implements LiveCall {
     const { permit, ports } = this;
     try {
       const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
+      ports.tokens.confirm(permit.grant, permit.server);
       if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
         authorize(
           ports.policies(),
           standing,
           permit.inbound,
-          circumstances(this.exchange, permit.server, ports),
+          circumstances(this.exchange, permit.server, permit.grant, ports),
         );
       }
       return null;
@@ -138,14 +142,14 @@ class CallUnderWay implements LiveCall {
     const requests = requestsOf(permit);
     const [first] = requests;
     const subject = first ? subjectOf(first) : { method: '', name: '' };
-    const owner = { spiffeId: this.spiffeId, server: permit.server };
+    const owner = { party: partyOf(permit.standing.caller, permit.grant), server: permit.server };
     return { requests, session, handles: new AnswerSealer(owner, subject, ports), call: this };
   }
 
   /** Whether the caller may use an item of a list. */
   mayUse(action: string, target: Target): boolean {
     const { permit, ports } = this;
-    const asked = circumstances(this.exchange, permit.server, ports);
+    const asked = circumstances(this.exchange, permit.server, permit.grant, ports);
     return mayUse(ports.policies(), permit.standing, action, target, asked);
   }
 
@@ -164,8 +168,13 @@ function requestsOf({ inbound }: Permit): readonly Message[] {
   return inbound ? inbound.messages.filter(({ kind }) => kind === 'request') : [];
 }
 
-export function circumstances(exchange: Exchange, server: string, ports: GatewayPorts): Circumstances {
-  return { server, address: exchange.connection.address, time: ports.clock.now() };
+export function circumstances(
+  exchange: Exchange,
+  server: string,
+  grant: Grant | null,
+  ports: GatewayPorts,
+): Circumstances {
+  return { server, address: exchange.connection.address, grant, time: ports.clock.now() };
 }
 
 /** Why whoever asked for the exchange ended it, when that was said. */

@@ -6,6 +6,7 @@ import { encodeHeaderValue } from '../mcp/header-value.ts';
 import type { Inbound } from '../mcp/message.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts';
 import type { Permit } from './authorize.ts';
+import { partyOf } from './party-of.ts';
 import type { SessionSeal } from './session-seal.ts';
 
 /** How the request reaches the server that was permitted. */
@@ -20,7 +21,7 @@ export interface Route {
  * Throws Fault `session_unknown` at once, or later what the upstream throws.
  */
 export function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
-  const owner = { spiffeId: permit.standing.caller.spiffeId, server: permit.server };
+  const owner = { party: partyOf(permit.standing.caller, permit.grant), server: permit.server };
   let headers = forwardHeaders(exchange.headers, permit.inbound?.era ?? 'legacy');
   const task = taskNamed(permit.inbound);
   if (task !== null && headers['mcp-name'] !== undefined)
@@ -33,7 +34,7 @@ export function forward(exchange: Exchange, permit: Permit, route: Route): Promi
     method: methodOf(exchange),
     headers,
     inbound: permit.inbound,
-    caller: owner.spiffeId,
+    caller: owner.party,
     signal: exchange.closed,
   };
   return route.upstream.send(request);
@@ -42,12 +43,12 @@ export function forward(exchange: Exchange, permit: Permit, route: Route): Promi
 /** The session that the server opened as the caller shall know it, or null: MCP 2026-07-28 has none. */
 export function sessionFor(
   { headers }: UpstreamResponse,
-  { standing, server, inbound }: Permit,
+  { standing, server, inbound, grant }: Permit,
   seal: SessionSeal,
 ): string | null {
   const opened = headers['mcp-session-id'];
   if (opened === undefined || inbound?.era === 'modern') return null;
-  return seal.seal(opened, { spiffeId: standing.caller.spiffeId, server });
+  return seal.seal(opened, { party: partyOf(standing.caller, grant), server });
 }
 
 /** The task that a request is about: the server knows it by its own id, which the header mirrors. */

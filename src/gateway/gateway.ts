@@ -2,7 +2,9 @@ import type { Connection, Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import { confirmStanding } from '../identity/standing.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
+import { isMetadataPath } from '../oauth/resource/metadata.ts';
 import { answerFault } from './answer-fault.ts';
+import { answerMetadata } from './answer-metadata.ts';
 import { callerOf, knownCaller } from './caller-of.ts';
 import { createFederation } from './federation/federation.ts';
 import { handle, refuse } from './handle.ts';
@@ -35,8 +37,9 @@ export function createGateway(ports: GatewayPorts): Gateway {
     async handle(exchange) {
       const server = serverAt(exchange.path);
       if (server === null) {
+        if (isMetadataPath(exchange.path)) return await answerMetadata(exchange, ports);
         const detail = 'MCP servers are at /mcp/<server> on this listener, all of them together at /mcp.';
-        const seen = { caller: callerOrNull(exchange.connection, ports), inbound: null };
+        const seen = { caller: callerOrNull(exchange.connection, ports), grant: null, inbound: null };
         return await refuse(exchange, '', seen, new Fault('not_found', detail), ports);
       }
       try {

@@ -6,16 +6,21 @@ import type { Inbound } from '../mcp/message.ts';
 import { readInbound } from '../mcp/read-message.ts';
 import { checkSessionRequest } from '../mcp/session-request.ts';
 import type { PendingCall, SignedCall } from '../oauth/signed-call/check-call.ts';
+import type { Grant } from '../oauth/resource/grant.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Permit } from './authorize.ts';
 import { callerOf } from './caller-of.ts';
 import { carryOut, circumstances } from './carry-out.ts';
 import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
+import { partyOf } from './party-of.ts';
 import type { GatewayPorts } from './ports.ts';
-import { circumstancesOf, refusedEvent } from './record.ts';
+import { circumstancesOf, refusedEvent, type Seen } from './record.ts';
 import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
+import { tokenAsks } from './token-asks.ts';
+
+type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
 
 /** How long a certificate just issued may be ahead of the news of it, in milliseconds. */
 const settleMilliseconds = 1_000;
@@ -26,7 +31,7 @@ const settleMilliseconds = 1_000;
  */
 export async function handle(exchange: Exchange, server: string, ports: GatewayPorts): Promise<void> {
   const started = ports.clock.monotonic();
-  const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
+  const seen: Writable<Seen> = { caller: null, grant: null, inbound: null };
   let permit: Permit;
   let place: Place | null = null;
   let signed: SignedCall | null = null;
@@ -36,23 +41,28 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     const standing = await standingOf(caller, ports);
     // 2 Limits of the caller, whom every request counts for, refused ones too. A place is taken before the body, so
     // that the bodies of one agent cannot fill the memory.
-    place = await ports.limits.enter(standing);
-    // 3 Message: one body, read once, within its caps; signed, where the server asks for that.
+    place = await ports.limits.enter(standing, ports.tokens.wants(server) ? 'later' : 'owner');
+    // 3 Token, where the server wants one: what a person granted to whoever holds this very connection.
+    const admitted = ports.tokens.admit(exchange, standing, server);
+    const grant = (seen.grant = admitted instanceof Promise ? await admitted : admitted);
+    await place.forPerson(personOf(standing, grant));
+    // 4 Message: one body, read once, within its caps; signed, where the server asks for that.
     const signature = ports.signedCalls.begin(exchange, server, caller);
     const given = (seen.inbound = await readBody(exchange, ports, signature));
     signed = signature && (await signature.settle());
     ports.toolHeaders.check(server, given, exchange.headers);
-    const holder = { spiffeId: standing.caller.spiffeId, server };
+    const holder = { party: partyOf(caller, grant), server };
     const inbound = (seen.inbound = given && openHandles(given, holder, ports));
     await place.countBatch(inbound);
-    // 4 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
+    ports.tokens.demand(grant, server, grant ? tokenAsks(inbound) : []);
+    // 5 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
       ports.policies(),
       confirmStanding(standing.caller, ports.view, ports.clock.now()),
       inbound,
-      circumstances(exchange, server, ports),
+      circumstances(exchange, server, grant, ports),
     );
-    // 5 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
+    // 6 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
     await place.claim(permit);
   } catch (error) {
     place?.[Symbol.dispose]();
@@ -63,6 +73,11 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   } finally {
     place[Symbol.dispose]();
   }
+}
+
+/** Whom a request is for, as limits see it: whom its token says, else whoever answers for the agent. */
+export function personOf({ agent }: Standing, grant: Grant | null): string {
+  return grant?.person ?? agent?.owner ?? '';
 }
 
 /** The standing of a caller; a certificate just issued may be ahead of the news of it. */
@@ -104,11 +119,11 @@ export function readBody(
 export async function refuse(
   exchange: Exchange,
   server: string,
-  seen: { readonly caller: Caller | null; readonly inbound: Inbound | null },
+  seen: Seen,
   fault: Fault,
   ports: GatewayPorts,
 ): Promise<void> {
-  const record = circumstancesOf(exchange, server, seen.caller, seen.inbound);
+  const record = circumstancesOf(exchange, server, seen);
   reportInternal(fault, ports.log);
   if (isOverLimit(fault)) restAfterRefusal(exchange.connection, ports.clock);
   try {

@@ -2,9 +2,9 @@ import type { Message } from '../mcp/message.ts';
 import { mirroredName } from '../mcp/check-headers.ts';
 import type { SealOwner } from './state-seal.ts';
 
-/** Whose a text is that a server gave out. Bound to the agent's SPIFFE ID, so that it outlives a renewal. */
+/** Whose a text is that a server gave out. Bound to the agent, and to the person it acts for (`partyOf`), so that it outlives a renewal. */
 export interface Holder {
-  readonly spiffeId: string;
+  readonly party: string;
   readonly server: string;
 }
 
@@ -19,16 +19,16 @@ export function subjectOf({ method, params }: Message): Subject {
 }
 
 /** The server is among the sealed parts: whoever holds the id of a task can be told where it runs. */
-export function taskOwner({ spiffeId }: Pick<Holder, 'spiffeId'>): SealOwner {
-  return { spiffeId, purpose: 'task', of: '' };
+export function taskOwner({ party }: Pick<Holder, 'party'>): SealOwner {
+  return { party, purpose: 'task', of: '' };
 }
 
-export function stateOwner({ spiffeId, server }: Holder, { method, name }: Subject): SealOwner {
+export function stateOwner({ party, server }: Holder, { method, name }: Subject): SealOwner {
   // What one method of a task is told, another one of the same task is asked with.
   const act = method.startsWith('tasks/') ? 'tasks' : method;
-  return { spiffeId, purpose: 'request-state', of: JSON.stringify([server, act, name]) };
+  return { party, purpose: 'request-state', of: JSON.stringify([server, act, name]) };
 }
 
-export function cursorOwner({ spiffeId, server }: Holder, method: string): SealOwner {
-  return { spiffeId, purpose: 'cursor', of: JSON.stringify([server, method]) };
+export function cursorOwner({ party, server }: Holder, method: string): SealOwner {
+  return { party, purpose: 'cursor', of: JSON.stringify([server, method]) };
 }

@@ -6,24 +6,28 @@ import type { Claim } from './limit-store.ts';
 /** Who calls, as limits see it. */
 export interface LimitedCaller {
   readonly agent: Pick<AgentRecord, 'name' | 'roles'>;
-  /** The person the call is made for. */
-  readonly person: string;
+  /** The person the call is made for; null as long as that is not known. */
+  readonly person: string | null;
 }
 
 /** Which counters a request is counted in. */
 export interface LimitClaims {
-  /** Of the caller alone: counted for every request, before policy decides. */
+  /** Of the caller alone: counted for every request, before policy decides. Without its person where that is not known. */
   ofCaller(caller: LimitedCaller, calls: number): readonly Claim[];
+  /** Of the caller's person, once it is known: what `ofCaller` left out. */
+  ofPerson(caller: LimitedCaller): readonly Claim[];
   /** Of server, tool or everybody together: counted for what policy permits. */
   ofCall(caller: LimitedCaller, server: string, inbound: Inbound | null): readonly Claim[];
 }
 
 interface Kept {
-  readonly person: string;
   readonly ofCaller: readonly Claim[];
+  readonly ofPerson: readonly Claim[];
   readonly ofCalls: Map<string, readonly Claim[]>;
 }
 
+/** Persons of one agent whose claims are kept ready. */
+const mostPersons = 16;
 /** Combinations of server and tool whose claims are kept ready for one agent. */
 const mostKept = 256;
 
@@ -32,14 +36,22 @@ export function createLimitClaims(rules: LimitRules): LimitClaims {
   const early = rules.filter(isOfCaller);
   const late = rules.filter((rule) => !isOfCaller(rule));
   // The registry replaces a record when anything about the agent changes, its roles included.
-  const kept = new WeakMap<LimitedCaller['agent'], Kept>();
+  const kept = new WeakMap<LimitedCaller['agent'], Map<string | null, Kept>>();
 
   const keptOf = (caller: LimitedCaller): Kept => {
-    const known = kept.get(caller.agent);
-    if (known?.person === caller.person) return known;
-    const ofCaller = claimsFor(early, caller, { server: null, tool: null, calls: 1 });
-    const fresh: Kept = { person: caller.person, ofCaller, ofCalls: new Map() };
-    kept.set(caller.agent, fresh);
+    let persons = kept.get(caller.agent);
+    if (!persons) kept.set(caller.agent, (persons = new Map()));
+    const known = persons.get(caller.person);
+    if (known) return known;
+    const place = { server: null, tool: null, calls: 1 };
+    const counted = caller.person === null ? early.filter((rule) => !isOfPerson(rule)) : early;
+    const fresh: Kept = {
+      ofCaller: claimsFor(counted, caller, place),
+      ofPerson: claimsFor(early.filter(isOfPerson), caller, place),
+      ofCalls: new Map(),
+    };
+    if (persons.size >= mostPersons) persons.clear();
+    persons.set(caller.person, fresh);
     return fresh;
   };
   const single = (caller: LimitedCaller, server: string, tool: string | null): readonly Claim[] => {
@@ -60,6 +72,7 @@ export function createLimitClaims(rules: LimitRules): LimitClaims {
       const claims = keptOf(caller).ofCaller;
       return calls === 1 ? claims : claims.map((claim) => ({ ...claim, calls }));
     },
+    ofPerson: (caller) => keptOf(caller).ofPerson,
     ofCall(caller, server, inbound) {
       const message = inbound?.messages[0];
       if (!inbound || !message || inbound.messages.length === 1) {
@@ -85,6 +98,11 @@ const none: readonly Claim[] = Object.freeze([]);
 function isOfCaller({ per, only }: LimitRule): boolean {
   const own = per.includes('agent') || per.includes('person');
   return own && !per.includes('server') && !per.includes('tool') && !only.servers && !only.tools;
+}
+
+/** Whether it matters to a rule which person a call is for. */
+function isOfPerson({ per, only }: LimitRule): boolean {
+  return per.includes('person') || only.persons !== null;
 }
 
 /** What a call is for, as limits see it. */
@@ -131,7 +149,7 @@ export function covers(
   if (tool === null && (only.tools || per.includes('tool'))) return false;
   return (
     (!only.agents || only.agents.has(agent.name)) &&
-    (!only.persons || only.persons.has(person)) &&
+    (!only.persons || (person !== null && only.persons.has(person))) &&
     (!only.roles || agent.roles.some((role) => only.roles?.has(role))) &&
     (!only.servers || (server !== null && only.servers.has(server))) &&
     (!only.tools || only.tools.has(`${server}/${tool}`))

@@ -240,3 +240,44 @@ test('T7 a store over a network works as well, and a place it cannot take back i
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(lost.length, 1);
 });
+
+test('T7 O1 where a token says for whom, that person is counted and not the owner of the agent', async () => {
+  const limits = limitsOf([
+    limitOfEachAgent(10, 1_000),
+    aRule('person', ['person'], { concurrent: 2 }),
+    aRule('eve', [], { concurrent: 1, only: { persons: new Set(['sso:eve']), servers: new Set(['files']) } }),
+  ]);
+  const enter = async (who: typeof alice, person: string): Promise<Place> => {
+    const place = await limits.enter(who, 'later');
+    await place.forPerson(person);
+    return place;
+  };
+  const first = await enter(alice, 'sso:eve');
+  await enter(bob, 'sso:eve');
+  await assert.rejects(enter(alice, 'sso:eve'), { code: 'limit_reached', message: /"person"/ });
+  // Neither the owner of the agent nor another person of it has used anything up.
+  await enter(alice, 'sso:adam');
+  await limits.enter(alice);
+  await limits.enter(alice);
+  assert.throws(() => limits.enter(alice), { code: 'limit_reached', message: /"person"/ });
+  // A batch is counted for the person as well, and what is permitted for the person at the server.
+  first[Symbol.dispose]();
+  const again = await enter(alice, 'sso:eve');
+  assert.throws(() => again.countBatch(callsOf('a', 'b')), { code: 'limit_reached' });
+  await again.claim(permitOf(alice, 'files', callsOf('a')));
+  again[Symbol.dispose]();
+  // The person is counted once for a whole of several parts.
+  const whole = await enter(bob, 'sso:adam');
+  const part = await limits.within(whole).enter(bob, 'later');
+  await part.forPerson('sso:adam');
+  await part.claim(permitOf(bob, 'files', callsOf('a')));
+});
+
+test('T7 O1 as long as the person is not known, the agent is counted', async () => {
+  const limits = limitsOf([limitOfEachAgent(1, 1_000), aRule('person', ['person'], { concurrent: 1 })]);
+  const place = await limits.enter(alice, 'later');
+  assert.throws(() => limits.enter(alice, 'later'), { code: 'limit_reached' });
+  place[Symbol.dispose]();
+  const next = await limits.enter(alice, 'later');
+  await next.forPerson('sso:eve');
+});

@@ -13,8 +13,9 @@ export interface Limits {
   /**
    * Takes a place under the limits of the caller alone, and waits for its turn where others are at work. Throws Fault `rate_exceeded`, `limit_reached` or
    * `budget_spent`, and `unavailable` when the store cannot tell.
+   * `later`: the person is the one that a token says (`forPerson`); the owner of the agent unless given.
    */
-  enter(standing: Standing): Place | Promise<Place>;
+  enter(standing: Standing, person?: 'owner' | 'later'): Place | Promise<Place>;
   /**
    * The limits for the parts of a request that holds a place already: the caller is counted once for the whole, each
    * part for its own server and tool. Octets of the parts count for both.
@@ -24,6 +25,8 @@ export interface Limits {
 
 /** A request's places, held until the last octet of its answer is sent. */
 export interface Place extends Disposable {
+  /** Counts the request for a person, once that is known. Throws the faults of `enter`. */
+  forPerson(person: string): void | Promise<void>;
   /** Counts the further requests of a batch under the limits of `enter`. Throws its faults. */
   countBatch(inbound: Inbound | null): void | Promise<void>;
   /** Takes what policy permitted a place under the limits of server, tool and everybody. Throws the faults of `enter`. */
@@ -51,15 +54,18 @@ export function createLimits(options: LimitsOptions): Limits {
     return claims;
   };
   const ports: PlacePorts = { claims: current, ...options };
-  const placeOf = ({ agent }: Standing, whole: Place | null): HeldPlace => {
+  const placeOf = ({ agent }: Standing, whole: Place | null, later = false): HeldPlace => {
     // Whoever has no record would be on nobody's account.
     if (!agent) throw new Fault('identity_refused', 'Only agents are let in here, and this caller is none.');
-    return new HeldPlace({ agent, person: agent.owner }, whole, ports);
+    return new HeldPlace({ agent, person: later ? null : agent.owner }, whole, ports);
   };
-  const within = (whole: Place): Limits => ({ enter: (standing) => placeOf(standing, whole), within });
+  const within = (whole: Place): Limits => ({
+    enter: (standing, person) => placeOf(standing, whole, person === 'later'),
+    within,
+  });
   return {
-    enter(standing) {
-      const place = placeOf(standing, null);
+    enter(standing, person) {
+      const place = placeOf(standing, null, person === 'later');
       const taken = place.take(current().ofCaller(place.caller, 1));
       const started = (): Place | Promise<Place> => {
         const turn = options.turns.take(place.caller.agent.name);
@@ -76,7 +82,7 @@ interface PlacePorts extends LimitsOptions {
 }
 
 class HeldPlace implements Place {
-  readonly caller: LimitedCaller;
+  caller: LimitedCaller;
   /** The place that the caller is counted in, when this is of a part of its request. */
   private readonly whole: Place | null;
   private readonly ports: PlacePorts;
@@ -86,6 +92,13 @@ class HeldPlace implements Place {
     this.caller = caller;
     this.whole = whole;
     this.ports = ports;
+  }
+
+  forPerson(person: string): void | Promise<void> {
+    if (this.caller.person !== null) return;
+    this.caller = { agent: this.caller.agent, person };
+    // A part of a request is counted with the whole.
+    if (!this.whole) return this.take(this.ports.claims().ofPerson(this.caller));
   }
 
   countBatch(inbound: Inbound | null): void | Promise<void> {

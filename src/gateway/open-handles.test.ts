@@ -12,8 +12,8 @@ import { createTaskLedger } from './task-ledger.ts';
 
 const seal = createStateSeal(randomBytes(64));
 const ports = { handles: seal, tasks: createTaskLedger() };
-const mine: Holder = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
-const hers: Holder = { ...mine, spiffeId: 'spiffe://example.internal/agent/b' };
+const mine: Holder = { party: 'spiffe://example.internal/agent/a', server: 'files' };
+const hers: Holder = { ...mine, party: 'spiffe://example.internal/agent/b' };
 const elsewhere: Holder = { ...mine, server: 'mail' };
 
 function read(value: Json, revision = '2025-11-25'): Inbound {

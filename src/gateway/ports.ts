@@ -2,6 +2,7 @@ import type { CallLog } from '../audit/log.ts';
 import type { IdentityView } from '../identity/identity-view.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { JsonLimits } from '../kernel/parse-json.ts';
+import type { TokenGate } from '../oauth/resource/token-gate.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { FederationPorts } from './federation/federation.ts';
@@ -34,6 +35,8 @@ export interface GatewayPorts {
   readonly handles: StateSeal;
   readonly tasks: TaskLedger;
   readonly limits: Limits;
+  /** What tokens servers want besides certificates. */
+  readonly tokens: TokenGate;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   readonly toolHeaders: ToolHeaders;

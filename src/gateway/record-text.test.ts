@@ -21,6 +21,16 @@ const messages = fc.array(
 const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   address: text,
   agent: maybe,
+  token: fc.option(
+    fc.record({
+      binding: fc.constantFrom('mtls' as const, 'dpop' as const),
+      client: maybe,
+      grant: maybe,
+      issuer: text,
+      person: maybe,
+      tokenId: maybe,
+    }),
+  ),
   exchange: text,
   httpMethod: text,
   messages,

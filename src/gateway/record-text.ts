@@ -13,11 +13,16 @@ export interface Permitted {
 }
 
 export function permittedText(shared: Circumstances, permitted: Permitted): string {
-  const before = `{"address":${known(shared.address)},"agent":${known(shared.agent)},"exchange":${quoted(shared.exchange)}`;
-  const asked = `,"httpMethod":${known(shared.httpMethod)},"messages":${messagesText(shared)}`;
+  const { token } = shared;
+  const bound = token ? `,"binding":${known(token.binding)},"client":${known(token.client)}` : '';
+  const before = `{"address":${known(shared.address)},"agent":${known(shared.agent)}${bound},"exchange":${quoted(shared.exchange)}`;
+  const grant = token ? `,"grant":${quoted(token.grant)}` : '';
+  const issuer = token ? `,"issuer":${known(token.issuer)}` : '';
+  const asked = `${grant},"httpMethod":${known(shared.httpMethod)}${issuer},"messages":${messagesText(shared)}`;
   const decided = `,"person":${known(permitted.person)},"policies":${namesText(permitted.policies)},"policyVersion":${known(permitted.policyVersion)}`;
   const who = `,"revision":${known(shared.revision)},"serial":${known(shared.serial)},"server":${known(shared.server)}`;
-  return `${before}${asked}${decided}${who},"spiffeId":${known(shared.spiffeId)},"thumbprint":${known(shared.thumbprint)},"type":"call.permitted"}`;
+  const tokenId = token ? `,"tokenId":${quoted(token.tokenId)}` : '';
+  return `${before}${asked}${decided}${who},"spiffeId":${known(shared.spiffeId)},"thumbprint":${known(shared.thumbprint)}${tokenId},"type":"call.permitted"}`;
 }
 
 export function answeredText(shared: Circumstances, outcome: Outcome): string {

@@ -6,6 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
+import type { Grant } from '../oauth/resource/grant.ts';
 import type { Permit } from './authorize.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
@@ -29,10 +30,19 @@ export type MessageRecord = {
   readonly target: string | null;
 };
 
+/** What is known of a request so far. */
+export interface Seen {
+  readonly caller: Caller | null;
+  readonly grant: Grant | null;
+  readonly inbound: Inbound | null;
+}
+
 /** Who asked for what: the members that every record of one exchange shares. Values of arguments never appear. */
 export interface Circumstances {
   readonly address: string;
   readonly agent: string | null;
+  /** The token that the request came with; null where its server wants none, or before it was found good. */
+  readonly token: TokenRecord | null;
   readonly exchange: string;
   readonly httpMethod: string;
   readonly messages: readonly MessageRecord[];
@@ -48,12 +58,12 @@ export interface Circumstances {
 export function circumstancesOf(
   exchange: Exchange,
   server: string,
-  caller: Caller | null,
-  inbound: Inbound | null,
+  { caller, grant, inbound }: Seen,
 ): Circumstances {
   return {
     address: exchange.connection.address,
     agent: caller?.name ?? null,
+    token: grant && tokenRecord(grant),
     exchange: exchange.id,
     httpMethod: exchange.method,
     messages: inbound ? inbound.messages.map(messageRecord) : [],
@@ -63,6 +73,28 @@ export function circumstancesOf(
     spiffeId: caller?.spiffeId ?? null,
     thumbprint: caller?.thumbprint ?? null,
     messagesText: null,
+  };
+}
+
+/** What a record says of a token; never the token. */
+export interface TokenRecord {
+  readonly binding: Grant['binding'];
+  readonly client: string | null;
+  readonly grant: string | null;
+  readonly issuer: string;
+  readonly person: string | null;
+  readonly tokenId: string | null;
+}
+
+function tokenRecord({ binding, client, grantId, issuerName, person, tokenId }: Grant): TokenRecord {
+  const told = (text: string | null): string | null => (text === null ? null : short(text));
+  return {
+    binding,
+    client: told(client),
+    grant: told(grantId),
+    issuer: issuerName,
+    person: told(person),
+    tokenId: told(tokenId),
   };
 }
 
@@ -96,7 +128,7 @@ export function permittedEvent(
   permit: Permit,
   signed: SignedCall | null = null,
 ): AuditEvent {
-  const person = permit.standing.agent?.owner ?? null;
+  const person = circumstances.token?.person ?? permit.standing.agent?.owner ?? null;
   const { policies, policyVersion } = permit;
   const evidence = signed && { signature: signatureRecord(signed) };
   const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
@@ -117,7 +149,9 @@ function signatureRecord({ base, contentDigest, signature }: SignedCall): Signat
 }
 
 export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
+  const { token } = circumstances;
   return beginning('call.refused', circumstances, {
+    ...(token && { person: token.person }),
     code: fault.code,
     reason: short(fault.message),
     policyVersion,
@@ -171,9 +205,13 @@ function beginning(
   return {
     address: shared.address,
     agent: shared.agent,
+    binding: shared.token?.binding,
+    client: shared.token?.client,
     code: more.code,
     exchange: shared.exchange,
+    grant: shared.token?.grant,
     httpMethod: shared.httpMethod,
+    issuer: shared.token?.issuer,
     messages: shared.messages,
     person: more.person,
     policies: more.policies,
@@ -185,6 +223,7 @@ function beginning(
     signature: more.signature,
     spiffeId: shared.spiffeId,
     thumbprint: shared.thumbprint,
+    tokenId: shared.token?.tokenId,
     type,
   };
 }

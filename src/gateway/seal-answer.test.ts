@@ -9,7 +9,7 @@ import { AnswerSealer } from './seal-answer.ts';
 import { createStateSeal } from './state-seal.ts';
 import { createTaskLedger } from './task-ledger.ts';
 
-const holder = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
+const holder = { party: 'spiffe://example.internal/agent/a', server: 'files' };
 const subject = { method: 'tools/call', name: 'build' };
 const seal = createStateSeal(randomBytes(64));
 const sealer = (): AnswerSealer =>

@@ -80,7 +80,7 @@ export class AnswerSealer {
 
 /** The requests that a server answers with a task of its own (MCP 2025-11-25, Tasks; SEP-2663). */
 const startsTasks: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
-const nobody = { spiffeId: '' };
+const nobody = { party: '' };
 
 /**
  * Parts of the names of the members that hold handles, `taskId` and `taskIds`, `requestState`, `nextCursor`: from where

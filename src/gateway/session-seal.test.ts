@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import { randomBytes } from '../kernel/random.ts';
 import { createSessionSeal } from './session-seal.ts';
 
-const owner = { spiffeId: 'spiffe://example.internal/agent/a', server: 'files' };
+const owner = { party: 'spiffe://example.internal/agent/a', server: 'files' };
 
 test('a sealed session opens for its owner only', () => {
   const seal = createSessionSeal(randomBytes(32));
   const sealed = seal.seal('upstream-session', owner);
   assert.equal(seal.open(sealed, owner), 'upstream-session');
   for (const other of [
-    { ...owner, spiffeId: 'spiffe://example.internal/agent/b' },
+    { ...owner, party: 'spiffe://example.internal/agent/b' },
     { ...owner, server: 'mail' },
   ]) {
     assert.throws(() => seal.open(sealed, other), { code: 'session_unknown' });
@@ -51,7 +51,7 @@ test('whatever is presented opens as session_unknown and nothing else', () => {
 
 test('whatever an upstream calls its session, it comes back as it was (trap: a character of a name that breaks session ids)', () => {
   const seal = createSessionSeal(randomBytes(32));
-  const someone = { spiffeId: 'spiffe://example.internal/agent/a-b.c_d', server: 'a.b_c-d' };
+  const someone = { party: 'spiffe://example.internal/agent/a-b.c_d', server: 'a.b_c-d' };
   fc.assert(
     fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }), (session) => {
       assert.equal(seal.open(seal.seal(`${session}@:/ "`, someone), someone), `${session}@:/ "`);

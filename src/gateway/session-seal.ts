@@ -9,9 +9,9 @@ export interface SessionSeal {
   open(sealed: string, owner: SessionOwner): string;
 }
 
-/** Whose session it is. Bound to the agent's SPIFFE ID, not to one certificate, so that it outlives a renewal. */
+/** Whose session it is. Bound to the agent, and to the person it acts for (`partyOf`), not to one certificate, so that it outlives a renewal. */
 export interface SessionOwner {
-  readonly spiffeId: string;
+  readonly party: string;
   readonly server: string;
 }
 
@@ -20,12 +20,12 @@ export function createSessionSeal(key: Uint8Array): SessionSeal {
   const { seal, open } = createSeal(key);
   return {
     seal(upstreamSession, owner) {
-      const sealed = seal(upstreamSession, [owner.spiffeId, owner.server]);
+      const sealed = seal(upstreamSession, [owner.party, owner.server]);
       if (sealed.length <= longestSealed) return sealed;
       throw new Fault('upstream_too_large', 'The MCP server opened a session with an id that is too long.');
     },
     open(sealed, owner) {
-      const session = open(sealed, [owner.spiffeId, owner.server]);
+      const session = open(sealed, [owner.party, owner.server]);
       if (session !== null) return session;
       // MCP 2025-11-25, Session Management: an unknown session is 404, and the client starts a new one.
       throw new Fault('session_unknown', 'This session does not exist for this agent. Start a new one.');

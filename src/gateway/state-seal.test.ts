@@ -5,7 +5,7 @@ import { randomBytes } from '../kernel/random.ts';
 import { createStateSeal, type SealOwner } from './state-seal.ts';
 
 const owner: SealOwner = {
-  spiffeId: 'spiffe://example.internal/agent/a',
+  party: 'spiffe://example.internal/agent/a',
   purpose: 'cursor',
   of: 'tools/list',
 };
@@ -19,7 +19,7 @@ test('law 5 what was sealed opens for the agent and the purpose it was sealed fo
   );
   const sealed = seal.seal(['files', 'page-2'], owner);
   for (const other of [
-    { ...owner, spiffeId: 'spiffe://example.internal/agent/b' },
+    { ...owner, party: 'spiffe://example.internal/agent/b' },
     { ...owner, purpose: 'task' as const },
     { ...owner, of: 'prompts/list' },
   ]) {
@@ -66,6 +66,6 @@ test('T5 a task id that is sealed twice is the same id, so that a client can com
   const seal = createStateSeal(randomBytes(64));
   assert.equal(seal.seal(['files', 't-1'], owner), seal.seal(['files', 't-1'], owner));
   assert.notEqual(seal.seal(['files', 't-1'], owner), seal.seal(['files', 't-2'], owner));
-  const other = { ...owner, spiffeId: 'spiffe://example.internal/agent/b' };
+  const other = { ...owner, party: 'spiffe://example.internal/agent/b' };
   assert.notEqual(seal.seal(['files', 't-1'], owner), seal.seal(['files', 't-1'], other));
 });

@@ -7,7 +7,7 @@ export type SealPurpose = 'cursor' | 'task' | 'request-state' | 'event' | 'sessi
 
 /** For whom and for what a text is sealed. */
 export interface SealOwner {
-  readonly spiffeId: string;
+  readonly party: string;
   readonly purpose: SealPurpose;
   /** What it belongs to besides, such as the method of a cursor or the tool of a request state. */
   readonly of: string;
@@ -79,7 +79,7 @@ export function createStateSeal(key: Uint8Array): StateSeal {
 }
 
 function associatedData(owner: SealOwner): Uint8Array {
-  return utf8(JSON.stringify([owner.spiffeId, owner.purpose, owner.of]));
+  return utf8(JSON.stringify([owner.party, owner.purpose, owner.of]));
 }
 
 const called: Readonly<Record<SealPurpose, string>> = {

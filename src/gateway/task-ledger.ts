@@ -19,8 +19,8 @@ export function createTaskLedger(): TaskLedger {
   const key = ({ server }: Holder, task: string): string => JSON.stringify([server, task]);
   return {
     note(holder, task) {
-      const tasks = given.get(holder.spiffeId) ?? new Set();
-      given.set(holder.spiffeId, tasks);
+      const tasks = given.get(holder.party) ?? new Set();
+      given.set(holder.party, tasks);
       // The newest is last.
       tasks.delete(key(holder, task));
       tasks.add(key(holder, task));
@@ -29,6 +29,6 @@ export function createTaskLedger(): TaskLedger {
       const [agent] = given.keys();
       if (given.size > mostAgents && agent !== undefined) given.delete(agent);
     },
-    knows: (holder, task) => given.get(holder.spiffeId)?.has(key(holder, task)) ?? false,
+    knows: (holder, task) => given.get(holder.party)?.has(key(holder, task)) ?? false,
   };
 }

@@ -79,6 +79,15 @@ export const faultCodes = {
   method_unknown: 'The MCP revision has no such method.',
   media_type: 'The Content-Type is not accepted.',
   not_acceptable: 'The Accept header excludes what would be sent.',
+  token_required: 'The MCP server wants an access token besides the certificate, and none was shown.',
+  token_invalid: 'The access token does not count here: its issuer, signature, time, audience or binding.',
+  token_ended: 'The access token was ended before its time.',
+  proof_invalid:
+    'The DPoP proof does not show that this request is made by whoever holds the key of the token.',
+  proof_nonce: 'The DPoP proof has to hold the nonce that the answer gives.',
+  scope_insufficient:
+    'The access token lacks a scope that is needed for this; the challenge names all of them.',
+  login_insufficient: 'The person logged in too long ago, or not in the way that this needs.',
   header_mismatch: 'A header is missing or disagrees with the body.',
   call_unsigned: 'The server asks for signed calls, and the call is not signed.',
   call_signature_refused: 'The signature of the call does not verify, or does not say what it has to.',

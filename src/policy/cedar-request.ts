@@ -86,6 +86,11 @@ function contextOf(question: Question, reads: ReadonlySet<ContextMember>, open: 
   if (reads.has('address')) members['address'] = context.address;
   if (reads.has('profile')) members['profile'] = context.profile;
   if (reads.has('binding')) members['binding'] = context.binding;
+  for (const name of ['person', 'client', 'acr'] as const) {
+    const said = context[name];
+    if (reads.has(name) && said !== null) members[name] = said;
+  }
+  if (reads.has('scopes')) members['scopes'] = [...context.scopes];
   if (reads.has('key')) members['key'] = context.key;
   const ip = reads.has('ip') ? ipText(context.address) : null;
   if (ip !== null) members['ip'] = { __extn: { fn: 'ip', arg: ip } };

@@ -1,5 +1,5 @@
 import { compilePolicies, type PolicySet } from './compile-policies.ts';
-import type { Question } from './question.ts';
+import { type Question, withoutToken } from './question.ts';
 
 /** A call of the tool `files/read` by an agent with the role `guest`, with what is given changed. */
 export function aQuestion(
@@ -19,7 +19,7 @@ export function aQuestion(
       time: 1_800_000_000_000,
       address: '10.1.2.3',
       profile: 'agent',
-      binding: 'certificate',
+      ...withoutToken,
       key: 'unknown',
       ...change.context,
     },

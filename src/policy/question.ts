@@ -20,11 +20,28 @@ export interface Question {
     readonly address: string;
     /** The leaf profile of the caller's certificate, such as 'agent'. */
     readonly profile: string;
-    readonly binding: 'certificate';
+    /** How the agent proved who it is: by its certificate alone, or how its token is bound besides. */
+    readonly binding: 'certificate' | 'mtls' | 'dpop' | 'paired' | 'bearer';
+    /** The person that the token is for; null without one. */
+    readonly person: string | null;
+    /** The OAuth client of the token; null without one. */
+    readonly client: string | null;
+    readonly scopes: readonly string[];
+    /** How the person logged in, where the token says it. */
+    readonly acr: string | null;
     /** Where the key of the certificate is: `hardware` when its device attested that. */
     readonly key: 'hardware' | 'unknown';
   };
 }
+
+/** What a question says of tokens where there is none. */
+export const withoutToken = Object.freeze({
+  binding: 'certificate',
+  person: null,
+  client: null,
+  scopes: Object.freeze([]),
+  acr: null,
+} as const satisfies Partial<Question['context']>);
 
 /** What the policies say, by which policies, in which version. A refusal says why in a sentence. */
 export type Decision =

@@ -96,8 +96,16 @@ function saidBy(
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
   const rest = JSON.stringify([action, address, context.profile, context.binding, context.key]);
-  return `${textOfAgent(agent)}${rest}`;
+  return `${textOfAgent(agent)}${rest}${textOfToken(context, reads)}`;
 }
+
+/** Of a token too only what a rule looks at. */
+function textOfToken(context: Question['context'], reads: ReadonlySet<ContextMember>): string {
+  const read = tokenMembers.filter((name) => reads.has(name));
+  return read.length === 0 ? '' : JSON.stringify(read.map((name) => context[name]));
+}
+
+const tokenMembers = ['person', 'client', 'scopes', 'acr'] as const;
 
 const textOfAgent = rememberedForFrozen(({ name, owner, roles }: Question['agent']): string =>
   JSON.stringify([name, owner, roles]),

@@ -54,7 +54,7 @@ export const entityTypes: Readonly<
   Resource: { in: ['Server'], attributes: ['name', 'server', 'uri'] },
 };
 
-/** The members of the context with their Cedar types; `ip` is left out when the address is not an IP address. */
+/** The members of the context with their Cedar types. */
 export const contextMembers = {
   arguments: '{}',
   method: 'String',
@@ -63,8 +63,15 @@ export const contextMembers = {
   ip: 'ipaddr',
   profile: 'String',
   binding: 'String',
+  person: 'String',
+  client: 'String',
+  scopes: 'Set<String>',
+  acr: 'String',
   key: 'String',
 } as const;
+
+/** Those that are left out where there is nothing to say: the address is no IP address, the token says no person. */
+const optionalMembers: ReadonlySet<string> = new Set(['ip', 'person', 'client', 'acr']);
 
 export type ContextMember = keyof typeof contextMembers;
 
@@ -100,7 +107,7 @@ function actionText(name: string, row: ActionRow, argumentsType: string): string
     .filter(([member]) => member !== 'arguments' || row.arguments)
     .map(([member, type]) => {
       if (member === 'arguments') return `arguments: ${argumentsType}`;
-      return `${member}${member === 'ip' ? '?' : ''}: ${type}`;
+      return `${member}${optionalMembers.has(member) ? '?' : ''}: ${type}`;
     });
   return [
     `action "${name}"${groups} appliesTo {`,

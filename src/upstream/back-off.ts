@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { UpstreamLimits } from './limits.ts';
+import { isCallers } from './party.ts';
 
 /** Keeps a server that fails from being started over and over; per caller, so that nobody can block another. */
 export interface BackOff {
@@ -35,6 +36,8 @@ export function createBackOff(name: string, clock: Clock, limits: UpstreamLimits
       const [oldest] = waits.keys();
       if (waits.size > mostCallers && oldest !== undefined) waits.delete(oldest);
     },
-    forget: (caller) => void waits.delete(caller),
+    forget(caller) {
+      for (const party of waits.keys()) if (isCallers(party, caller)) waits.delete(party);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts';
+import { isCallers } from './party.ts';
 
 /** Which exchanges and sessions belong to which caller, so that they can be ended when the caller loses its standing. */
 export interface CallerTracker {
@@ -55,9 +56,10 @@ export function createCallerTracker(): CallerTracker {
       if (known.size > mostSessions && oldest !== undefined) known.delete(oldest);
     },
     end(caller) {
-      abortAll(caller);
-      const ended = [...(sessions.get(caller) ?? [])];
-      sessions.delete(caller);
+      for (const party of calls.keys()) if (isCallers(party, caller)) abortAll(party);
+      const parties = [...sessions.keys()].filter((party) => isCallers(party, caller));
+      const ended = parties.flatMap((party) => [...(sessions.get(party) ?? [])]);
+      for (const party of parties) sessions.delete(party);
       return ended;
     },
     endAll() {

@@ -8,6 +8,7 @@ import { type ChannelSession, openChannelSession } from './channel-session.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { empty } from './stdio-call.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts';
+import { agentOf, isCallers } from './party.ts';
 
 export interface ChannelUpstreamOptions {
   readonly name: string;
@@ -147,7 +148,7 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     },
     async endCaller(caller) {
       backOff.forget(caller);
-      await Promise.all([...places].filter((place) => place.caller === caller).map(end));
+      await Promise.all([...places].filter((place) => isCallers(place.caller, caller)).map(end));
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
@@ -169,7 +170,7 @@ function makeRoom(
   limits: Pick<ChannelUpstreamOptions, 'most'> & Pick<UpstreamLimits, 'sessionsPerCaller'>,
   end: (place: Place) => Promise<void>,
 ): void {
-  const mine = [...places].filter((place) => place.caller === caller && !place.ending);
+  const mine = [...places].filter((place) => isCallers(place.caller, agentOf(caller)) && !place.ending);
   if (mine.length >= limits.sessionsPerCaller) {
     const [oldest] = mine
       .filter((place) => place.open && !place.open.busy)

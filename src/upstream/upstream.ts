@@ -7,7 +7,10 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** What was permitted; null for GET and DELETE. Only its `bytes` and `messages` are sent. */
   readonly inbound: Inbound | null;
-  /** SPIFFE ID of the caller: a stdio child or session is never shared between callers. */
+  /**
+   * SPIFFE ID of the caller, and after a space the person it acts for where that is known (`agentOf`): a stdio child or
+   * session is never shared between parties.
+   */
   readonly caller: string;
   /** Aborted when the caller went away. */
   readonly signal: AbortSignal;
@@ -34,7 +37,7 @@ export interface Upstream extends AsyncDisposable {
    */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   health(): UpstreamHealth;
-  /** Ends every child and session of that caller. */
+  /** Ends every child and session of that agent, whoever it acts for. */
   endCaller(caller: string): Promise<void>;
 }
 

@@ -131,6 +131,11 @@ describe('traps that others fell into', () => {
       ip: 'context has ip && context.ip.isLoopback()',
       profile: 'context.profile == "ephemeral"',
       binding: 'context.binding == "certificate"',
+      // With a token they are filled: test/attacks/tokens.test.ts.
+      person: '!(context has person)',
+      client: '!(context has client)',
+      scopes: '!context.scopes.contains("files:read")',
+      acr: '!(context has acr)',
       key: 'context.key == "unknown"',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));

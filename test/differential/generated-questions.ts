@@ -48,7 +48,11 @@ export function generateQuestion(random: SeededRandom): Question {
       time: random.pick([0, 1, 5, 1_800_000_000_000, 1_800_000_000_000.5, -1, -0.5]),
       address: random.pick(['10.1.2.3', '::ffff:10.1.2.3', '::1', 'fe80::1%eth0', 'unix', '127.0.0.1']),
       profile: random.pick(['agent', 'ephemeral']),
-      binding: 'certificate',
+      binding: random.pick(['certificate', 'mtls']),
+      person: random.pick([null, 'alice', 'a']),
+      client: random.pick([null, 'a']),
+      scopes: random.pick([[], ['a'], ['files:read', 'a']]),
+      acr: random.pick([null, 'a']),
       key: random.pick(['hardware', 'unknown']),
     },
   };

@@ -36,6 +36,7 @@ const families: readonly Family[] = [
   },
   { words: ['key'], load: async () => (await import('./commands/key.ts')).keyCommands },
   { words: ['policy'], load: async () => (await import('./commands/policy.ts')).policyCommands },
+  { words: ['token'], load: async () => [(await import('./commands/token-explain.ts')).tokenExplainCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },
   { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },

@@ -9,6 +9,10 @@ import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
+import { FetchedKeys } from '../../oauth/keys/fetched-keys.ts';
+import { memoryReplays } from '../../oauth/resource/memory-replays.ts';
+import { createProofNonces } from '../../oauth/resource/proof-nonces.ts';
+import { createTokenGate } from '../../oauth/resource/token-gate.ts';
 import { createStateSeal } from '../../gateway/state-seal.ts';
 import { createTaskLedger } from '../../gateway/task-ledger.ts';
 import { memoryLimitStore } from '../../gateway/memory-limits.ts';
@@ -36,6 +40,7 @@ import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { tokensInForce } from './tokens-in-force.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
 
 /** How often what changes with time alone is looked at: ended certificates, a silent feed. Milliseconds. */
@@ -115,6 +120,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   );
   const live = createLiveCalls();
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
+  const keys = opened.use(new FetchedKeys(clock));
+  const tokens = tokensInForce(view, () => config.gateway.publicUrl || agents.url);
   const gateway = createGateway({
     clock,
     audit: sightings.log,
@@ -129,6 +136,14 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       store: memoryLimitStore(clock),
       turns: createTurns({ clock, nextRound: setImmediate }),
       onLost: (error) => log(`A place of the limits was not given back: ${errorText(error)}`),
+    }),
+    tokens: createTokenGate({
+      rules: tokens.rules,
+      keys,
+      ended: tokens.ended,
+      nonces: createProofNonces(randomBytes(32), clock),
+      replays: memoryReplays(clock),
+      clock,
     }),
     requestLimits: {
       bodyBytes: config.gateway.bodyBytes,
@@ -203,6 +218,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   opened.adopt(
     view.onChange((message) => {
       upstreams.follow(view.servers());
+      keys.keep(view.tokenRules().issuers);
       if (touchesPartners(message)) retrust();
       review();
       for (const caller of view.partners.takeLost()) upstreams.endCaller(caller);

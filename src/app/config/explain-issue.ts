@@ -36,7 +36,7 @@ function namesAt(schema: JsonObject, path: readonly string[]): readonly string[]
   for (const name of path) {
     if (!isJsonObject(found)) return [];
     const members: Json | undefined = found['properties'];
-    found = isJsonObject(members) ? members[name] : found['items'];
+    found = isJsonObject(members) ? members[name] : (found['items'] ?? found['additionalProperties']);
   }
   const properties = isJsonObject(found) ? found['properties'] : undefined;
   return isJsonObject(properties) ? Object.keys(properties) : [];

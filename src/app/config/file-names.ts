@@ -15,3 +15,6 @@ export const limitsFileName = 'limits.yaml';
 
 /** The file of servers whose calls have to be signed, beside the policies. */
 export const signedCallsFileName = 'signed-calls.yaml';
+
+/** The file of token rules, beside the policies. */
+export const tokensFileName = 'tokens.yaml';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Change, StoreSnapshot } from '../store/change-feed.ts';
 
-/** One file of the policy folder, by its name without the folder: Cedar policies, or the limits. */
+/** One file of the policy folder, by its name without the folder: Cedar policies, the limits or the token rules. */
 export interface PolicyFile {
   readonly name: string;
   readonly text: string;

@@ -1,8 +1,10 @@
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import { compilePolicies, compilePoliciesInTurns, type PolicySet } from '../../policy/compile-policies.ts';
+import { type FileTokenRules, noTokens } from '../../oauth/resource/token-rules.ts';
+import { limitsFileName, signedCallsFileName, tokensFileName } from '../config/file-names.ts';
 import { readLimits } from '../config/limits-file.ts';
 import { readSigningServers, type SigningServers } from '../config/signed-calls-file.ts';
-import { limitsFileName, signedCallsFileName } from '../config/file-names.ts';
+import { readTokens } from '../config/tokens-file.ts';
 import type { PolicyFile } from './feed-message.ts';
 
 /** What the files of the policy folder say together. */
@@ -10,6 +12,7 @@ export interface PolicyRules {
   readonly policies: PolicySet;
   readonly limits: LimitRules;
   readonly signingServers: SigningServers;
+  readonly tokens: FileTokenRules;
 }
 
 /** Reads all of the files or none. Throws Fault `policy_invalid` or `config_invalid`. */
@@ -17,6 +20,7 @@ export function readPolicyFiles(files: readonly PolicyFile[], earlier: PolicySet
   return {
     limits: limitsOf(files),
     signingServers: signingServersOf(files),
+    tokens: tokensOf(files),
     policies: compilePolicies(policiesOf(files), earlier),
   };
 }
@@ -29,6 +33,7 @@ export async function readPolicyFilesInTurns(
   return {
     limits: limitsOf(files),
     signingServers: signingServersOf(files),
+    tokens: tokensOf(files),
     policies: await compilePoliciesInTurns(policiesOf(files), earlier),
   };
 }
@@ -43,8 +48,13 @@ function signingServersOf(files: readonly PolicyFile[]): SigningServers {
   return found ? readSigningServers(found.name, found.text) : noServers;
 }
 
+function tokensOf(files: readonly PolicyFile[]): FileTokenRules {
+  const tokens = files.find(({ name }) => name === tokensFileName);
+  return tokens ? readTokens(tokens.name, tokens.text) : noTokens;
+}
+
 function policiesOf(files: readonly PolicyFile[]): readonly PolicyFile[] {
-  return files.filter(({ name }) => name !== limitsFileName && name !== signedCallsFileName);
+  return files.filter(({ name }) => name.endsWith('.cedar'));
 }
 
 const noLimits: LimitRules = Object.freeze([]);

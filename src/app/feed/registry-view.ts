@@ -1,6 +1,7 @@
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import type { SigningServers } from '../config/signed-calls-file.ts';
 import type { PolicySet } from '../../policy/compile-policies.ts';
@@ -24,6 +25,8 @@ export interface RegistryView {
   limits(): LimitRules;
   /** The servers whose calls have to be signed. */
   signingServers(): SigningServers;
+  /** The token rules of the policy folder; another value whenever the folder changed. */
+  tokenRules(): FileTokenRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
   readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
   /** Who issues the authority's access tokens; null while nobody does. */
@@ -57,7 +60,7 @@ export function createRegistryView(options: {
   const servers = new Map<string, ServerDefinition>();
   const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
-  let { policies, limits, signingServers } = readPolicyFiles([]);
+  let { policies, limits, signingServers, tokens: tokenRules } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
   let tokens: TokenTrust | null = null;
@@ -70,6 +73,7 @@ export function createRegistryView(options: {
     if (next.policies.version !== policies.version) policies = next.policies;
     limits = next.limits;
     signingServers = next.signingServers;
+    tokenRules = next.tokens;
   };
   const takePolicies = (message: FeedMessage & { readonly policies: readonly PolicyFile[] }): void => {
     const files = message.policies;
@@ -164,6 +168,7 @@ export function createRegistryView(options: {
     policies: () => policies,
     limits: () => limits,
     signingServers: () => signingServers,
+    tokenRules: () => tokenRules,
     servers: () => servers,
     partners,
     tokens: () => tokens,

@@ -4,6 +4,7 @@ import { problemStatus } from '../../http/problem.ts';
 import { errorResponse } from '../../mcp/error-response.ts';
 import type { Inbound, Message } from '../../mcp/message.ts';
 import { utf8 } from '../../kernel/bytes.ts';
+import { challengeOf } from '../answer-fault.ts';
 import { circumstancesOf, refusedEvent } from '../record.ts';
 import { reportInternal } from '../report-internal.ts';
 import type { Asking } from './asking.ts';
@@ -88,19 +89,18 @@ async function answerList(asking: Asking, message: Message, sink: Sink, alone: I
 
 /** Records a refusal, by the real names where they are known, and tells the agent. */
 async function refuseMessage(
-  { exchange, standing, ports }: Asking,
+  { exchange, standing, grant, ports }: Asking,
   message: Message,
   { sink, inbound }: Answering,
   given: Fault,
 ): Promise<void> {
   reportInternal(given, ports.log);
   const real = given instanceof NameFault ? given.real : null;
-  const record = circumstancesOf(
-    exchange,
-    real?.server ?? everyServer,
-    standing.caller,
-    real ? aloneIn(inbound, real.message) : aloneIn(inbound, message),
-  );
+  const record = circumstancesOf(exchange, real?.server ?? everyServer, {
+    caller: standing.caller,
+    grant,
+    inbound: aloneIn(inbound, real ? real.message : message),
+  });
   const fault = await ports.audit
     .append(refusedEvent(record, given, ports.policies().version))
     .then(() => given, toFault);
@@ -111,7 +111,7 @@ async function refuseMessage(
     problemStatus[fault.code],
   );
   if (message.kind !== 'request' && inbound.batch) return;
-  await sink.whole(status, headers, utf8(body));
+  await sink.whole(status, { ...headers, ...challengeOf(fault) }, utf8(body));
 }
 
 /** One message as if it had come by itself. */

@@ -2,7 +2,7 @@ import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import type { Message } from '../../mcp/message.ts';
 import { authorize } from '../authorize.ts';
-import { type Asking, converse } from './asking.ts';
+import { type Asking, circumstancesAt, converse } from './asking.ts';
 import { delimiter, type RealName } from './exposed-names.ts';
 import type { Heard } from './interpret.ts';
 import { readNames } from './lists.ts';
@@ -15,9 +15,9 @@ import { address, type Addressed, unknownName } from './to-server.ts';
 
 /** A request that is for the one server whose thing it names: put into its words, sent, and answered in ours. */
 export async function askOne(asking: Asking, message: Message, sink: Sink): Promise<void> {
-  const { standing, ports, session } = asking;
+  const { ports, session } = asking;
   const addressed = await address(message, {
-    spiffeId: standing.caller.spiffeId,
+    party: asking.party,
     seal: ports.handles,
     offers: (server) => asking.together.includes(server),
     resolve: (kind, exposed) => resolve(asking, kind, exposed, message),
@@ -86,12 +86,16 @@ async function lookFor(asking: Asking, kind: NamedKind, server: string, message:
 
 /** Why a name of a server is not in its list: most often because policy lets the agent not see it. */
 function notOffered(asking: Asking, server: string, exposed: string, message: Message): Fault {
-  const { standing, ports, exchange } = asking;
+  const { standing, ports } = asking;
   const real = named({ server, name: exposed.slice(server.length + delimiter.length) }, message);
   const inbound = { messages: [real.message], batch: false, era: message.era, revision: message.revision };
-  const circumstances = { server, address: exchange.connection.address, time: ports.clock.now() };
   try {
-    authorize(ports.policies(), standing, { ...inbound, bytes: new Uint8Array() }, circumstances);
+    authorize(
+      ports.policies(),
+      standing,
+      { ...inbound, bytes: new Uint8Array() },
+      circumstancesAt(asking, server),
+    );
   } catch (error) {
     const { code, message: detail } = toFault(error);
     return new NameFault(code, detail, real);

@@ -2,7 +2,9 @@ import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { Standing } from '../../identity/standing.ts';
-import { mayUse } from '../authorize.ts';
+import type { Grant } from '../../oauth/resource/grant.ts';
+import { type Circumstances, mayUse } from '../authorize.ts';
+import { circumstances } from '../carry-out.ts';
 import type { GatewayPorts } from '../ports.ts';
 import type { Asker } from './ask-server.ts';
 import type { InnerAnswer } from './inner-exchange.ts';
@@ -14,6 +16,10 @@ import { type FederatedSession, placeHeaders } from './session.ts';
 export interface Asking {
   readonly exchange: Exchange;
   readonly standing: Standing;
+  /** What its token is good for; null where it came without one. */
+  readonly grant: Grant | null;
+  /** Whose sessions and handles these are (`partyOf`). */
+  readonly party: string;
   readonly ports: GatewayPorts;
   readonly asker: Asker;
   /** The servers that are offered together, in order. */
@@ -27,13 +33,18 @@ export interface Asking {
 }
 
 /** The servers on which policy lets the agent use a method. The check on each request decides (law 7). */
-export function serversFor({ standing, ports, together, exchange, session }: Asking, method: string) {
+export function serversFor(asking: Asking, method: string) {
+  const { standing, ports, together, session } = asking;
   const policies = ports.policies();
   const may = (server: string, action: string): boolean => {
-    const circumstances = { server, address: exchange.connection.address, time: ports.clock.now() };
-    return mayUse(policies, standing, action, { kind: 'server' }, circumstances);
+    return mayUse(policies, standing, action, { kind: 'server' }, circumstancesAt(asking, server));
   };
   return together.filter((server) => may(server, method) && (!session || may(server, 'initialize')));
+}
+
+/** As the road to a server will ask policy: with the token only where the server wants one. */
+export function circumstancesAt({ exchange, ports, grant }: Asking, server: string): Circumstances {
+  return circumstances(exchange, server, ports.tokens.wants(server) ? grant : null, ports);
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { Exchange } from '../../http/exchange.ts';
-import type { Caller } from '../../identity/caller.ts';
-import { confirmStanding, type Standing } from '../../identity/standing.ts';
+import { confirmStanding } from '../../identity/standing.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import type { Inbound } from '../../mcp/message.ts';
 import { callerOf } from '../caller-of.ts';
-import { readBody, refuse, standingOf } from '../handle.ts';
+import { personOf, readBody, refuse, standingOf } from '../handle.ts';
 import type { Place } from '../limits.ts';
+import { partyOf } from '../party-of.ts';
 import type { GatewayPorts } from '../ports.ts';
+import type { Seen } from '../record.ts';
 import { answerMessage } from './answer-message.ts';
 import { createAsker } from './ask-server.ts';
 import type { Asking } from './asking.ts';
@@ -26,13 +27,17 @@ export async function federate(
   ports: GatewayPorts,
   state: FederationState,
 ): Promise<void> {
-  const seen: { caller: Caller | null; inbound: Inbound | null } = { caller: null, inbound: null };
+  const seen: { -readonly [Name in keyof Seen]: Seen[Name] } = { caller: null, grant: null, inbound: null };
   let place: Place | null = null;
   try {
     // 1 Identity, 2 limits of the caller and 3 message, as for one server; the limits of servers and tools are for
     // the roads to them.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
-    place = await ports.limits.enter(await standingOf(caller, ports));
+    const admitted = await standingOf(caller, ports);
+    place = await ports.limits.enter(admitted, 'later');
+    // A token for all servers together; each server looks at it again for itself.
+    const grant = (seen.grant = await ports.tokens.admit(exchange, admitted, null));
+    await place.forPerson(personOf(admitted, grant));
     // Together they ask for a signature as soon as one of them does.
     const signature = ports.signedCalls.begin(exchange, '', caller);
     const inbound = (seen.inbound = await readBody(exchange, ports, signature));
@@ -41,14 +46,17 @@ export async function federate(
     // The agent may have changed while the body arrived.
     const standing = confirmStanding(caller, ports.view, ports.clock.now());
     // 4 Session: the agent's own, whoever presents the id.
-    const session = sessionFor(exchange, inbound, standing, state);
+    const party = partyOf(caller, grant);
+    const session = sessionFor(exchange, inbound, { party, agent: caller.name }, state);
     const asking: Asking = {
       exchange,
       standing,
+      grant,
+      party,
       ports,
-      asker: createAsker(exchange, ports, { place, signed }),
+      asker: createAsker(exchange, { ...ports, tokens: ports.tokens.within(grant) }, { place, signed }),
       together: state.together(),
-      names: state.names.of(caller.spiffeId),
+      names: state.names.of(party),
       patience: state.patience,
       revision: session?.revision ?? inbound?.revision ?? '',
       session,
@@ -66,13 +74,13 @@ export async function federate(
 function sessionFor(
   exchange: Exchange,
   inbound: Inbound | null,
-  { caller }: Standing,
+  owner: { readonly party: string; readonly agent: string },
   { sessions }: FederationState,
 ): FederatedSession | null {
   if (inbound?.era === 'modern') return null;
   const [first] = inbound?.messages ?? [];
   if (first?.method === 'initialize' && first.kind === 'request' && !inbound?.batch) {
-    return sessions.open({ spiffeId: caller.spiffeId, agent: caller.name }, first.params);
+    return sessions.open(owner, first.params);
   }
   const given = exchange.headers.get('mcp-session-id');
   if (given === null) {
@@ -81,7 +89,7 @@ function sessionFor(
       'The Mcp-Session-Id header is missing; only initialize goes without it.',
     );
   }
-  return sessions.find(given, caller.spiffeId);
+  return sessions.find(given, owner.party);
 }
 
 async function carryOut(asking: Asking, inbound: Inbound | null, state: FederationState): Promise<void> {

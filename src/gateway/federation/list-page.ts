@@ -65,11 +65,10 @@ const keptForEver = Number.MAX_SAFE_INTEGER;
 /** The server's own page, or null when it has no such list. */
 async function askPage(asking: Asking, wanted: PageWanted): Promise<JsonObject | null> {
   const { server, cursor, message, row, milliseconds } = wanted;
-  const { patience } = asking;
-  const { spiffeId } = asking.standing.caller;
+  const { patience, party } = asking;
   const overdue = new AbortController();
   const timer = setTimeout(() => {
-    patience.missed(spiffeId, server);
+    patience.missed(party, server);
     overdue.abort(new Fault('upstream_timeout', `it did not answer within ${milliseconds} ms`));
   }, milliseconds);
   const signal = AbortSignal.any([overdue.signal, wanted.signal]);
@@ -80,7 +79,7 @@ async function askPage(asking: Asking, wanted: PageWanted): Promise<JsonObject |
     const { cursor: _, ...params } = message.params;
     const asked = { ...message.value, params: cursor === null ? params : { ...params, cursor } };
     const result = await waitFor(readPage(asking, wanted, asked, signal), signal);
-    patience.answered(spiffeId, server);
+    patience.answered(party, server);
     return result;
   } finally {
     clearTimeout(timer);

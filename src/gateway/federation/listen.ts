@@ -23,11 +23,7 @@ export async function listenToAll(
 ): Promise<void> {
   const { exchange, ports } = asking;
   const servers = new Set(serversFor(asking, 'subscriptions/listen'));
-  const listening = new Subscription(
-    message,
-    { spiffeId: asking.standing.caller.spiffeId, seal: ports.handles },
-    servers,
-  );
+  const listening = new Subscription(message, { party: asking.party, seal: ports.handles }, servers);
   await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
   const stream = createMergedStream(sink, exchange.closed, {
     silentMilliseconds: ports.federation.limits.silentMilliseconds,

@@ -26,7 +26,7 @@ export async function mergeList(asking: Asking, message: Message, signal: AbortS
   const cursors = cursorsOf(asking, row, message.params['cursor']);
   const pages = await Promise.all(
     cursors.map(async ([server, cursor]) => {
-      const milliseconds = asking.patience.with(asking.standing.caller.spiffeId, server);
+      const milliseconds = asking.patience.with(asking.party, server);
       return await pageOf(asking, { server, cursor, message, row, milliseconds, signal });
     }),
   );
@@ -108,8 +108,8 @@ function nextCursor(asking: Asking, row: ListRow, pages: readonly Page[]): { nex
   return { nextCursor: asking.ports.handles.seal(next.flat(), cursorOwner(asking, row)) };
 }
 
-function cursorOwner({ standing }: Asking, { method }: ListRow) {
-  return { spiffeId: standing.caller.spiffeId, purpose: 'cursor', of: method } as const;
+function cursorOwner({ party }: Asking, { method }: ListRow) {
+  return { party, purpose: 'cursor', of: method } as const;
 }
 
 /** How long all pages may be kept; longer than a minute none is, for a policy may change. */

@@ -2,7 +2,7 @@ import { createNameTable, type NameTable } from './name-table.ts';
 
 /** The name tables of the agents that came lately. */
 export interface NameTables {
-  of(spiffeId: string): NameTable;
+  of(party: string): NameTable;
   keep(servers: ReadonlySet<string>): void;
 }
 
@@ -12,10 +12,10 @@ const mostAgents = 1_000;
 export function createNameTables(): NameTables {
   const tables = new Map<string, NameTable>();
   return {
-    of(spiffeId) {
-      const table = tables.get(spiffeId) ?? createNameTable();
-      tables.delete(spiffeId);
-      tables.set(spiffeId, table);
+    of(party) {
+      const table = tables.get(party) ?? createNameTable();
+      tables.delete(party);
+      tables.set(party, table);
       const [oldest] = tables.keys();
       if (tables.size > mostAgents && oldest !== undefined) tables.delete(oldest);
       return table;

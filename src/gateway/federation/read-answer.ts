@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical
 import { Fault, toFault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import { createSseDecoder, type SseEvent } from '../../mcp/sse.ts';
+import { TokenFault } from '../../oauth/resource/challenge.ts';
 import type { InnerAnswer } from './inner-exchange.ts';
 
 /** What a message of a server may cost to read; its octets were bounded where they came in. */
@@ -29,8 +30,8 @@ export async function* eventsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator
  */
 export async function resultOf(answer: InnerAnswer, id: Json): Promise<JsonObject> {
   if (answer.body instanceof Uint8Array) {
-    if (answer.body.length === 0) throw failedWith(answer.status, null);
-    return resultIn(readMessage(answer.body), answer.status);
+    if (answer.body.length === 0) throw failedWith(answer, null);
+    return resultIn(readMessage(answer.body), answer);
   }
   const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
   const reading = answer.body;
@@ -40,7 +41,7 @@ export async function resultOf(answer: InnerAnswer, id: Json): Promise<JsonObjec
       for await (const { data } of eventsOf(reading)) {
         const message = data === null || data === '' ? null : readMessage(data);
         if (isJsonObject(message) && message['id'] === id && message['method'] === undefined) {
-          resolve(resultIn(message, answer.status));
+          resolve(resultIn(message, answer));
         }
       }
       reject(new Fault('upstream_failed', 'The MCP server ended its answer without a response.'));
@@ -51,10 +52,10 @@ export async function resultOf(answer: InnerAnswer, id: Json): Promise<JsonObjec
   return await promise;
 }
 
-function resultIn(message: Json, status: number): JsonObject {
+function resultIn(message: Json, answer: InnerAnswer): JsonObject {
   if (!isJsonObject(message)) throw new Fault('upstream_garbage', 'The MCP server answered with no object.');
   if (isJsonObject(message['result'])) return message['result'];
-  throw failedWith(status, message['error'] ?? null);
+  throw failedWith(answer, message['error'] ?? null);
 }
 
 /** An answer without a result; `rpc` is the code of its JSON-RPC error. */
@@ -67,16 +68,24 @@ export class AnswerFault extends Fault {
   }
 }
 
-function failedWith(status: number, error: Json): Fault {
+function failedWith({ status, headers }: InnerAnswer, error: Json): Fault {
   const { code, message, data } = isJsonObject(error) ? error : {};
   const own = isJsonObject(data) ? data['code'] : null;
   const text = typeof message === 'string' ? message.slice(0, 300) : `HTTP status ${status}`;
   const rpc = typeof code === 'number' ? code : null;
+  const challenge = headers['www-authenticate'];
+  if (challenge !== undefined && isPassedOn(own))
+    return new TokenFault(own, text, { 'www-authenticate': challenge });
   // Our own road refuses with the code of the fault, which is said again rather than taken for the server's.
   return new AnswerFault(isPassedOn(own) ? own : 'upstream_failed', text, rpc);
 }
 
 const passedOn = [
+  'token_required',
+  'token_invalid',
+  'token_ended',
+  'scope_insufficient',
+  'login_insufficient',
   'denied',
   'policy_error',
   'limit_reached',

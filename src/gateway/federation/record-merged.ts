@@ -11,14 +11,18 @@ export const everyServer = '*';
  * missing from the answer. What each was asked has entries of its own. Throws Fault `audit_unwritable`.
  */
 export async function recordMerged(
-  { exchange, standing, ports }: Asking,
+  { exchange, standing, grant, ports }: Asking,
   merged: {
     readonly inbound: Inbound | null;
     readonly asked: readonly string[];
     readonly leftOut: readonly LeftOut[];
   },
 ): Promise<void> {
-  const record = circumstancesOf(exchange, everyServer, standing.caller, merged.inbound);
+  const record = circumstancesOf(exchange, everyServer, {
+    caller: standing.caller,
+    grant,
+    inbound: merged.inbound,
+  });
   const leftOut = merged.leftOut.map(({ server, code }) => ({ code, server }));
   await ports.audit.append(mergedEvent(record, { leftOut, servers: merged.asked }));
 }

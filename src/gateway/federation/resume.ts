@@ -49,6 +49,6 @@ function heardOf(text: string): Heard {
   return { id: value['id'] ?? null, progressToken: value['progressToken'] ?? null };
 }
 
-function eventOwner({ standing }: Asking, session: string): SealOwner {
-  return { spiffeId: standing.caller.spiffeId, purpose: 'event', of: session };
+function eventOwner({ party }: Asking, session: string): SealOwner {
+  return { party, purpose: 'event', of: session };
 }

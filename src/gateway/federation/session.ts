@@ -38,7 +38,7 @@ export interface PlaceListener {
  */
 export class FederatedSession {
   readonly id = randomId();
-  readonly spiffeId: string;
+  readonly party: string;
   readonly agent: string;
   readonly revision: string;
   readonly questions = createQuestionBook();
@@ -52,8 +52,8 @@ export class FederatedSession {
   readonly #places = new Map<string, Promise<Place>>();
   readonly #opened = new Map<string, Place>();
 
-  constructor(owner: { spiffeId: string; agent: string }, hello: JsonObject, now: number) {
-    this.spiffeId = owner.spiffeId;
+  constructor(owner: { party: string; agent: string }, hello: JsonObject, now: number) {
+    this.party = owner.party;
     this.agent = owner.agent;
     this.revision = agreedRevision(hello['protocolVersion']);
     this.#hello = { ...hello, protocolVersion: this.revision };

@@ -6,11 +6,11 @@ import type { StateSeal } from '../state-seal.ts';
 
 /** The sessions of the legacy era with all servers at once, in this process. */
 export interface Sessions {
-  open(owner: { readonly spiffeId: string; readonly agent: string }, hello: JsonObject): FederatedSession;
+  open(owner: { readonly party: string; readonly agent: string }, hello: JsonObject): FederatedSession;
   /** The session id as its client is given it. */
   sealed(session: FederatedSession): string;
   /** Throws Fault `session_unknown` for what is not a session of this agent. */
-  find(sealed: string | null, spiffeId: string): FederatedSession;
+  find(sealed: string | null, party: string): FederatedSession;
   end(session: FederatedSession): void;
   /** Drops what nobody has used for long, and what belongs to an agent that may not go on. */
   review(mayGoOn: (agent: string) => boolean): void;
@@ -28,9 +28,9 @@ const longestHello = 65_536;
 
 export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLimits): Sessions {
   const sessions = new Map<string, FederatedSession>();
-  const ownerOf = (spiffeId: string) => ({ spiffeId, purpose: 'session', of: '' }) as const;
-  const makeRoom = (spiffeId: string): void => {
-    const mine = [...sessions.values()].filter((session) => session.spiffeId === spiffeId);
+  const ownerOf = (party: string) => ({ party, purpose: 'session', of: '' }) as const;
+  const makeRoom = (agent: string): void => {
+    const mine = [...sessions.values()].filter((session) => session.agent === agent);
     if (mine.length < limits.perAgent) return;
     // Abandoned sessions must not lock their owner out.
     const [oldest] = mine.filter(({ listener }) => listener === null).sort((a, b) => a.usedAt - b.usedAt);
@@ -47,15 +47,15 @@ export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLim
           `The parameters of initialize are longer than ${longestHello} characters.`,
         );
       }
-      makeRoom(owner.spiffeId);
+      makeRoom(owner.agent);
       const session = new FederatedSession(owner, hello, clock.monotonic());
       sessions.set(session.id, session);
       return session;
     },
-    sealed: (session) => seal.seal([session.id], ownerOf(session.spiffeId)),
-    find(sealed, spiffeId) {
-      const session = sessions.get(openId(sealed, seal, ownerOf(spiffeId)));
-      if (!session || session.spiffeId !== spiffeId) throw unknownSession();
+    sealed: (session) => seal.seal([session.id], ownerOf(session.party)),
+    find(sealed, party) {
+      const session = sessions.get(openId(sealed, seal, ownerOf(party)));
+      if (!session || session.party !== party) throw unknownSession();
       session.usedAt = clock.monotonic();
       return session;
     },

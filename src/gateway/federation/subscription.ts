@@ -26,7 +26,7 @@ export class Subscription {
   readonly #begun = Promise.withResolvers<void>();
 
   /** Throws Fault `handle_unknown` for a task that is not this agent's. */
-  constructor(message: Message, own: Pick<Directory, 'spiffeId' | 'seal'>, servers: ReadonlySet<string>) {
+  constructor(message: Message, own: Pick<Directory, 'party' | 'seal'>, servers: ReadonlySet<string>) {
     this.message = message;
     const wanted = message.params['notifications'];
     this.#wanted = isJsonObject(wanted) ? wanted : {};

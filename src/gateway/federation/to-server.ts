@@ -15,7 +15,7 @@ export interface Addressed {
 
 /** What is needed to find out whom a request is for. */
 export interface Directory {
-  readonly spiffeId: string;
+  readonly party: string;
   readonly seal: StateSeal;
   /** The servers that are offered together. */
   readonly offers: (server: string) => boolean;
@@ -91,7 +91,7 @@ const named: Readonly<Record<string, Find>> = {
 /** The tasks of a wish to hear of tasks, by server. Throws Fault `handle_unknown` for one that is not this agent's. */
 export function tasksByServer(
   tasks: Json | undefined,
-  owner: Pick<Directory, 'spiffeId' | 'seal'>,
+  owner: Pick<Directory, 'party' | 'seal'>,
 ): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const sealed of isJsonArray(tasks) ? tasks : []) {
@@ -122,11 +122,8 @@ function uriOf(uri: Json | undefined): RealName {
 }
 
 /** Where a task runs; its id stays sealed until the road to that server opens it. */
-function serverOfTask(
-  sealed: Json | undefined,
-  { spiffeId, seal }: Pick<Directory, 'spiffeId' | 'seal'>,
-): string {
-  const [server = ''] = seal.open(textOf(sealed), taskOwner({ spiffeId }));
+function serverOfTask(sealed: Json | undefined, { party, seal }: Pick<Directory, 'party' | 'seal'>): string {
+  const [server = ''] = seal.open(textOf(sealed), taskOwner({ party }));
   return server;
 }
 

@@ -12,7 +12,7 @@ export interface Watcher {
 /** The open streams of all agents. */
 export interface Watchers {
   enter(watcher: Watcher): Disposable;
-  /** Tells every stream for whose agent servers, policies or the record changed since it was last told. */
+  /** Cuts every stream whose token was ended, and tells every one for whose agent servers, policies or the record changed since it was last told. */
   review(together: readonly string[]): void;
 }
 
@@ -29,6 +29,10 @@ export function createWatchers(ports: GatewayPorts): Watchers {
     },
     review(together) {
       for (const [watcher, seen] of open) {
+        if (!isGranted(watcher.asking)) {
+          watcher.asking.exchange.connection.cut();
+          continue;
+        }
         const state = stateOf(watcher.asking, together);
         if (state === seen) continue;
         open.set(watcher, state);
@@ -38,6 +42,16 @@ export function createWatchers(ports: GatewayPorts): Watchers {
       }
     },
   };
+}
+
+/** Whether the token that the stream was opened with still lets it be. */
+function isGranted({ ports, grant }: Asking): boolean {
+  try {
+    ports.tokens.confirm(grant, null);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function renewed(asking: Asking, together: readonly string[]): Asking | null {

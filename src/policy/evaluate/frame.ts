@@ -4,7 +4,7 @@ import { ipText } from '../ip-text.ts';
 import type { Question } from '../question.ts';
 import { actionOf, actions } from '../schema.ts';
 import { addressRange } from './ip-functions.ts';
-import { entity, type EntityValue, open, type Outcome } from './value.ts';
+import { entity, type EntityValue, open, type Outcome, SetValue } from './value.ts';
 
 /** A question as expressions see it: three entities that exist, and the context. */
 export interface Frame {
@@ -65,7 +65,9 @@ export function callerFrame(question: Question): CallerFrame {
   const { agent, context } = question;
   const action = actionOf(question.action);
   const groups = actions[action]?.groups ?? [];
+  const { person, client, acr, scopes } = context;
   refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.action]);
+  refuseIllFormed([person ?? '', client ?? '', acr ?? '', ...scopes]);
   return {
     principal: {
       entity: entity('Agent', agent.name),
@@ -128,7 +130,12 @@ function contextOf({ action: method, context }: Question, action: string): Conte
     ['profile', context.profile],
     ['binding', context.binding],
     ['key', context.key],
+    ['scopes', new SetValue(context.scopes)],
   ]);
+  for (const name of ['person', 'client', 'acr'] as const) {
+    const said = context[name];
+    if (said !== null) members.set(name, said);
+  }
   if (actions[action]?.arguments === true) members.set('arguments', open);
   const ip = ipText(context.address);
   const range = ip === null ? null : addressRange(ip);

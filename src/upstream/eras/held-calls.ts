@@ -6,6 +6,7 @@ import type { Seal } from '../../kernel/seal.ts';
 import type { Message } from '../../mcp/message.ts';
 import type { HeldCall } from './held-call.ts';
 import { without } from './translate.ts';
+import { agentOf, isCallers } from '../party.ts';
 
 /** The calls that wait for their clients, found again by the state that the clients bring back. */
 export interface HeldCalls {
@@ -31,7 +32,7 @@ export function createHeldCalls(server: string, seal: Seal, perCaller: number): 
   const context = (caller: string): readonly string[] => ['request-state', server, caller];
   return {
     add(caller, message, make) {
-      const mine = [...places.values()].filter((place) => place.caller === caller);
+      const mine = [...places.values()].filter((place) => isCallers(place.caller, agentOf(caller)));
       if (mine.length >= perCaller) {
         throw new Fault(
           'limit_reached',
@@ -63,7 +64,7 @@ export function createHeldCalls(server: string, seal: Seal, perCaller: number): 
     },
     endCaller(caller) {
       for (const place of places.values()) {
-        if (place.caller === caller) place.call.leave('The caller was ended.');
+        if (isCallers(place.caller, caller)) place.call.leave('The caller was ended.');
       }
     },
   };

@@ -11,6 +11,7 @@ import { ClientSession } from './client-session.ts';
 import { modernPost, modernRequest } from './modern-request.ts';
 import { readMessages } from './read-messages.ts';
 import { clientCapabilities, offeredRevision, serverCapabilities, serverInfo } from './translate.ts';
+import { agentOf, isCallers } from '../party.ts';
 
 /** Serves legacy callers from a server of the modern era. */
 export interface LegacyOverModern extends AsyncDisposable {
@@ -47,7 +48,7 @@ export function createLegacyOverModern(inner: Upstream, options: EraOptions): Le
   sweep.unref();
 
   const makeRoom = (caller: string): void => {
-    const mine = [...places].filter(([, place]) => place.caller === caller);
+    const mine = [...places].filter(([, place]) => isCallers(place.caller, agentOf(caller)));
     if (mine.length < limits.sessionsPerCaller) return;
     const [oldest] = mine
       .filter(([, { session }]) => !session.busy)
@@ -108,7 +109,7 @@ export function createLegacyOverModern(inner: Upstream, options: EraOptions): Le
       return empty(204);
     },
     endCaller(caller) {
-      for (const [id, place] of places) if (place.caller === caller) end(id, place);
+      for (const [id, place] of places) if (isCallers(place.caller, caller)) end(id, place);
     },
     async [Symbol.asyncDispose]() {
       clearInterval(sweep);

@@ -4,6 +4,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { UpstreamLimits } from '../limits.ts';
 import type { Upstream } from '../upstream.ts';
 import { ServerSession } from './server-session.ts';
+import { agentOf, isCallers } from '../party.ts';
 
 /** The sessions that the gateway keeps with one server, each for one caller and what its client can do. */
 export interface ServerSessions {
@@ -43,7 +44,7 @@ export function createServerSessions(inner: Upstream, clock: Clock, limits: Upst
   sweep.unref();
 
   const makeRoom = (caller: string): void => {
-    const mine = [...places.values()].filter((place) => place.caller === caller);
+    const mine = [...places.values()].filter((place) => isCallers(place.caller, agentOf(caller)));
     if (mine.length < limits.sessionsPerCaller) return;
     const [oldest] = mine
       .filter((place) => place.open !== null && !place.open.busy)
@@ -79,7 +80,7 @@ export function createServerSessions(inner: Upstream, clock: Clock, limits: Upst
       for (const place of places.values()) if (place.open === session) void end(place);
     },
     async endCaller(caller) {
-      await Promise.all([...places.values()].filter((place) => place.caller === caller).map(end));
+      await Promise.all([...places.values()].filter((place) => isCallers(place.caller, caller)).map(end));
     },
     async endAll() {
       clearInterval(sweep);

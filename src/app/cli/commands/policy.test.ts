@@ -75,6 +75,60 @@ test('T7 policy check reads the limits too, shows them, and refuses them with th
   });
 });
 
+test('O1 policy check reads the token rules too, shows them, and refuses them with the line; policy explain says what is wanted', async () => {
+  await inFolder(async (folder) => {
+    await writeFile(join(folder, 'a.cedar'), 'permit (principal, action, resource);');
+    const rules =
+      'servers:\n  files:\n    scopes: [files:read]\n    demands: [{ tools: [rm], scopes: [files:rm], maxAgeSeconds: 60 }]\n';
+    await writeFile(join(folder, 'tokens.yaml'), rules);
+    const { code, stdout } = await run('policy', 'check', folder);
+    assert.equal(code, 0);
+    assert.match(stdout, /files +mtls +any issuer +files:read; more for some calls/);
+    const explained = await run('policy', 'explain', folder, '--server', 'files', '--tool', 'rm');
+    assert.match(
+      explained.stdout,
+      /wants a token besides: bound mtls, with the scopes files:read files:rm, a login of the last 60 s\./,
+    );
+    const free = await run('policy', 'explain', folder, '--server', 'git', '--tool', 'rm');
+    assert.doesNotMatch(free.stdout, /token/);
+    await writeFile(join(folder, 'tokens.yaml'), 'servers:\n  files:\n    bindings: mtls\n');
+    const wrong = await run('policy', 'check', folder);
+    assert.match(wrong.stderr, /tokens\.yaml: line 3: .*binding\?.*\[config_invalid\]/);
+    await rm(join(folder, 'tokens.yaml'));
+    await writeFile(join(folder, 'tokens.yml'), rules);
+    // Passed over, it would be servers that want nothing.
+    const misnamed = await run('policy', 'check', folder);
+    assert.match(misnamed.stderr, /tokens\.yaml, not tokens\.yml.*\[config_invalid\]/);
+  });
+});
+
+test('A3 policy explain takes what a token says', async () => {
+  await inFolder(async (folder) => {
+    const when =
+      'context has person && context.person == "sso:alice" && context.scopes.contains("a") && context.binding == "mtls" && context has client && context has acr';
+    await writeFile(join(folder, 'a.cedar'), `permit (principal, action, resource) when { ${when} };`);
+    const asked = [
+      'policy',
+      'explain',
+      folder,
+      '--server',
+      'files',
+      '--tool',
+      'read',
+      '--binding',
+      'mtls',
+      '--client',
+      'c',
+      '--acr',
+      'x',
+      '--scope',
+      'a',
+    ];
+    assert.match((await run(...asked, '--person', 'sso:alice')).stdout, /^Permitted/);
+    assert.match((await run(...asked, '--person', 'sso:bob')).stdout, /^Denied/);
+  });
+});
+
 test('T7 policy explain names the limits that the call counts in', async () => {
   const files = await run('policy', 'explain', examples, '--server', 'files', '--tool', 'read_text_file');
   assert.match(files.stdout, /limit "files-server" counts it, per everybody: 32 open/);

@@ -12,19 +12,28 @@ import { readPolicies } from '../../feed/policy-folder.ts';
 import { type PolicyRules, readPolicyFiles } from '../../feed/policy-rules.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { formatTable, printable } from '../format-table.ts';
+import { tokenRows, tokenText } from '../tokens-text.ts';
 import { allowsText, limitsOf, limitText, perText } from '../limits-text.ts';
 
 const folder = {
   name: 'folder',
-  meaning: 'the folder with *.cedar files and limits.yaml',
+  meaning: 'the folder with *.cedar files, limits.yaml and tokens.yaml',
   count: 'one',
 } as const;
+
+const bindings: readonly Question['context']['binding'][] = [
+  'certificate',
+  'mtls',
+  'dpop',
+  'paired',
+  'bearer',
+];
 
 /** The commands about policies; they read files only and need no authority. */
 export const policyCommands: readonly Command[] = [
   {
     path: ['policy', 'check'],
-    summary: 'Check the policies and limits of a folder and list them',
+    summary: 'Check the policies, limits and token rules of a folder and list them',
     example: 'countersign policy check ./policies',
     flags: [],
     positionals: [folder],
@@ -59,6 +68,17 @@ export const policyCommands: readonly Command[] = [
         choices: ['hardware', 'unknown'],
         default: 'unknown',
       },
+      {
+        name: 'binding',
+        kind: 'text',
+        meaning: 'how its token is bound; certificate means that there is none',
+        choices: bindings,
+        default: 'certificate',
+      },
+      { name: 'person', kind: 'text', meaning: 'the person that its token is for' },
+      { name: 'client', kind: 'text', meaning: 'the OAuth client of its token' },
+      { name: 'scope', kind: 'list', meaning: 'a scope of its token; may be repeated' },
+      { name: 'acr', kind: 'text', meaning: 'how the person logged in, as its token says' },
     ],
     positionals: [folder],
     run: explainOne,
@@ -85,23 +105,26 @@ export const policyCommands: readonly Command[] = [
 ];
 
 async function check(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set, limits } = await open(input.word('folder'));
+  const { policies: set, limits, tokens } = await open(input.word('folder'));
   const policies = set.policies.map(({ id, effect, file, line }) => ({ id, effect, file, line }));
   const rows = limits.map((rule) => ({ limit: rule.name, per: perText(rule), allows: allowsText(rule) }));
+  const wanted = tokenRows(tokens);
   const tables = [
     formatTable(['id', 'effect', 'file', 'line'], policies),
     ...(rows.length > 0 ? [formatTable(['limit', 'per', 'allows'], rows)] : []),
+    ...(wanted.length > 0 ? [formatTable(['wants a token', 'bound', 'of', 'needs'], wanted)] : []),
   ];
   return {
     text: `${tables.join('\n\n')}\n\nAll are valid. Version ${set.version}.`,
-    json: { version: set.version, policies, limits: rows },
+    json: { version: set.version, policies, limits: rows, tokens: wanted },
   };
 }
 
 async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set, limits } = await open(input.word('folder'));
+  const { policies: set, limits, tokens } = await open(input.word('folder'));
   const question = questionOf(context, input);
   const counted = limitsOf(limits, question);
+  const token = tokenText(tokens, question);
   const { decision, findings } = explain(set, question);
   const reason =
     decision.outcome === 'permit'
@@ -109,10 +132,13 @@ async function explainOne(context: CommandContext, input: CommandInput): Promise
       : `Denied (${decision.reason}): ${decision.detail}`;
   const shown = findings.filter(({ result, nearMiss }) => result !== 'does not apply' || nearMiss);
   return {
-    text: [reason, ...shown.map(findingText), ...counted.map(limitText)].map(printable).join('\n'),
+    text: [reason, ...shown.map(findingText), ...counted.map(limitText), ...(token === null ? [] : [token])]
+      .map(printable)
+      .join('\n'),
     json: {
       decision: { ...decision },
       limits: counted.map(({ name }) => name),
+      token: token !== null,
       findings: findings.map(({ rule, ...rest }) => ({ id: rule.id, effect: rule.effect, ...rest })),
     },
   };
@@ -178,7 +204,11 @@ function questionOf(context: CommandContext, input: CommandInput): Question {
       time: context.clock.now(),
       address: input.must('address'),
       profile: input.must('profile'),
-      binding: 'certificate',
+      binding: bindings.find((each) => each === input.must('binding')) ?? 'certificate',
+      person: input.text('person'),
+      client: input.text('client'),
+      scopes: input.list('scope'),
+      acr: input.text('acr'),
       key: input.must('key') === 'hardware' ? 'hardware' : 'unknown',
     },
   };
