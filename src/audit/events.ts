@@ -33,6 +33,8 @@ export const auditEvents = {
   'rotation.retired': 'The intermediate before is at its end: its key is removed.',
   'rotation.abandoned': 'The next intermediate was given up before it had issued anything.',
   'agent.added': 'An agent was registered.',
+  'sub-agent.accepted':
+    'An agent enrolled one below itself: both names, the serial that it asked with, the roles.',
   'agent.changed': "An agent's record changed.",
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { type Client, createClient } from '../http/fetch.ts';
 import { equalBytes } from '../kernel/bytes.ts';
-import { isJsonObject, type Json } from '../kernel/canonical-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
@@ -24,7 +24,11 @@ export interface Delivered {
 /** One order at the authority. */
 export interface Order {
   readonly authority: string;
-  readonly path: ReturnType<typeof enrolmentPath> | '/v1/enrol/person' | '/v1/enrol/renew';
+  readonly path:
+    | ReturnType<typeof enrolmentPath>
+    | '/v1/enrol/person'
+    | '/v1/enrol/renew'
+    | '/v1/enrol/sub-agent';
   /** What goes with the request. */
   readonly token: string | null;
   /** The agent; null lets the authority say which one it is, for a person who logged in. */
@@ -34,6 +38,8 @@ export interface Order {
   /** What the authority's own certificate and the new one must chain to. */
   readonly roots: string;
   readonly present: Pick<Credentials, 'certificate' | 'key' | 'leaf'> | null;
+  /** What else the door wants to know. */
+  readonly more?: JsonObject;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
 }
@@ -75,6 +81,7 @@ async function ask(client: Client, order: Order): Promise<Json> {
   const body = JSON.stringify({
     ...(order.token !== null && { token: order.token }),
     ...(order.path === '/v1/enrol/person' && order.name !== null && { agent: order.name }),
+    ...order.more,
     csr,
   });
   const url = new URL(order.path, order.authority).href;

@@ -149,6 +149,9 @@ function grantedNames(request: CertificateRequest, evidence: Evidence): AddressN
   return names;
 }
 
+// Each agent was registered after the one above it; a record that says otherwise is not followed for ever.
+const mostAbove = 8;
+
 async function checkAgent({ kind, name }: Evidence, agents: AgentStates): Promise<void> {
   if (kind !== 'agent' && kind !== 'ephemeral') return;
   const agent = await agents.find(name);
@@ -160,5 +163,14 @@ async function checkAgent({ kind, name }: Evidence, agents: AgentStates): Promis
   }
   if (agent.state !== 'active') {
     throw new Fault('agent_inactive', `The agent ${name} is ${agent.state} and gets no certificate.`);
+  }
+  let above = agent.parent;
+  for (let step = 0; above !== undefined; step += 1) {
+    const parent = await agents.find(above);
+    if (parent?.state !== 'active' || step === mostAbove) {
+      const state = parent?.state ?? 'not registered';
+      throw new Fault('agent_inactive', `${above}, which ${name} works for, is ${state}: no certificate.`);
+    }
+    above = parent.parent;
   }
 }

@@ -6,11 +6,16 @@ import type { IssuanceCheck } from './issuance-check.ts';
 import type { Issuer } from './issuer.ts';
 import type { PublicationUrls } from './publication-urls.ts';
 
-/** Port: the state of registered agents, and the device of each. */
+/** Port: the state of registered agents, the device of each, and who is above it. */
 export interface AgentStates {
-  find(
-    name: string,
-  ): Promise<{ readonly state: 'active' | 'suspended' | 'retired'; readonly device: string | null } | null>;
+  find(name: string): Promise<AgentStanding | null>;
+}
+
+export interface AgentStanding {
+  readonly state: 'active' | 'suspended' | 'retired';
+  readonly device: string | null;
+  /** There for one that another agent enrolled. */
+  readonly parent?: string;
 }
 
 /** Everything that issuing needs; `app` composes one. */

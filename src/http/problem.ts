@@ -94,6 +94,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   partner_expired: 403,
   partner_unmapped: 403,
   renewal_refused: 403,
+  sub_agent_refused: 403,
   lint_failed: 500,
   nonce_refused: 400,
   algorithm_refused: 400,

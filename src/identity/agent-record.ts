@@ -9,6 +9,8 @@ export interface AgentRecord {
   readonly buildDigest: string | null;
   /** What a register of devices knows the machine of the agent by, or null when none was given. */
   readonly device: string | null;
+  /** There for one that another agent enrolled, which has to stand for this one to. */
+  readonly parent?: string;
   readonly state: 'active' | 'suspended' | 'retired';
   /** Epoch milliseconds. */
   readonly createdAt: number;

@@ -241,3 +241,21 @@ test('I2 neither a caller nor a standing can be made by hand', () => {
   assert.throws(() => Reflect.construct(Standing, [Symbol('standing'), caller, null]), TypeError);
   assert.throws(() => Object.assign(caller, { name: 'other' }), TypeError);
 });
+
+const above = (agents: Readonly<Record<string, Partial<AgentRecord>>>) =>
+  view({ agent: (name) => (agents[name] ? { ...record, name, ...agents[name] } : null) });
+
+test('I12 who is below an agent that is not active is refused like it, however far below', () => {
+  const caller = identify(certificate(), context);
+  const two = { 'ci-bot': { parent: 'middle' }, middle: { parent: 'top' } };
+  assert.ok(confirmStanding(caller, above({ ...two, top: {} }), noon));
+  for (const state of ['suspended', 'retired'] as const) {
+    assert.throws(
+      () => confirmStanding(caller, above({ ...two, top: { state } }), noon),
+      fault('agent_inactive'),
+    );
+  }
+  assert.throws(() => confirmStanding(caller, above(two), noon), fault('agent_inactive'));
+  const round = { 'ci-bot': { parent: 'middle' }, middle: { parent: 'ci-bot' } };
+  assert.throws(() => confirmStanding(caller, above(round), noon), fault('agent_inactive'));
+});

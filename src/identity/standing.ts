@@ -142,7 +142,24 @@ function activeAgent(caller: Caller, view: IdentityView): AgentRecord | null {
   if (agent.state !== 'active') {
     throw new Fault('agent_inactive', `The agent ${caller.name} is ${agent.state}. Its owner can say why.`);
   }
+  checkAbove(agent, view);
   return agent;
+}
+
+// Each was registered after the one above it, so there is an end; a record that says otherwise is not waited for.
+const mostAbove = 8;
+
+/** What an agent may, it may for the one that enrolled it. */
+function checkAbove({ name, parent }: AgentRecord, view: IdentityView): void {
+  let above = parent;
+  for (let step = 0; above !== undefined; step += 1) {
+    const agent = view.agent(above);
+    if (agent?.state !== 'active' || step === mostAbove) {
+      const state = agent?.state ?? 'not registered';
+      throw new Fault('agent_inactive', `The agent ${above}, which ${name} works for, is ${state}.`);
+    }
+    above = agent.parent;
+  }
 }
 
 function iso(time: number): string {

@@ -53,6 +53,7 @@ export const faultCodes = {
   partner_expired: 'The trust bundle of the partner was not read again in time.',
   partner_unmapped: 'No mapping of the partner fits the caller.',
   renewal_refused: 'The certificate cannot be renewed.',
+  sub_agent_refused: 'An agent may not enrol that one below itself.',
   lint_failed: 'The certificate about to be signed breaks its own profile; it was not signed.',
   // the ACME door
   nonce_refused: 'The nonce of a signed request was not given out here, was used, or is too old.',

@@ -9,12 +9,14 @@ import { certificateRecordsContract } from './certificate-records.contract.ts';
 import { joinTokenRecordsContract } from './join-token-records.contract.ts';
 import { oauthRecordsContract } from './oauth-records.contract.ts';
 import { scepTransactionsContract } from './scep-transactions.contract.ts';
+import { subAgentRecordsContract } from './sub-agent-records.contract.ts';
 import { usedTokensContract } from './used-tokens.contract.ts';
 
 certificateRecordsContract('sqlite', (use) => withStore((store) => use(store.certificates)));
 joinTokenRecordsContract('sqlite', (use) => withStore((store) => use(store.joinTokens)));
 approvalRecordsContract('sqlite', (use) => withStore((store) => use(store.approvals)));
 scepTransactionsContract('sqlite', (use) => withStore((store) => use(store.scepTransactions)));
+subAgentRecordsContract('sqlite', (use) => withStore((store) => use(store.agents)));
 usedTokensContract('sqlite', (use) => withStore((store) => use(store.usedTokens)));
 oauthRecordsContract('sqlite', (use) => withStore((store) => use(store.oauth)));
 

@@ -35,7 +35,7 @@ async function explainAgent({ store, people, clock }: Authority, wanted: string)
     const hint = nearest ? `Did you mean ${nearest}?` : 'See: countersign agent list';
     throw new Fault('not_found', `No agent named ${wanted}. ${hint}`);
   }
-  const { owner, state, purpose, buildDigest, createdAt, lastSeen } = agent;
+  const { owner, state, purpose, buildDigest, createdAt, lastSeen, parent = null } = agent;
   const { byHand, derived } = (await store.agents.origins(wanted)) ?? { byHand: agent.roles, derived: [] };
   const login = await people.explain(owner);
   const now = clock.now();
@@ -46,6 +46,7 @@ async function explainAgent({ store, people, clock }: Authority, wanted: string)
     name: wanted,
     state,
     owner,
+    parent,
     purpose,
     buildDigest,
     createdAt,

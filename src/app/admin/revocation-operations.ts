@@ -62,11 +62,14 @@ export const revocationOperations: readonly Operation[] = [
   operation(
     'agent.revoke',
     true,
-    z.strictObject({ name, ...why }),
-    async ({ revocations }, { name: agent, ...words }, actor) => ({
-      ...(await revocations.agent(agent, { ...words, actor: actor.name })),
+    z.strictObject({ name, below: z.boolean().default(false), ...why }),
+    async ({ revocations }, { name: agent, below, ...words }, actor) => ({
+      ...(await revocations[below ? 'below' : 'agent'](agent, { ...words, actor: actor.name })),
     }),
   ),
+  operation('agent.tree', false, z.strictObject({ name }), async ({ revocations }, input) => ({
+    ...(await revocations.treeOf(input.name)),
+  })),
   operation(
     'person.revoke',
     true,

@@ -9,6 +9,7 @@ import { type ApprovalQueueParts, decide } from '../../enrol/approval/approval-q
 import { deliver, rootOf } from '../../enrol/delivery.ts';
 import { redeemRoute, renewRoute, trustBundleRoute } from '../../enrol/enrol-routes.ts';
 import { createJoinToken } from '../../enrol/join-token/create-join-token.ts';
+import { enrolSubAgent } from '../../enrol/sub-agent/enrol-sub-agent.ts';
 import { enrolWorkload } from '../../enrol/workload/enrol-workload.ts';
 import type { WorkloadDoor } from '../../enrol/workload/workload-door.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
@@ -42,6 +43,8 @@ interface Parts {
   readonly feed: LocalFeed;
   /** How long after its end a certificate may still be renewed, in milliseconds. */
   readonly renewalGrace: number;
+  /** How many agents one may enrol below itself. */
+  readonly subAgents: number;
 }
 
 type Acts = Omit<
@@ -95,10 +98,10 @@ export function administered(parts: Parts): Acts {
       const record = await store.agents.change(name, { state });
       await audit.append({ type: 'agent.changed', name, state, reason });
       if (state === 'retired') {
-        await revokeName(
-          { name, kinds: ['agent', 'ephemeral'], reason: `agent retired: ${reason}`, actor: 'authority' },
-          revoking(parts),
-        );
+        const words = { reason: `agent retired: ${reason}`, actor: 'authority' } as const;
+        for (const one of [record, ...(await store.agents.listBelow(name))]) {
+          await revokeName({ ...words, name: one.name, kinds: ['agent', 'ephemeral'] }, revoking(parts));
+        }
       }
       return record;
     },
@@ -155,6 +158,8 @@ export function administered(parts: Parts): Acts {
         audit,
       }),
     enrolPerson: (order) => parts.people.enrol(order, ca),
+    enrolSubAgent: (order) =>
+      enrolSubAgent(order, ca, { agents: store.agents, audit, clock, most: parts.subAgents }),
     people: parts.people,
     renewals,
     renew: (current, csr) =>

@@ -11,6 +11,7 @@ import type { PublicationUrls } from '../../ca/publication-urls.ts';
 import type { ApprovalRecord, Decision } from '../../enrol/approval/approval-records.ts';
 import type { Delivery } from '../../enrol/delivery.ts';
 import type { JoinTokenOrder } from '../../enrol/join-token/create-join-token.ts';
+import type { SubAgentOrder } from '../../enrol/sub-agent/enrol-sub-agent.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -131,6 +132,8 @@ export interface Authority extends AsyncDisposable {
   enrolWorkload(token: string, csr: string, address: string): Promise<Delivery>;
   /** The ID token of a person who logged in, for an agent of theirs. */
   enrolPerson(order: PersonLoginOrder): Promise<Delivery>;
+  /** An agent below the one that asks. */
+  enrolSubAgent(order: SubAgentOrder): Promise<Delivery>;
   readonly people: Pick<People, 'offers' | 'explain' | 'door'>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;

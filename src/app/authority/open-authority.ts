@@ -62,6 +62,8 @@ export async function openAuthority(options: {
   readonly holderLimits?: HolderLimits;
   /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
   readonly renewalGrace?: number;
+  /** How many agents one may enrol below itself; none unless given. */
+  readonly subAgents?: number;
   /** How rotations change files; the machine's own disk unless given. */
   readonly disk?: IssuersDisk;
   /** Where others reach the plain listener, '' for nowhere; what was last said unless given. */
@@ -151,6 +153,7 @@ export async function openAuthority(options: {
       clock,
       feed,
       renewalGrace: options.renewalGrace ?? 0,
+      subAgents: options.subAgents ?? 0,
     }),
     get issuer() {
       return issuers.issuing();

@@ -28,8 +28,15 @@ export interface Revocations {
   hold(serial: string, words: Words): Promise<boolean>;
   /** False when it is not on hold. Fault `conflict` for one that is revoked for good. */
   reinstate(serial: string, words: Words): Promise<boolean>;
-  /** All certificates, join tokens and ACME accounts of an agent. Its record stays: a new join token lets it in again. */
-  agent(name: string, words: Words): Promise<Revoked>;
+  /**
+   * All certificates, join tokens and ACME accounts of an agent and of all that it enrolled below itself. Their records stay: a
+   * new join token lets it in again. Fault `not_found`.
+   */
+  agent(name: string, words: Words): Promise<Revoked & Agents>;
+  /** Those of all below an agent, and not its own. Fault `not_found`. */
+  below(name: string, words: Words): Promise<Revoked & Agents>;
+  /** An agent and all below it. Fault `not_found`. */
+  treeOf(name: string): Promise<Agents>;
   /** Those of every agent that a person owns. Fault `not_found` for somebody who owns none and is not known. */
   person(owner: string, words: Words): Promise<Revoked & { readonly agents: readonly string[] }>;
   /**
@@ -49,9 +56,12 @@ export interface Revocations {
 
 type Words = RevocationWords;
 
-interface InGroup {
-  readonly people: readonly string[];
+interface Agents {
   readonly agents: readonly string[];
+}
+
+interface InGroup extends Agents {
+  readonly people: readonly string[];
 }
 
 interface Parts {
@@ -130,6 +140,10 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
       all.flatMap((agent) => thing(agent) ?? []).map((name) => ({ name })),
     );
   };
+  const belowOf = async (name: string): Promise<readonly string[]> => {
+    if (!(await store.agents.find(name))) throw unknown('agent', name, await store.agents.list());
+    return (await store.agents.listBelow(name)).map((agent) => agent.name);
+  };
   const ownedBy = async (owners: readonly string[]): Promise<readonly AgentRecord[]> => {
     const all = await store.agents.list();
     return all.filter(({ owner }) => owners.includes(owner));
@@ -138,8 +152,14 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
     hold: (serial, words) => revoke({ ...words, serial, revocation: 'certificateHold' }, authority),
     reinstate: (serial, words) => reinstate({ ...words, serial }, authority),
     async agent(name, words) {
-      if (!(await store.agents.find(name))) throw unknown('agent', name, await store.agents.list());
-      return await told('agent', name, words, await take(name, agentKinds, words));
+      const below = await belowOf(name);
+      return await together({ subject: 'agent', name, agents: [name, ...below] }, words);
+    },
+    async below(name, words) {
+      return await together({ subject: 'sub-agents', name, agents: await belowOf(name) }, words);
+    },
+    async treeOf(name) {
+      return { agents: [name, ...(await belowOf(name))] };
     },
     async person(owner, words) {
       const known = await store.people.find(owner);

@@ -15,6 +15,7 @@ const families: readonly Family[] = [
   { words: ['bridge'], load: async () => [(await import('./commands/bridge.ts')).bridgeCommand] },
   { words: ['sign-out'], load: async () => [(await import('./commands/sign-out.ts')).signOutCommand] },
   { words: ['agent'], load: async () => (await import('./commands/agent.ts')).agentCommands },
+  { words: ['sub-agent'], load: async () => [(await import('./commands/sub-agent.ts')).subAgentCommand] },
   { words: ['device'], load: async () => (await import('./commands/device.ts')).deviceCommands },
   { words: ['person'], load: async () => (await import('./commands/person.ts')).personCommands },
   { words: ['server'], load: async () => (await import('./commands/server.ts')).serverCommands },

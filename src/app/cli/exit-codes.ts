@@ -45,6 +45,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   device_refused: 3,
   login_refused: 3,
   invitation_invalid: 3,
+  sub_agent_refused: 3,
   agent_inactive: 3,
   bundle_refused: 2,
   partner_withdrawn: 3,

@@ -41,7 +41,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
-  const { publicUrl } = config.authority;
+  const { publicUrl, subAgents } = config.authority;
   const authority = opened.use(
     await openAuthority({
       data,
@@ -50,6 +50,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       log,
       renewalGrace,
       publicUrl,
+      subAgents,
       registration: config.authority.scep.door === 'open',
     }),
   );

@@ -31,6 +31,7 @@ export interface Config {
   };
   readonly authority: {
     readonly renewalGraceMinutes: number;
+    readonly subAgents: number;
     readonly acme: {
       readonly door: 'open' | 'closed';
       readonly addresses: readonly string[];
@@ -103,6 +104,12 @@ export const configSchema = z
           description: 'How long after its end a certificate may still be renewed, in minutes.',
           reason:
             'An ended certificate proves nothing unless somebody decides so; machines that sleep need some hours.',
+        }),
+        subAgents: whole(0, 1_000, 0, {
+          description:
+            'How many agents one agent may enrol below itself, with certificates of minutes and roles of its own; 0 for none.',
+          reason:
+            'An agent that makes others needs somebody who wants that; each is cut off with the one above it.',
         }),
         acme: acmeSettings,
         scep: scepSettings,

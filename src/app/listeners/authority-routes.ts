@@ -22,6 +22,7 @@ import { holderOf } from './holder.ts';
 import { answerJson, member, readObject } from './json-exchange.ts';
 import { personRoutes } from './person-routes.ts';
 import type { Holder, Route } from './route.ts';
+import { subAgentRoutes } from './sub-agent-routes.ts';
 
 const routes: readonly Route[] = [
   {
@@ -108,6 +109,7 @@ const routes: readonly Route[] = [
   },
   ...estRoutes,
   ...personRoutes,
+  ...subAgentRoutes,
 ];
 
 /** Whether a request may come with a certificate that did not verify. */

@@ -1,4 +1,5 @@
 import type { OwnedAgents } from '../../enrol/person/login-records.ts';
+import type { SubAgentRecords } from '../../enrol/sub-agent/sub-agent-records.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 
 /** What may change about an agent once it is registered. `roles` are those given by hand; those of rules stay beside them. */
@@ -7,9 +8,11 @@ export type AgentPatch = Partial<
 >;
 
 /** The registered agents. Every promise resolves when the change is durable. */
-export interface AgentRecords extends OwnedAgents {
+export interface AgentRecords extends OwnedAgents, Pick<SubAgentRecords, 'addBelow'> {
   /** Fault `conflict` when the name is taken, in whatever state its agent is. */
   add(record: AgentRecord): Promise<void>;
+  /** All that an agent enrolled, and all that those did, in name order. */
+  listBelow(name: string): Promise<readonly AgentRecord[]>;
   /** All agents in name order. */
   list(): Promise<readonly AgentRecord[]>;
   /**

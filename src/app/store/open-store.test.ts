@@ -119,6 +119,7 @@ test('I11 the order of changes goes on with its numbers when an older state is o
     database.exec(`
       DROP TABLE oauth_entries; DROP TABLE oauth_keys; DROP TABLE issued_tokens; DROP TABLE token_ends;
       DROP TABLE consents; DROP TABLE passkeys; DROP TABLE invitations; DROP TABLE browser_sessions;
+      DROP INDEX agents_by_parent; ALTER TABLE agents DROP COLUMN parent;
       ALTER TABLE people DROP COLUMN display_name; ALTER TABLE people DROP COLUMN groups;
       ALTER TABLE people DROP COLUMN state; ALTER TABLE people DROP COLUMN added_at;
       ALTER TABLE certificates DROP COLUMN hardware; DROP TABLE alerts; DROP TABLE alert_messages; DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';

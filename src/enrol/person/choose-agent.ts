@@ -24,12 +24,15 @@ export async function chooseAgent(
   const part = partOfNames(person);
   const name = wanted ?? usual(part, provider);
   const found = await agents.find(name);
-  if (found?.owner === person) return { name, isNew: false };
+  // What another agent enrolled has its roles of that one, and no login of its own.
+  if (found?.owner === person && found.parent === undefined) return { name, isNew: false };
   const may = provider.agents.some((names) => names.has(name, part));
   if (found || !may || !namePattern.test(name) || name.includes('.')) {
     throw refused(`${JSON.stringify(name.slice(0, 64))} is no agent of yours${hint(part, provider)}`);
   }
-  const own = (await agents.list()).filter(({ owner, state }) => owner === person && state !== 'retired');
+  const own = (await agents.list()).filter(
+    ({ owner, state, parent }) => owner === person && state !== 'retired' && parent === undefined,
+  );
   if (own.length >= provider.mostAgents) {
     throw refused(`you own ${own.length} agents, and ${provider.mostAgents} are allowed`);
   }

@@ -18,6 +18,9 @@ export const explainCommand: Command = {
 function explain(agent: JsonObject): string {
   return [
     `${text(agent['name'])} is ${text(agent['state'])} and belongs to ${text(agent['owner'])}.`,
+    ...(typeof agent['parent'] === 'string'
+      ? [`It works for the agent ${agent['parent']}, which enrolled it.`]
+      : []),
     `Purpose: ${text(agent['purpose'])}`,
     ...section('Roles', listOf(agent['roles']).map(roleLine), 'none'),
     ...section('Login of its owner', loginLines(agent['login'] ?? null), 'none'),

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import type { Command, CommandInput, Flag } from '../command.ts';
+import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { administer, administrationFlags } from './administration.ts';
 
 export const reason = {
@@ -27,6 +27,12 @@ export const code: Flag = {
 
 const flags: readonly Flag[] = [reason, code, ...administrationFlags];
 
+const dryRun: Flag = {
+  name: 'dry-run',
+  kind: 'switch',
+  meaning: 'show whom it would take, and revoke nothing',
+};
+
 /** The reason and the code of an order. */
 export function why(input: CommandInput): { readonly reason: string; readonly revocation?: string } {
   const revocation = input.text('code');
@@ -37,14 +43,29 @@ export function why(input: CommandInput): { readonly reason: string; readonly re
 export const revokeCommands: readonly Command[] = [
   {
     path: ['revoke', 'agent'],
-    summary: 'Revoke all certificates and join tokens of an agent; its streams end within a second',
+    summary:
+      'Revoke all certificates and join tokens of an agent and of all that it enrolled; their streams end within a second',
     example: 'countersign revoke agent ci-bot --reason "laptop stolen" --code keyCompromise',
-    flags,
+    flags: [
+      {
+        name: 'below',
+        kind: 'switch',
+        meaning: 'only those that it enrolled and all below them, not its own',
+      },
+      dryRun,
+      ...flags,
+    ],
     positionals: [{ name: 'name', meaning: 'the name of the agent', count: 'one' }],
     async run(context, input) {
-      const name = input.word('name');
-      const json = await administer(context, input, 'agent.revoke', { name, ...why(input) });
-      return { text: `${counted(json)} A new join token lets ${name} in again.`, json };
+      const [name, below] = [input.word('name'), input.on('below')];
+      if (input.on('dry-run')) return await showTree(context, input, { name, below });
+      const json = await administer(context, input, 'agent.revoke', { name, below, ...why(input) });
+      const others = texts(json, 'agents').filter((agent) => agent !== name);
+      const told = others.length > 0 ? ` Below it: ${others.join(', ')}.` : '';
+      return {
+        text: `${counted(json)}${told}${below ? '' : ` A new join token lets ${name} in again.`}`,
+        json,
+      };
     },
   },
   {
@@ -72,11 +93,7 @@ export const revokeCommands: readonly Command[] = [
         placeholder: 'name',
         meaning: 'of which provider in people.yaml; needed when two have a group of that name',
       },
-      {
-        name: 'dry-run',
-        kind: 'switch',
-        meaning: 'show whom it would take, and revoke nothing',
-      },
+      dryRun,
       ...flags,
     ],
     positionals: [{ name: 'group', meaning: 'the group, as the provider calls it', count: 'one' }],
@@ -150,6 +167,16 @@ export const revokeCommands: readonly Command[] = [
     },
   },
 ];
+
+async function showTree(
+  context: CommandContext,
+  input: CommandInput,
+  { name, below }: { readonly name: string; readonly below: boolean },
+): Promise<CommandResult> {
+  const json = await administer(context, input, 'agent.tree', { name });
+  const agents = texts(json, 'agents').filter((agent) => !below || agent !== name);
+  return { text: `Agents: ${agents.join(', ') || 'none'}. Nothing was revoked.`, json: { agents } };
+}
 
 function counted(json: Json): string {
   const count = listOf(json, 'revoked').length;

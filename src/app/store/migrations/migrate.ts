@@ -21,6 +21,7 @@ import { passkeys } from './0015-passkeys.ts';
 import { oauth } from './0016-oauth.ts';
 import { consents } from './0017-consents.ts';
 import { tokenOwners } from './0018-token-owners.ts';
+import { subAgents } from './0019-sub-agents.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -42,6 +43,7 @@ const migrations: readonly Migration[] = [
   oauth,
   consents,
   tokenOwners,
+  subAgents,
 ];
 
 /** The schema version this program writes. */

@@ -16,6 +16,15 @@ export function agentRecords(connection: Connection): AgentRecords {
   const seen = database.prepare(
     'UPDATE agents SET last_seen = max(coalesce(last_seen, 0), ?) WHERE name = ?',
   );
+  const below = database.prepare(
+    "SELECT count(*) AS count FROM agents WHERE parent = ? AND state <> 'retired'",
+  );
+  // UNION, not UNION ALL: names that went in a circle would come up once.
+  const tree = database.prepare(
+    `WITH RECURSIVE below (name) AS (
+       SELECT name FROM agents WHERE parent = ?1 UNION SELECT a.name FROM agents a JOIN below b ON a.parent = b.name)
+     SELECT * FROM agents WHERE name IN below AND name <> ?1 ORDER BY name`,
+  );
   const find = (name: string): AgentRecord | null => {
     const row = select.get(name);
     return row ? toRecord(row as unknown as AgentRow) : null;
@@ -29,6 +38,13 @@ export function agentRecords(connection: Connection): AgentRecords {
   };
   return {
     add: (record) => write((note) => addAgent(database, record, note)),
+    addBelow: (record, most) =>
+      write((note) => {
+        if (Number(below.get(record.parent)?.['count']) >= most) return false;
+        addAgent(database, record, note);
+        return true;
+      }),
+    listBelow: (name) => read(() => tree.all(name).map((row) => toRecord(row as unknown as AgentRow))),
     find: (name) => read(() => find(name)),
     list: () => read(() => listAgents(database)),
     change: (name, patch) =>
@@ -73,13 +89,24 @@ export function agentRecords(connection: Connection): AgentRecords {
 /** Adds an agent in the transaction of the caller. Throws Fault `conflict` when the name is taken. */
 export function addAgent(database: DatabaseSync, record: AgentRecord, note: Note): void {
   try {
-    const { name, owner, purpose, roles, buildDigest, device, state, createdAt, lastSeen } = record;
+    const { name, owner, purpose, roles, buildDigest, device, state, createdAt, lastSeen, parent } = record;
     database
       .prepare(
-        `INSERT INTO agents (name, owner, purpose, roles, build_digest, device, state, created_at, last_seen)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO agents (name, owner, purpose, roles, build_digest, device, state, created_at, last_seen, parent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(name, owner, purpose, JSON.stringify(roles), buildDigest, device, state, createdAt, lastSeen);
+      .run(
+        name,
+        owner,
+        purpose,
+        JSON.stringify(roles),
+        buildDigest,
+        device,
+        state,
+        createdAt,
+        lastSeen,
+        parent ?? null,
+      );
   } catch (error) {
     if (!isTaken(error)) throw error;
     throw new Fault('conflict', `An agent named ${record.name} exists already. Choose another name.`, {
@@ -105,6 +132,7 @@ interface AgentRow {
   readonly state: AgentRecord['state'];
   readonly created_at: number;
   readonly last_seen: number | null;
+  readonly parent: string | null;
 }
 
 function toRecord(row: AgentRow): AgentRecord {
@@ -118,5 +146,6 @@ function toRecord(row: AgentRow): AgentRecord {
     state: row.state,
     createdAt: row.created_at,
     lastSeen: row.last_seen,
+    ...(row.parent !== null && { parent: row.parent }),
   };
 }
