@@ -42,7 +42,7 @@ async function byCall({ deployment }: Town): Promise<Timed> {
     replaces: null,
   } as const;
   return await paced(inFlight, requests, async (pem) => {
-    await certify({ request: readPemRequest(pem), evidence, requestedLife: null }, ca);
+    await certify({ request: await readPemRequest(pem), evidence, requestedLife: null }, ca);
   });
 }
 

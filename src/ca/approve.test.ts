@@ -145,14 +145,14 @@ test('I2 a server gets the names its evidence grants, compared without case and 
   assert.deepEqual(some.ipAddresses, ['::1']);
 });
 
-test('I2 refuses a request that is too long, not PEM, doubled or tampered with', () => {
+test('I2 refuses a request that is too long, not PEM, doubled or tampered with', async () => {
   const { request } = specimenOrder();
   const pem = encodePem('CERTIFICATE REQUEST', request.der);
   const broken = request.der.slice();
   broken[broken.length - 1] = (broken.at(-1) ?? 0) ^ 1;
-  assert.equal(readPemRequest(pem).commonName, 'ci-bot');
-  assert.throws(() => readPemRequest(pem.padEnd(70_000)), fault('too_large'));
-  assert.throws(() => readPemRequest('no request'), fault('malformed_pem'));
-  assert.throws(() => readPemRequest(pem + pem), fault('request_invalid'));
-  assert.throws(() => readPemRequest(encodePem('CERTIFICATE REQUEST', broken)), fault('request_invalid'));
+  assert.equal((await readPemRequest(pem)).commonName, 'ci-bot');
+  await assert.rejects(readPemRequest(pem.padEnd(70_000)), fault('too_large'));
+  await assert.rejects(readPemRequest('no request'), fault('malformed_pem'));
+  await assert.rejects(readPemRequest(pem + pem), fault('request_invalid'));
+  await assert.rejects(readPemRequest(encodePem('CERTIFICATE REQUEST', broken)), fault('request_invalid'));
 });

@@ -1,7 +1,7 @@
 import { equalBytes, sha256Base64url } from '../kernel/bytes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { assembleCertificate, type CertificateTemplate } from '../x509/build-certificate.ts';
-import { type Certificate, isSignedBy, readCertificate } from '../x509/certificate.ts';
+import { type Certificate, isSignedByAside, readCertificateFor } from '../x509/certificate.ts';
 import { leafProfiles } from '../x509/leaf-profile.ts';
 import { ApprovedRequest } from './approve.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
@@ -38,18 +38,24 @@ export async function issue(
   // 3  Lint, under a throw-away key.
   const linted = LintedTbs.lint(template, approved, issuer);
 
-  // 4  Record the intent, durably, in the store and in the log.
+  // 4  Record the intent, durably, in the store and in the log. One wait for both: the log may know of an intent that came to
+  //    nothing, and nothing is signed before both have it.
   const record = intent(template, { approved, linted, issuer }, now);
-  await records.reserve(record);
+  const [kept, logged] = await Promise.allSettled([
+    records.reserve(record),
+    audit.append({ type: 'certificate.reserved', ...facts(record, approved) }),
+  ]);
+  if (kept.status === 'rejected') throw kept.reason;
   try {
-    await audit.append({ type: 'certificate.reserved', ...facts(record, approved) });
+    if (logged.status === 'rejected') throw logged.reason;
 
     // 5  Sign.
     const tbs = linted.take();
     const signature = await issuer.key.sign(tbs);
 
     // 6  Compare what was signed with what was linted.
-    const certificate = compare(assembleCertificate(tbs, issuer.key.algorithm, signature), tbs, issuer);
+    const der = assembleCertificate(tbs, issuer.key.algorithm, signature);
+    const certificate = await compare(der, tbs, { approved, issuer });
 
     // 7  Store. From here on the certificate counts as issued.
     await records.complete(serial, certificate.der);
@@ -134,9 +140,14 @@ function facts(
   return { serial, name, kind, spiffeId, notBefore, notAfter, tbsHash, door, replaces, keyHash, owner };
 }
 
-function compare(der: Uint8Array, tbs: Uint8Array, issuer: Issuer): Certificate {
-  const certificate = readCertificate(der);
-  if (!equalBytes(certificate.tbs, tbs) || !isSignedBy(certificate, issuer.certificate.publicKey)) {
+async function compare(
+  der: Uint8Array,
+  tbs: Uint8Array,
+  { approved, issuer }: { readonly approved: ApprovedRequest; readonly issuer: Issuer },
+): Promise<Certificate> {
+  const certificate = readCertificateFor(approved, der);
+  const isMeant = equalBytes(certificate.tbs, tbs);
+  if (!isMeant || !(await isSignedByAside(certificate, issuer.certificate.publicKey))) {
     throw new Fault(
       'lint_failed',
       'What came back from the signing key is not the certificate that was checked; it was thrown away.',

@@ -8,7 +8,7 @@ import {
   type SignatureAlgorithm,
   signTbs,
 } from '../x509/build-certificate.ts';
-import { type Certificate, readCertificate } from '../x509/certificate.ts';
+import { type Certificate, readCertificateFor } from '../x509/certificate.ts';
 import { checkLeaf, leafProfiles } from '../x509/leaf-profile.ts';
 import type { ApprovedRequest } from './approve.ts';
 import type { Issuer } from './issuer.ts';
@@ -42,7 +42,7 @@ export class LintedTbs {
         issuer.key.algorithm,
         trialSignatures[issuer.key.algorithm](),
       );
-      const certificate = readCertificate(trial);
+      const certificate = readCertificateFor(approved, trial);
       checkLeaf(certificate, { trustDomain: issuer.trustDomain, kinds: [approved.kind] });
       const failed = lints.find((lint) => !lint.holds({ certificate, template, approved, issuer, octets }));
       if (failed) throw new Error(failed.rule);

@@ -1,6 +1,6 @@
 import { Fault } from '../kernel/fault.ts';
 import { decodePem } from '../x509/pem.ts';
-import { type CertificateRequest, readRequest } from '../x509/request.ts';
+import { type CertificateRequest, readRequestAside } from '../x509/request.ts';
 
 const greatestLength = 64 * 1024;
 
@@ -8,7 +8,7 @@ const greatestLength = 64 * 1024;
  * Reads one PKCS #10 request in PEM and verifies that the sender holds its key (RFC 2986 §4.2).
  * Throws Fault `too_large`, `malformed_pem`, `malformed_der`, `request_invalid` or `key_unacceptable`.
  */
-export function readPemRequest(pem: string): CertificateRequest {
+export async function readPemRequest(pem: string): Promise<CertificateRequest> {
   if (pem.length > greatestLength) {
     throw new Fault('too_large', `A certificate request is at most ${greatestLength} characters long.`);
   }
@@ -16,5 +16,5 @@ export function readPemRequest(pem: string): CertificateRequest {
   if (!der || more.length > 0) {
     throw new Fault('request_invalid', 'Send exactly one certificate request.');
   }
-  return readRequest(der);
+  return await readRequestAside(der);
 }

@@ -26,7 +26,7 @@ export async function redeemRoute(
   input: { readonly token: string; readonly csr: string; readonly address: string },
   doors: EnrolmentDoors,
 ): Promise<Delivery> {
-  const request = readPemRequest(input.csr);
+  const request = await readPemRequest(input.csr);
   const { commonName } = request;
   const { token: text, address } = input;
   const proven = await proveJoinToken({ text, commonName, address }, { ...doors, tokens: doors.joinTokens });
@@ -49,7 +49,7 @@ export async function renewRoute(
   authority: CertificateAuthority,
 ): Promise<Delivery> {
   const { csr, ...order } = input;
-  return deliver(await renew({ ...order, request: readPemRequest(csr) }, authority), authority);
+  return deliver(await renew({ ...order, request: await readPemRequest(csr) }, authority), authority);
 }
 
 /** What anybody may know before trusting: the roots, and the fingerprint to compare with one told by another way. */

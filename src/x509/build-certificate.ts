@@ -115,9 +115,25 @@ export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm {
 
 /** Signs octets with the algorithm of the key. */
 export function signTbs(tbs: Uint8Array, key: KeyObject): Uint8Array {
-  const algorithm = signatureAlgorithmFor(key);
-  const digest = algorithm === 'ed25519' ? null : algorithm === 'ecdsa-with-SHA384' ? 'sha384' : 'sha256';
-  return new Uint8Array(sign(digest, tbs, key));
+  return new Uint8Array(sign(digestOf(signatureAlgorithmFor(key)), tbs, key));
+}
+
+/** The same in the thread pool, with an algorithm of the key: the event loop goes on meanwhile. */
+export function signTbsAside(
+  tbs: Uint8Array,
+  key: KeyObject,
+  algorithm: SignatureAlgorithm,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    sign(digestOf(algorithm), tbs, key, (error, signature) =>
+      error ? reject(error) : resolve(new Uint8Array(signature)),
+    );
+  });
+}
+
+function digestOf(algorithm: SignatureAlgorithm): string | null {
+  if (algorithm === 'ed25519') return null;
+  return algorithm === 'ecdsa-with-SHA384' ? 'sha384' : 'sha256';
 }
 
 /** The key identifier of a public key: the first 20 octets of SHA-256 of its bits (RFC 7093 §2, method 1). */

@@ -13,7 +13,7 @@ import {
 import { type Extensions, readExtensions } from './extensions.ts';
 import { readCommonName } from './name.ts';
 import { oidName } from './oid.ts';
-import { keyKindOf, readPublicKey } from './public-key.ts';
+import { keyKindIn, readPublicKey } from './public-key.ts';
 import { readTime } from './time.ts';
 
 /** A certificate as a value (RFC 5280 §4.1). Reading one says nothing about whether to trust it. */
@@ -42,8 +42,20 @@ export interface Certificate extends Extensions {
 
 const greatestSize = 64 * 1024;
 
+/** A public key that was read from its octets before. */
+export type KnownKey = Pick<Certificate, 'spki' | 'publicKey'>;
+
 /** Reads one certificate strictly. Throws Fault `malformed_der`, or `key_unacceptable` for a key that cannot be read. */
 export function readCertificate(der: Uint8Array): Certificate {
+  return readStrictly(der, null);
+}
+
+/** The same for a certificate that should be for a key: when it is, the key is not read anew. */
+export function readCertificateFor(known: KnownKey, der: Uint8Array): Certificate {
+  return readStrictly(der, known);
+}
+
+function readStrictly(der: Uint8Array, known: KnownKey | null): Certificate {
   if (der.length > greatestSize) throw malformed('a certificate larger than 64 KiB');
   const whole = new SequenceReader(readElement(der));
   const tbs = whole.next(tags.sequence);
@@ -71,7 +83,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   reader.end();
   // RFC 5280 §4.1.2.1: extensions need version 3. A root made long ago may be version 1, without any.
   if (extensions && versionNumber !== 2) throw malformed('extensions in a certificate that is not version 3');
-  const publicKey = readPublicKey(spki);
+  const publicKey = known && equalBytes(known.spki, spki) ? known.publicKey : readPublicKey(spki);
   return {
     ...readExtensions(extensions ? readElement(extensions.content) : null),
     der,
@@ -83,7 +95,7 @@ export function readCertificate(der: Uint8Array): Certificate {
     notAfter,
     spki,
     publicKey,
-    keyKind: keyKindOf(publicKey),
+    keyKind: keyKindIn(spki, publicKey),
     tbs: tbs.whole,
     signature,
     signatureAlgorithm: oidName(readOid(new SequenceReader(outerAlgorithm).next(tags.oid))),
@@ -115,6 +127,11 @@ export function isSignedBy(certificate: Certificate, issuerKey: KeyObject): bool
   return verifySigned(certificate.tbs, certificate.signature, certificate.signatureAlgorithm, issuerKey);
 }
 
+/** The same, verified beside the event loop. */
+export function isSignedByAside(certificate: Certificate, issuerKey: KeyObject): Promise<boolean> {
+  return verifySignedAside(certificate.tbs, certificate.signature, certificate.signatureAlgorithm, issuerKey);
+}
+
 /** Verifies a signature under a named algorithm, which must be one for the key's type. */
 export function verifySigned(
   data: Uint8Array,
@@ -122,11 +139,34 @@ export function verifySigned(
   algorithm: string,
   key: KeyObject,
 ): boolean {
-  const digest = digests[algorithm];
-  if (digest === undefined || algorithmKeys[algorithm.slice(0, 3)] !== key.asymmetricKeyType) return false;
+  const digest = digestFor(algorithm, key);
+  if (digest === undefined) return false;
   try {
     return verify(digest, data, key, signature);
   } catch {
     return false;
   }
+}
+
+/** The same in the thread pool: the event loop goes on meanwhile, and another core does the work. */
+export function verifySignedAside(
+  data: Uint8Array,
+  signature: Uint8Array,
+  algorithm: string,
+  key: KeyObject,
+): Promise<boolean> {
+  const digest = digestFor(algorithm, key);
+  if (digest === undefined) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    try {
+      verify(digest, data, key, signature, (error, holds) => resolve(error === null && holds));
+    } catch {
+      resolve(false);
+    }
+  });
+}
+
+/** `undefined` for an algorithm that is not known, or not one for the key's type. */
+function digestFor(algorithm: string, key: KeyObject): string | null | undefined {
+  return algorithmKeys[algorithm.slice(0, 3)] === key.asymmetricKeyType ? digests[algorithm] : undefined;
 }

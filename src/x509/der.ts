@@ -1,4 +1,5 @@
 import { concat } from '../kernel/bytes.ts';
+import { oids } from './oid.ts';
 
 /** Writers of DER (X.690 §10). Every function gives whole, encoded octets. */
 export const tags = {
@@ -97,7 +98,12 @@ export function namedBits(bits: readonly number[]): Uint8Array {
   return element(tags.bitString, concat([new Uint8Array([7 - (highest % 8)]), octets]));
 }
 
+/** An OBJECT IDENTIFIER; those that this room knows by name were encoded once. Not to be written into. */
 export function objectIdentifier(dotted: string): Uint8Array {
+  return encodedOids.get(dotted) ?? encodeOid(dotted);
+}
+
+function encodeOid(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const octets: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) {
@@ -108,6 +114,10 @@ export function objectIdentifier(dotted: string): Uint8Array {
   }
   return element(tags.oid, new Uint8Array(octets));
 }
+
+const encodedOids: ReadonlyMap<string, Uint8Array> = new Map(
+  Object.values(oids).map((dotted) => [dotted, encodeOid(dotted)]),
+);
 
 export function text(tag: number, value: string): Uint8Array {
   return element(tag, new Uint8Array(Buffer.from(value, 'utf8')));

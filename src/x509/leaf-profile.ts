@@ -202,12 +202,12 @@ function checkForm(certificate: Certificate, profile: LeafProfile): void {
 }
 
 /** What holds for every leaf. Throws Fault `certificate_profile`. */
-export function checkSerialAndKey({ serial, publicKey }: Certificate): void {
+export function checkSerialAndKey({ serial, publicKey, keyKind }: Certificate): void {
   // RFC 5280 §4.1.2.2; a twentieth octet with its first bit set would need another before it.
   if (!/^(?!0*$)([0-9a-f]{2,38}|[0-7][0-9a-f]{39})$/.test(serial))
     throw misfit('its serial is not a positive number of at most 20 octets');
   try {
-    checkPublicKey(publicKey);
+    checkPublicKey(publicKey, keyKind);
   } catch (cause) {
     throw misfit('its key is not accepted', cause);
   }

@@ -32,7 +32,12 @@ function attribute(oid: string, value: string): Uint8Array {
 
 /** Whether a text has a control character, NUL among them, or no UTF-8 form. */
 export function hasControls(value: string): boolean {
-  return !value.isWellFormed() || /\p{Cc}/u.test(value);
+  if (!value.isWellFormed()) return true;
+  for (let at = 0; at < value.length; at += 1) {
+    const unit = value.charCodeAt(at);
+    if (unit < 0x20 || (unit >= 0x7f && unit <= 0x9f)) return true;
+  }
+  return false;
 }
 
 const textTags: readonly number[] = [tags.utf8String, tags.printableString, tags.ia5String];

@@ -19,25 +19,42 @@ export function readPublicKey(spki: Uint8Array): KeyObject {
   } catch (cause) {
     throw new Fault('key_unacceptable', 'The public key cannot be read.', { cause });
   }
-  if (!isStandard(spki) && !equalBytes(new Uint8Array(key.export({ format: 'der', type: 'spki' })), spki)) {
+  if (
+    standardKind(spki) === null &&
+    !equalBytes(new Uint8Array(key.export({ format: 'der', type: 'spki' })), spki)
+  ) {
     throw new Fault('key_unacceptable', 'The public key is not in its standard encoding; use a named curve.');
   }
   return key;
 }
 
 /** What comes before the key in its one standard encoding, of the two kinds that most certificates are for. */
-const standardHeads: readonly { readonly head: Uint8Array; readonly octets: number }[] = [
+const standardHeads: readonly {
+  readonly head: Uint8Array;
+  readonly octets: number;
+  readonly kind: string;
+}[] = [
   // RFC 5480 §2: id-ecPublicKey, prime256v1, and a point that is not compressed.
-  { head: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'), octets: 91 },
+  {
+    head: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
+    octets: 91,
+    kind: 'P-256',
+  },
   // RFC 8410 §4: Ed25519.
-  { head: Buffer.from('302a300506032b6570032100', 'hex'), octets: 44 },
+  { head: Buffer.from('302a300506032b6570032100', 'hex'), octets: 44, kind: 'Ed25519' },
 ];
 
-/** Whether the octets cannot be but as the key exports them: everything that is not the key itself has one spelling. */
-function isStandard(spki: Uint8Array): boolean {
-  return standardHeads.some(
+/** Of octets that cannot be but as the key exports them: everything that is not the key itself has one spelling. */
+function standardKind(spki: Uint8Array): string | null {
+  const standard = standardHeads.find(
     ({ head, octets }) => spki.length === octets && equalBytes(spki.subarray(0, head.length), head),
   );
+  return standard?.kind ?? null;
+}
+
+/** What `keyKindOf` says of a key that was read from these octets, mostly without asking OpenSSL. */
+export function keyKindIn(spki: Uint8Array, key: KeyObject): string {
+  return standardKind(spki) ?? keyKindOf(key);
 }
 
 /** 'P-256', 'P-384', 'P-521', 'Ed25519', 'RSA-<bits>', or the type of another key. */
@@ -56,9 +73,8 @@ export function keyKindOf(key: KeyObject): string {
   }
 }
 
-/** Refuses a key that no certificate may carry. Throws Fault `key_unacceptable`. */
-export function checkPublicKey(key: KeyObject): void {
-  const kind = keyKindOf(key);
+/** Refuses a key that no certificate may carry; `kind` where it is known. Throws Fault `key_unacceptable`. */
+export function checkPublicKey(key: KeyObject, kind: string = keyKindOf(key)): void {
   if (['P-256', 'P-384', 'P-521', 'Ed25519'].includes(kind)) return;
   const details = key.asymmetricKeyDetails;
   if (

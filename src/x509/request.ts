@@ -7,7 +7,7 @@ import {
   signTbs,
   spkiOf,
 } from './build-certificate.ts';
-import { verifySigned } from './certificate.ts';
+import { verifySigned, verifySignedAside } from './certificate.ts';
 import { bitString, explicit, objectIdentifier, sequence, setOf, smallInteger, tags } from './der.ts';
 import {
   type DerElement,
@@ -28,7 +28,7 @@ import {
 } from './extensions.ts';
 import { readCommonName, writeName } from './name.ts';
 import { oidName, oids } from './oid.ts';
-import { checkPublicKey, readPublicKey } from './public-key.ts';
+import { checkPublicKey, keyKindIn, readPublicKey } from './public-key.ts';
 
 /** A certificate request (PKCS #10, RFC 2986) whose sender has shown possession of its key. */
 export interface CertificateRequest extends AlternativeNames {
@@ -48,6 +48,32 @@ export type OtherNameFilter = (otherName: Uint8Array) => boolean;
  * Throws Fault `request_invalid` or `key_unacceptable`.
  */
 export function readRequest(der: Uint8Array, accepts: OtherNameFilter = () => false): CertificateRequest {
+  const { request, signed } = readUnproven(der, accepts);
+  return proven(request, verifySigned(signed.info, signed.signature, signed.algorithm, request.publicKey));
+}
+
+/** The same with the signature verified beside the event loop, for doors that many come to at once. */
+export async function readRequestAside(
+  der: Uint8Array,
+  accepts: OtherNameFilter = () => false,
+): Promise<CertificateRequest> {
+  const { request, signed } = readUnproven(der, accepts);
+  const { info, signature, algorithm } = signed;
+  return proven(request, await verifySignedAside(info, signature, algorithm, request.publicKey));
+}
+
+function proven(request: CertificateRequest, holds: boolean): CertificateRequest {
+  if (holds) return request;
+  throw new Fault('request_invalid', 'The signature of the request was not made with its key.');
+}
+
+/** A request that says what it says, and nothing yet of who sent it. */
+interface UnprovenRequest {
+  readonly request: CertificateRequest;
+  readonly signed: { readonly info: Uint8Array; readonly signature: Uint8Array; readonly algorithm: string };
+}
+
+function readUnproven(der: Uint8Array, accepts: OtherNameFilter): UnprovenRequest {
   try {
     return readStrictly(der, accepts);
   } catch (error) {
@@ -58,7 +84,7 @@ export function readRequest(der: Uint8Array, accepts: OtherNameFilter = () => fa
   }
 }
 
-function readStrictly(der: Uint8Array, accepts: OtherNameFilter): CertificateRequest {
+function readStrictly(der: Uint8Array, accepts: OtherNameFilter): UnprovenRequest {
   if (der.length > greatestSize) throw malformed('a request larger than 64 KiB');
   const whole = new SequenceReader(readElement(der));
   const info = whole.next(tags.sequence);
@@ -72,15 +98,16 @@ function readStrictly(der: Uint8Array, accepts: OtherNameFilter): CertificateReq
   const attributes = reader.optional(0xa0);
   reader.end();
   const publicKey = readPublicKey(spki);
-  checkPublicKey(publicKey);
-  if (!verifySigned(info.whole, signature, algorithm, publicKey)) {
-    throw new Fault('request_invalid', 'The signature of the request was not made with its key.');
-  }
+  checkPublicKey(publicKey, keyKindIn(spki, publicKey));
   const asked = readExtensions(attributes ? requestedExtensions(attributes) : null);
   const passed = asked.otherNameOctets.filter(accepts).length;
   refuseForeign({ ...asked, otherNames: asked.otherNames - passed });
   const { uris, dnsNames, ipAddresses } = asked;
-  return { der, spki, publicKey, commonName: readCommonName(subject), uris, dnsNames, ipAddresses };
+  const commonName = readCommonName(subject);
+  return {
+    request: { der, spki, publicKey, commonName, uris, dnsNames, ipAddresses },
+    signed: { info: info.whole, signature, algorithm },
+  };
 }
 
 /** What no certificate of ours can carry is refused, not left out: whoever asks would believe that they had got it. */

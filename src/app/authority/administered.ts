@@ -139,7 +139,7 @@ export function administered(parts: Parts): Acts {
       const requestedLife = order.minutes === undefined ? null : order.minutes * 60_000;
       return deliver(
         await certify(
-          { request: readPemRequest(order.csr), evidence, requestedLife },
+          { request: await readPemRequest(order.csr), evidence, requestedLife },
           { ...ca, issuer, urls: parts.urlsOf(issuer) },
         ),
         ca,

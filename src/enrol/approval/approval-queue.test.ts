@@ -35,7 +35,7 @@ function queued(rules: readonly ApprovalRule[]): Queued {
   return { ...authority, checks: [approvalCheck(queue)], queue };
 }
 
-function ask(
+async function ask(
   at: Queued,
   request: string,
   more: Partial<Evidence> = {},
@@ -52,7 +52,7 @@ function ask(
     replaces: null,
     ...more,
   };
-  return certify({ request: readPemRequest(request), evidence, requestedLife: null }, at, lastly);
+  return await certify({ request: await readPemRequest(request), evidence, requestedLife: null }, at, lastly);
 }
 
 const granted = (by: string) => ({ state: 'granted', by, reason: null }) as const;
@@ -140,7 +140,7 @@ test('I3 a log that cannot be written grants nothing', async () => {
 test('I3 I6 a renewal, an ACME order and the authority itself do not wait', async () => {
   const at = queued([everything]);
   const { serial } = await ask(at, csr(), { door: 'acme' });
-  await renew({ current: { serial }, request: readPemRequest(csr()) }, at);
+  await renew({ current: { serial }, request: await readPemRequest(csr()) }, at);
   await ask(at, csr(), { door: 'own' });
   assert.deepEqual(await at.queue.records.list(), []);
 });

@@ -3,20 +3,17 @@ import { test } from 'node:test';
 import { certify } from '../../ca/certify.ts';
 import { type MemoryAuthority, memoryAuthority } from '../../ca/memory-authority.ts';
 import { renew } from '../../ca/renew.ts';
-import { readPemRequest } from '../../ca/request.ts';
 import { freshKey } from '../../ca/specimen-request.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Certificate } from '../../x509/certificate.ts';
-import { encodePem } from '../../x509/pem.ts';
-import { buildRequest } from '../../x509/request.ts';
+import { buildRequest, readRequest } from '../../x509/request.ts';
 import type { DeviceChecker } from './device-checker.ts';
 import { type DeviceRules, deviceCheck } from './device-compliance.ts';
 import { checkDevices } from './device-round.ts';
 import { webhookChecker } from './webhook-checker.ts';
 
 const fault = (code: string) => ({ name: 'Fault', code });
-const fresh = () =>
-  readPemRequest(encodePem('CERTIFICATE REQUEST', buildRequest(freshKey(), { commonName: 'ci-bot' })));
+const fresh = () => readRequest(buildRequest(freshKey(), { commonName: 'ci-bot' }));
 
 /** A register that says what is written here; `down` for one that does not answer. */
 function register(verdicts: Readonly<Record<string, boolean | 'down'>>): DeviceChecker & { asked: string[] } {

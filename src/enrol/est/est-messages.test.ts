@@ -8,7 +8,7 @@ import { readEnrolment, writeCertificates } from './est-messages.ts';
 const der = buildRequest(freshKey(), { commonName: 'press' });
 const base64 = Buffer.from(der).toString('base64');
 
-test('I3 an enrolment is a request in base64, in one line or in many', () => {
+test('I3 an enrolment is a request in base64, in one line or in many', async () => {
   const forms = [
     base64,
     `${base64}\n`,
@@ -16,7 +16,7 @@ test('I3 an enrolment is a request in base64, in one line or in many', () => {
     base64.replace(/(.{76})/g, '$1\n'),
   ];
   for (const form of forms)
-    assert.equal(readPemRequest(readEnrolment(Buffer.from(form))).commonName, 'press');
+    assert.equal((await readPemRequest(readEnrolment(Buffer.from(form)))).commonName, 'press');
 });
 
 test('I3 an enrolment that is nothing, no base64 or too much is refused', () => {

@@ -14,7 +14,7 @@ export async function enrolPerson(
   authority: CertificateAuthority,
   door: PersonDoor,
 ): Promise<Delivery> {
-  const request = readPemRequest(input.csr);
+  const request = await readPemRequest(input.csr);
   const { evidence, useUp } = await admitPerson({ ...input, keyHash: sha256Base64url(request.spki) }, door);
   return deliver(await certify({ request, evidence, requestedLife: null }, authority, useUp), authority);
 }

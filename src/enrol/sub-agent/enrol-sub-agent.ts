@@ -50,7 +50,7 @@ export async function enrolSubAgent(
   ca: CertificateAuthority,
   door: SubAgentDoor,
 ): Promise<Delivery> {
-  const request = readPemRequest(order.csr);
+  const request = await readPemRequest(order.csr);
   const { holder, address } = order;
   const child = await childOf(order, door);
   const evidence = {

@@ -13,7 +13,7 @@ export async function enrolWorkload(
   authority: CertificateAuthority,
   door: WorkloadDoor,
 ): Promise<Delivery> {
-  const request = readPemRequest(input.csr);
+  const request = await readPemRequest(input.csr);
   const { evidence, useUp } = await proveWorkload(input.token, door, input.address);
   const certificate = await certify({ request, evidence, requestedLife: null }, authority, useUp);
   return deliver(certificate, authority);
