@@ -15,7 +15,7 @@ export interface OutgoingPool {
 export interface OutgoingPoolOptions {
   readonly origin: URL;
   /** What TLS needs besides the address; not used for plain HTTP. */
-  readonly tls: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'>;
+  readonly tls: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername' | 'checkServerIdentity'>;
   readonly connectMilliseconds: number;
   readonly clock: Clock;
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TlsMaterial } from '../http/exchange.ts';
 import type { OutgoingPool } from '../http/outgoing.ts';
+import { checkServerIdentity } from '../http/server-identity.ts';
 import { createUndiciPool } from '../http/undici-pool.ts';
 import { createWirePool } from '../http/wire-pool.ts';
 import type { HttpEngine } from '../http/http-engine.ts';
@@ -97,6 +98,7 @@ async function openPool(
     connectMilliseconds: limits.connectMilliseconds,
     clock,
     tls: {
+      checkServerIdentity,
       ...(authority === null ? {} : { ca: authority }),
       ...(tls.serverName === null ? {} : { servername: tls.serverName }),
       ...(identity === null ? {} : { cert: identity.certificate, key: identity.key }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { fitsPattern } from '../../kernel/fits-pattern.ts';
 import { explainIssue } from '../config/explain-issue.ts';
 import { readYaml } from '../config/read-yaml.ts';
 import { type LeafKind, leafProfiles } from '../../x509/leaf-profile.ts';
@@ -55,22 +56,7 @@ export function nameFilter(patterns: readonly string[]): (name: string) => boole
   if (wrong !== undefined) {
     throw new Fault('invalid_input', `${JSON.stringify(wrong)} is no name; * stands for any characters.`);
   }
-  const matchers = patterns.map((text) => text.split('*'));
-  return (name) => matchers.length === 0 || matchers.some((parts) => matches(name, parts));
-}
-
-/** The parts in their order: the first at the beginning, the last at the end. No regular expression that could hang. */
-function matches(name: string, [first = '', ...rest]: readonly string[]): boolean {
-  const last = rest.pop();
-  if (last === undefined) return name === first;
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
+  return (name) => patterns.length === 0 || patterns.some((text) => fitsPattern(text, name));
 }
 
 function fits(allowed: readonly string[] | undefined, value: string | null): boolean {
