@@ -1,8 +1,10 @@
 import { requireAuthority } from '../../bridge/require-peer.ts';
 import { createClient } from '../../http/fetch.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
+import { createLineCutter } from '../../mcp/line-cutter.ts';
 import { randomFraction } from '../../kernel/random.ts';
 import type { FeedMessage } from './feed-message.ts';
+import { FeedAssembler, partsPreference, type SnapshotPart } from './snapshot-parts.ts';
 
 /** A gateway's own certificate as it is now, and the roots it trusts, in PEM. */
 export interface FeedIdentity {
@@ -59,15 +61,21 @@ async function readFeed(
     limits: { idleMilliseconds: silenceMilliseconds },
   });
   const url = new URL('/v1/feed', authority).href;
-  const { status, chunks } = await client.request({ method: 'GET', url, signal, stream: true });
+  const headers = { prefer: partsPreference };
+  const { status, chunks } = await client.request({ method: 'GET', url, headers, signal, stream: true });
   if (status !== 200) return `HTTP ${status}`;
-  const decoder = new TextDecoder();
-  let pending = '';
+  const assembler = new FeedAssembler();
+  let tooLong = false;
+  const lines = createLineCutter(longestLine, {
+    line(line) {
+      const message = assembler.take(readMessage(line.toString('utf8')));
+      if (message) heard(message);
+    },
+    tooLong: () => (tooLong = true),
+  });
   for await (const chunk of chunks) {
-    const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n');
-    pending = lines.pop() ?? '';
-    if (pending.length > longestLine) return 'a line is too long';
-    for (const line of lines) heard(readMessage(line));
+    lines.push(chunk);
+    if (tooLong) return 'a line is too long';
   }
   return 'the authority ended it';
 }
@@ -84,18 +92,16 @@ function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-const types: readonly string[] = [
-  'snapshot',
-  'change',
-  'policies',
-  'heartbeat',
-] satisfies FeedMessage['type'][];
+const types: readonly string[] = ['snapshot', 'part', 'change', 'policies', 'heartbeat'] satisfies (
+  | FeedMessage
+  | SnapshotPart
+)['type'][];
 
 /** The peer is our own authority, proved by TLS; the shape of a known type is its promise. */
-function readMessage(line: string): FeedMessage {
+function readMessage(line: string): FeedMessage | SnapshotPart {
   const value: unknown = JSON.parse(line);
   if (typeof value === 'object' && value !== null && 'type' in value && types.includes(String(value.type))) {
-    return value as FeedMessage;
+    return value as FeedMessage | SnapshotPart;
   }
   throw new Fault('invalid_input', 'The feed sent a message of an unknown type; is the authority newer?');
 }

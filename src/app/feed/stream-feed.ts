@@ -2,6 +2,7 @@ import type { Exchange } from '../../http/exchange.ts';
 import type { Caller } from '../../identity/caller.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { FeedMessage } from './feed-message.ts';
+import { linesOf, partsPreference } from './snapshot-parts.ts';
 
 /** How many messages may wait for a slow gateway before it is told to start over with a snapshot. */
 const queueLimit = 10_000;
@@ -9,6 +10,7 @@ const queueLimit = 10_000;
 /** Sends the feed to a gateway as JSON lines until it goes away, falls behind, or its own certificate is revoked. */
 export async function streamFeed(exchange: Exchange, authority: Authority, gateway: Caller): Promise<void> {
   const stream = exchange.stream(200, { 'content-type': 'application/jsonl', 'cache-control': 'no-store' });
+  const inParts = exchange.headers.get('prefer') === partsPreference;
   const queue: FeedMessage[] = [];
   let wake: () => void = () => undefined;
   let over = false;
@@ -27,7 +29,11 @@ export async function streamFeed(exchange: Exchange, authority: Authority, gatew
       if (over) break;
       const message = queue.shift();
       if (message) {
-        await stream.write(`${JSON.stringify(message)}\n`);
+        for (const line of inParts && message.type === 'snapshot'
+          ? linesOf(message)
+          : [JSON.stringify(message)]) {
+          await stream.write(`${line}\n`);
+        }
         continue;
       }
       await new Promise<void>((resolve) => {
