@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pathPattern, rolesOf } from './partner-roles.ts';
+import { processorTime } from '../kernel/processor-time.fixture.ts';
 
 const fits: readonly (readonly [pattern: string, path: string, fits: boolean])[] = [
   ['/agent/ci', '/agent/ci', true],
@@ -43,7 +44,7 @@ test('I11 a caller has the roles of every pattern that fits; one that none fits 
 
 test('I11 a long path is held to a pattern of many stars in no time', () => {
   const mappings = [{ pattern: `/${'*-'.repeat(200)}x`, roles: [] }];
-  const began = performance.now();
+  const began = processorTime();
   assert.equal(rolesOf(`/${'-'.repeat(500)}`, mappings), null);
-  assert.ok(performance.now() - began < 50);
+  assert.ok(processorTime() - began < 50);
 });

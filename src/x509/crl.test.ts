@@ -9,6 +9,7 @@ import { type Crl, isCrlSignedBy, readCrl } from './crl.ts';
 import { boolean, element, octetString, sequence } from './der.ts';
 import { writeName } from './name.ts';
 import { revocationReasons } from './revocation-reason.ts';
+import { processorTime } from '../kernel/processor-time.fixture.ts';
 
 const now = Date.UTC(2026, 10, 26, 11);
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -148,14 +149,14 @@ const sample = make({
 
 test('bad input: whatever is done to a CRL, it is read or refused within 50 ms, and never signed any more', () => {
   const read = (octets: Uint8Array): Crl | null => {
-    const began = performance.now();
+    const began = processorTime();
     try {
       return readCrl(octets);
     } catch (error) {
       assert.ok(isMalformed(error), String(error));
       return null;
     } finally {
-      assert.ok(performance.now() - began < 50);
+      assert.ok(processorTime() - began < 50);
     }
   };
   read(sample);

@@ -15,6 +15,7 @@ import {
   refuseOcsp,
 } from './ocsp-response.ts';
 import { revocationReasons } from './revocation-reason.ts';
+import { processorTime } from '../kernel/processor-time.fixture.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const now = Date.UTC(2026, 10, 26, 11);
@@ -126,14 +127,14 @@ for (const { name, octets, read } of [
 ]) {
   test(`bad input: whatever is done to an OCSP ${name}, it is read or refused within 50 ms`, () => {
     const attempt = (changed: Uint8Array): unknown => {
-      const began = performance.now();
+      const began = processorTime();
       try {
         return read(changed);
       } catch (error) {
         assert.ok(isMalformed(error), String(error));
         return null;
       } finally {
-        assert.ok(performance.now() - began < 50);
+        assert.ok(processorTime() - began < 50);
       }
     };
     attempt(octets);
@@ -159,9 +160,9 @@ test('bad input: no octets make the readers of DER crash or take 50 ms', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(0x30, 0x31, 0xa0), (octets, tag) => {
       for (const read of [readOcspRequest, readOcspResponse]) {
-        const began = performance.now();
+        const began = processorTime();
         assert.throws(() => read(element(tag, octets)), isMalformed);
-        assert.ok(performance.now() - began < 50);
+        assert.ok(processorTime() - began < 50);
       }
     }),
     { numRuns: 2_000 },

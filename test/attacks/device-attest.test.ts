@@ -23,6 +23,7 @@ import { spkiOf } from '../../src/x509/build-certificate.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { attestationKeyExtensions, makeAttestationCa } from '../interop/attestation-ca.ts';
 import { missing } from '../interop/missing.ts';
+import { processorTime } from '../../src/kernel/processor-time.fixture.ts';
 
 const skip = missing('openssl');
 const folder = mkdtempSync(join(tmpdir(), 'countersign-attest-'));
@@ -195,7 +196,7 @@ test('I3 whatever octet of a statement is changed, it is read or refused, within
     fc.property(fc.nat(whole.length - 1), fc.nat(255), (at, octet) => {
       const octets = Buffer.from(whole);
       octets[at] = octet;
-      const before = performance.now();
+      const before = processorTime();
       try {
         const value = readCbor(octets);
         if (value instanceof Map) readTpmStatement(value, challenge);
@@ -206,7 +207,7 @@ test('I3 whatever octet of a statement is changed, it is read or refused, within
           error.code,
         );
       }
-      assert.ok(performance.now() - before < 50);
+      assert.ok(processorTime() - before < 50);
     }),
     { numRuns: 600 },
   );

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { Fault } from '../../kernel/fault.ts';
 import { type Writable, writeCbor } from './attestation.fixture.ts';
 import { type CborValue, readCbor } from './read-cbor.ts';
+import { processorTime } from '../../kernel/processor-time.fixture.ts';
 
 const refused = (error: unknown): boolean => error instanceof Fault && error.code === 'attestation_refused';
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
@@ -76,21 +77,21 @@ test('I3 refuses every other way to write CBOR, and what attestations do not hav
 });
 
 test('I3 whatever octets come in place of CBOR, they are read or refused, within 50 ms', () => {
-  const start = performance.now();
+  const start = processorTime();
   const runs = 2_000;
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), damaged()), (octets) => {
-      const before = performance.now();
+      const before = processorTime();
       try {
         readCbor(octets);
       } catch (error) {
         assert.ok(refused(error), String(error));
       }
-      assert.ok(performance.now() - before < 50);
+      assert.ok(processorTime() - before < 50);
     }),
     { numRuns: runs },
   );
-  assert.ok(performance.now() - start < 50 * runs);
+  assert.ok(processorTime() - start < 50 * runs);
 });
 
 /** Written CBOR with one octet changed, or cut off. */
