@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from 'oauth4webapi';
+import type { WholeResponse } from '../../http/fetch.ts';
 import { isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { KeptClient } from './client-identity.ts';
@@ -35,7 +36,8 @@ export async function registerClient(
     }),
   });
   // RFC 7591 §3.2.1 has 201; servers that answer 200 mean the same.
-  if (answer.status !== 201 && answer.status !== 200) throw refused(server, answer.status);
+  if (answer.status !== 201 && answer.status !== 200)
+    throw refused(server, `HTTP ${answer.status}${reasonOf(answer)}`);
   return readRegistration(answer.json(), server, method);
 }
 
@@ -56,17 +58,27 @@ function readRegistration(value: Json, server: AuthorizationServer, asked: strin
     client_secret: secret,
     token_endpoint_auth_method: said,
   } = isJsonObject(value) ? value : {};
-  if (typeof id !== 'string' || id === '' || id.length > longestName) throw refused(server, null);
+  if (typeof id !== 'string' || id === '' || id.length > longestName) throw refused(server, 'no client');
   if (typeof secret !== 'string' || secret === '' || said === methods.none) {
     return { id, secret: null, method: 'none' };
   }
   return { id, secret, method: (said ?? asked) === methods.post ? 'post' : 'basic' };
 }
 
-function refused(server: AuthorizationServer, status: number | null): Fault {
-  const why = status === null ? 'without a client' : `with HTTP ${status}`;
+/** RFC 7591 §3.2.2. */
+function reasonOf({ json }: Pick<WholeResponse, 'json'>): string {
+  try {
+    const value = json();
+    const { error, error_description: more } = isJsonObject(value) ? value : {};
+    return [error, more].map((word) => (typeof word === 'string' ? `, ${shown(word)}` : '')).join('');
+  } catch {
+    return '';
+  }
+}
+
+function refused(server: AuthorizationServer, what: string): Fault {
   return new Fault(
     'sign_in_failed',
-    `The authorization server ${shown(server.issuer)} answers our registration ${why}. Register a client there, and start with --client-id.`,
+    `The authorization server ${shown(server.issuer)} answers our registration with ${what}. Register a client there, and start with --client-id.`,
   );
 }

@@ -61,14 +61,16 @@ export interface TokenPorts {
 
 interface Held {
   readonly value: string;
+  readonly renewAt: number;
   readonly endsAt: number;
   readonly boundTo: string | null;
   readonly origin: 'sign-in' | 'refresh';
   accepted: boolean;
 }
 
-/** A token is renewed so long before its end that a request with it still arrives. */
+/** A token is renewed so long before its end that a request with it still arrives, but not before it is nearly over. */
 const margin = 30_000;
+const latest = 0.8;
 /** A person who has just said no is left in peace for so long. */
 const quiet = 30_000;
 /** How often it is looked whether the sign-in is still there. */
@@ -105,6 +107,7 @@ export function createTokens(ports: TokenPorts): Tokens {
     const life = answer.expires_in === undefined ? usualLife : answer.expires_in * 1_000;
     held = {
       value: answer.access_token,
+      renewAt: clock.now() + Math.max(life - margin, life * latest),
       endsAt: clock.now() + life,
       boundTo: boundTo(credentials),
       origin,
@@ -113,8 +116,8 @@ export function createTokens(ports: TokenPorts): Tokens {
   };
 
   /** Whether a token is there and was given over the certificate that is in use: it is bound to that one (RFC 8705 §3). */
-  const usable = (credentials: Credentials | null, left: number): boolean =>
-    held !== null && held.endsAt - clock.now() > left && held.boundTo === boundTo(credentials);
+  const usable = (credentials: Credentials | null, until: 'renewAt' | 'endsAt'): boolean =>
+    held !== null && held[until] > clock.now() && held.boundTo === boundTo(credentials);
 
   const refresh = async (): Promise<void> => {
     const credentials = await ports.credentials();
@@ -122,7 +125,7 @@ export function createTokens(ports: TokenPorts): Tokens {
     const signIn = await store.read();
     if (!signIn) {
       // What cannot be renewed is used to its end.
-      if (!usable(credentials, 0)) held = null;
+      if (!usable(credentials, 'endsAt')) held = null;
       return;
     }
     await using web = ports.openWeb(credentials);
@@ -185,16 +188,16 @@ export function createTokens(ports: TokenPorts): Tokens {
         // Somebody signed out.
         if (!(await store.isThere())) [held, kept] = [null, false];
       }
-      if (usable(credentials, margin)) return held?.value ?? null;
+      if (usable(credentials, 'renewAt')) return held?.value ?? null;
       if (!held && !work && looked) return null;
       try {
         await share(renew);
       } catch (error) {
         // The old one is good to its end, whatever has become of the next.
-        if (!usable(credentials, 0)) throw error;
+        if (!usable(credentials, 'endsAt')) throw error;
         log(`The token for ${place} was not renewed yet: ${errorText(error)}`);
       }
-      return usable(credentials, 0) ? (held?.value ?? null) : null;
+      return usable(credentials, 'endsAt') ? (held?.value ?? null) : null;
     },
     accepted(token) {
       if (held?.value === token) held.accepted = true;
