@@ -13,11 +13,15 @@ export function faultAnswer(id: MessageId | null, fault: Fault): JsonObject {
   return { jsonrpc: '2.0', id, error: { code, message: fault.message, data: { code: fault.code } } };
 }
 
-/** What a gateway's refusal says, as the answer to a request: its own JSON-RPC error, or one made of its problem document. */
-export function refusalAnswer(id: MessageId, status: number, body: Uint8Array): JsonObject {
+/** What a refusal of the other end says, as the answer to a request: its own JSON-RPC error, or one made of its problem document. */
+export function refusalAnswer(
+  id: MessageId,
+  { status, body }: { readonly status: number; readonly body: Uint8Array },
+  peer: string,
+): JsonObject {
   const error = jsonRpcError(body, id);
   if (error) return { jsonrpc: '2.0', id, error };
-  const fault = explainStatus(status, body, 'The gateway');
+  const fault = explainStatus(status, body, peer);
   return {
     jsonrpc: '2.0',
     id,

@@ -142,7 +142,7 @@ export function createExchange(ports: ExchangePorts): (call: Call) => Promise<Re
         signal: call.signal,
       });
     }
-    if (missing()) throw cutShort(broken);
+    if (missing()) throw cutShort(gateway.peer, broken);
   };
 
   return async (call) => {
@@ -170,11 +170,11 @@ function metaOf(params: JsonObject): JsonObject {
   return isJsonObject(meta) ? meta : {};
 }
 
-function cutShort(broken: unknown): Fault {
+function cutShort(peer: GatewayConnection['peer'], broken: unknown): Fault {
   const why = broken === null ? 'it ended' : errorText(broken).replace(/\.$/, '');
   return new Fault(
     'upstream_failed',
-    `The answer of the gateway broke off before it was complete (${why}). The call may have been carried out; look before you repeat it.`,
+    `The answer of ${peer.toLowerCase()} broke off before it was complete (${why}). The call may have been carried out; look before you repeat it.`,
     { cause: broken },
   );
 }

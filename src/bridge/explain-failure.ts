@@ -10,12 +10,14 @@ export interface Circumstances {
   readonly place: string;
   /** What was presented. */
   readonly leaf: Pick<Certificate, 'notAfter'> | null;
+  /** Whether a certificate of ours is never shown there. */
+  readonly bare?: boolean;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
 /** One line: what happened, why, what to do. The fault's own code and words are kept when they say it already. */
-export function explainFailure(error: unknown, { place, leaf, now }: Circumstances): Fault {
+export function explainFailure(error: unknown, { place, leaf, now, bare = false }: Circumstances): Fault {
   const fault = toFault(error);
   if (fault.cause === undefined && fault.code !== 'timed_out') return fault;
   const failure = failureOf(fault.cause);
@@ -29,19 +31,21 @@ export function explainFailure(error: unknown, { place, leaf, now }: Circumstanc
       },
     );
   }
-  const [code, what, advice] = explain(fault, failure);
+  const [code, what, advice] = explain(fault, failure, bare);
   return new Fault(code, `${place} ${what} ${advice}`, { cause: fault.cause });
 }
 
 const enrolAgain = 'Ask for a new join token and start once with --join-token-file.';
 
-function explain(fault: Fault, failure: Failure): readonly [FaultCode, string, string] {
+function explain(fault: Fault, failure: Failure, bare: boolean): readonly [FaultCode, string, string] {
   switch (fault.code) {
     case 'gateway_untrusted':
       return [
         'gateway_untrusted',
         `is not trusted: ${failure.text}.`,
-        'Check the address, and --ca or the root in the state folder.',
+        bare
+          ? 'Check the address, and --ca.'
+          : 'Check the address, and --ca or the root in the state folder.',
       ];
     case 'identity_refused':
       return alert(failure.text);
@@ -52,15 +56,15 @@ function explain(fault: Fault, failure: Failure): readonly [FaultCode, string, s
         'Check that it runs, and the way to it.',
       ];
     case 'unavailable':
-      return unreachable(failure);
+      return unreachable(failure, bare);
     default:
       return [fault.code, `failed: ${fault.message}`, ''];
   }
 }
 
-function unreachable(failure: Failure): readonly [FaultCode, string, string] {
+function unreachable(failure: Failure, bare: boolean): readonly [FaultCode, string, string] {
   const advice =
-    failure.kind === 'unreachable'
+    failure.kind === 'unreachable' || bare
       ? 'Check the address and that it runs.'
       : 'Check that it runs, and whether our certificate is revoked or of another authority.';
   return ['gateway_unreachable', `cannot be reached: ${failure.text}.`, advice];

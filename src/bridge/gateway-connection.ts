@@ -27,6 +27,8 @@ export type GatewayResponse = StreamedResponse;
 
 /** The way to the gateway with the certificate as of now, or to another server without one. */
 export interface GatewayConnection extends AsyncDisposable {
+  /** Who is at the other end, at the beginning of a sentence. */
+  readonly peer: 'The gateway' | 'The server';
   /**
    * A connection that cannot be made is tried again for a while, since nothing was sent. Throws Fault
    * `gateway_unreachable`, `gateway_untrusted`, `identity_refused`, `certificate_expired`, …; the signal's reason.
@@ -54,7 +56,7 @@ export function connectGateway(options: {
   return connect({
     ...options,
     url: gateway,
-    place: `The gateway ${new URL(gateway).origin}`,
+    peer: 'The gateway',
     credentials: () => identity.current(),
     open: (credentials) => openClient(credentials && ownTls(credentials), 'any', limits),
   });
@@ -74,7 +76,7 @@ export function connectServer(options: {
   return connect({
     ...options,
     url: server,
-    place: `The server ${new URL(server).origin}`,
+    peer: 'The server',
     credentials: async () => null,
     open: () =>
       openClient(
@@ -87,14 +89,15 @@ export function connectServer(options: {
 
 function connect(options: {
   readonly url: string;
-  readonly place: string;
+  readonly peer: GatewayConnection['peer'];
   readonly credentials: () => Promise<Credentials | null>;
   readonly open: (credentials: Credentials | null) => Client;
   readonly clock: Clock;
   readonly limits: BridgeLimits;
   readonly log: (line: string) => void;
 }): GatewayConnection {
-  const { url, place, clock, limits } = options;
+  const { url, peer, clock, limits } = options;
+  const place = `${peer} ${new URL(url).origin}`;
   const report = createReport(place, options.log);
   const signer = createCallSigner(url, clock);
   const uses = new Set<Use>();
@@ -141,13 +144,13 @@ function connect(options: {
     } catch (error) {
       release(use);
       if (request.signal.aborted) throw error;
-      throw new Attempt(
-        explainFailure(error, { place, leaf: use.credentials?.leaf ?? null, now: clock.now() }),
-      );
+      const leaf = use.credentials?.leaf ?? null;
+      throw new Attempt(explainFailure(error, { place, leaf, bare: leaf === null, now: clock.now() }));
     }
   };
 
   return {
+    peer,
     async send(request) {
       const start = clock.monotonic();
       const backOff = createBackOff(limits);

@@ -35,6 +35,7 @@ export interface SessionPorts {
 
 export function createStdioSession(ports: SessionPorts): StdioSession {
   const { limits, log } = ports;
+  const { peer } = ports.gateway;
   const stop = new AbortController();
   const calls = createCalls();
   const parameters = createToolParameters();
@@ -91,9 +92,9 @@ export function createStdioSession(ports: SessionPorts): StdioSession {
     const { status, body } = refusal;
     if (requestIds(call.outgoing).length === 0) {
       const what = call.outgoing.messages[0]?.method ?? 'a response';
-      log(`The gateway did not take ${what}: ${explainStatus(status, body, 'it').message}`);
+      log(`${peer} did not take ${what}: ${explainStatus(status, body, 'it').message}`);
     }
-    for (const id of call.waiting) if (calls.settle(id)) await answer(refusalAnswer(id, status, body));
+    for (const id of call.waiting) if (calls.settle(id)) await answer(refusalAnswer(id, refusal, peer));
   };
 
   const begin = (outgoing: Outgoing, before: Promise<void>): Promise<void> => {

@@ -54,7 +54,7 @@ export function openTokens(options: SignInOptions, place: OurGateway | OtherServ
   const roots = place.kind === 'server' ? place.roots : null;
   const named = issuer === null ? [] : [issuer];
   return createTokens({
-    place: `${place.kind === 'gateway' ? 'The gateway' : 'The server'} ${server}`,
+    place: `the ${place.kind} ${server}`,
     credentials: async () => (place.kind === 'gateway' ? await place.identity.current() : null),
     openWeb: (credentials: Credentials | null) =>
       openWeb({ server, named, roots, own: credentials && { credentials, authority } }),

@@ -98,3 +98,18 @@ test('O1 no token, code, verifier or secret is ever logged or told', async () =>
   assert.doesNotMatch([...client.lines, ...town.log].join('\n'), /canary/);
   assert.ok(town.log.length > 0);
 });
+
+test('a server of others that is down or not trusted is told without advice about certificates of ours', async () => {
+  await using town = await openOAuthTown();
+  const told = async (more: object): Promise<string> => {
+    const client = await town.connect({ limits: { patienceMilliseconds: 0 }, ...more });
+    client.send({ id: 1, method: 'tools/list' });
+    return JSON.stringify((await client.answerTo(1))['error']);
+  };
+  const unreachable = await told({ server: 'https://127.0.0.1:1/mcp' });
+  assert.match(unreachable, /The server https:\/\/127\.0\.0\.1:1 cannot be reached.*Check the address and that it runs/);
+  const untrusted = await told({ rootsFile: null });
+  assert.match(untrusted, /gateway_untrusted/);
+  assert.doesNotMatch(unreachable + untrusted, /our certificate|state folder|[Tt]he gateway/);
+  assert.equal(town.seen.length, 0);
+});

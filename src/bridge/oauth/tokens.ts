@@ -101,7 +101,7 @@ export function createTokens(ports: TokenPorts): Tokens {
     if (answer.token_type !== 'bearer') {
       throw new Fault(
         'sign_in_failed',
-        `${place} was given a token of the kind ${shown(answer.token_type)}.`,
+        `What was given for ${place} is a token of the kind ${shown(answer.token_type)}.`,
       );
     }
     const life = answer.expires_in === undefined ? usualLife : answer.expires_in * 1_000;
@@ -254,7 +254,7 @@ function notEnough(place: string, { scopes, description }: Demand): Fault {
   const names = shown((scopes ?? []).join(' ')) || 'no scope that it names';
   return new Fault(
     'sign_in_failed',
-    `${place} wants more than the sign-in gave: ${names}${more}. Ask whoever runs it to let you have that.`,
+    `More is wanted at ${place} than the sign-in gave: ${names}${more}. Ask whoever runs it to let you have that.`,
   );
 }
 
@@ -262,6 +262,6 @@ function notTaken(place: string, { error, description }: Demand): Fault {
   const why = [error, description].filter((word) => word !== null).join(', ');
   return new Fault(
     'sign_in_failed',
-    `${place} refuses the token that it has just been given: ${shown(why) || 'it does not say why'}.`,
+    `The token that was just given for ${place} is refused there: ${shown(why) || 'it does not say why'}.`,
   );
 }

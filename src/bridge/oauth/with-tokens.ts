@@ -26,6 +26,7 @@ export function withTokens(
   { tokens, bare }: { readonly tokens: Tokens; readonly bare: boolean },
 ): GatewayConnection {
   return {
+    peer: connection.peer,
     async send(request) {
       for (let tries = 0; ; tries++) {
         let sent: string | null = null;
