@@ -107,7 +107,10 @@ test('a server of others that is down or not trusted is told without advice abou
     return JSON.stringify((await client.answerTo(1))['error']);
   };
   const unreachable = await told({ server: 'https://127.0.0.1:1/mcp' });
-  assert.match(unreachable, /The server https:\/\/127\.0\.0\.1:1 cannot be reached.*Check the address and that it runs/);
+  assert.match(
+    unreachable,
+    /The server https:\/\/127\.0\.0\.1:1 cannot be reached.*Check the address and that it runs/,
+  );
   const untrusted = await told({ rootsFile: null });
   assert.match(untrusted, /gateway_untrusted/);
   assert.doesNotMatch(unreachable + untrusted, /our certificate|state folder|[Tt]he gateway/);
