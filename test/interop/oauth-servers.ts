@@ -27,7 +27,7 @@ export interface ProtectedServer extends AsyncDisposable {
 export async function openLegacyServer(): Promise<ProtectedServer> {
   const shown: (string | null)[] = [];
   const app = createMcpExpressApp();
-  const server = await listening(app as unknown as RequestListener);
+  const server = await listening(app);
   const origin = originOf(server, '127.0.0.1');
   const url = new URL('/mcp', origin);
   const provider = new DemoInMemoryAuthProvider((resource) => resource?.href === url.href);
@@ -75,7 +75,7 @@ export async function openModernServer(issuer: string, keys: JSONWebKeySet): Pro
         return {
           token,
           clientId: String(payload['client_id']),
-          scopes: String(payload['scope'] ?? '').split(' '),
+          scopes: (payload['scope'] as string).split(' '),
           expiresAt: payload.exp ?? 0,
           resource: url,
         };
@@ -137,11 +137,12 @@ export async function openProvider(): Promise<
   });
   provider.silent = true;
   provider.on('grant.success', ({ oidc }) => grants.push(String(oidc.params?.['grant_type'])));
-  answer = provider.callback();
+  const callback = provider.callback();
+  answer = (request, response) => void callback(request, response);
   const { d: _private, ...open } = jwk;
   return {
     issuer,
-    keys: { keys: [open] } as JSONWebKeySet,
+    keys: { keys: [open] },
     grants,
     [Symbol.asyncDispose]: () => close(server),
   };

@@ -6,7 +6,6 @@ import { test } from 'node:test';
 import { Client as ModernClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { startServerBridge } from '../../src/bridge/server-bridge.ts';
 import { signOutOfServer } from '../../src/bridge/sign-out.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
@@ -58,7 +57,7 @@ test('O1 the demonstration server of SDK 1.x, with its own authorization server,
   await using server = await openLegacyServer();
   await using bridge = await openBridge(server.url);
   const client = new LegacyClient({ name: 'test', version: '1' });
-  await client.connect(new LegacyTransport(new URL(bridge.url)) as Transport);
+  await client.connect(new LegacyTransport(new URL(bridge.url)));
   const { tools } = await client.listTools();
   assert.ok(tools.length > 0);
   await client.close();
