@@ -43,6 +43,8 @@ test('I4 in its window the certificate is renewed with a new key, and a call in 
   assert.notEqual(shown[1], shown[0]);
   assert.notDeepEqual(issued[0]?.spki, issued[1]?.spki);
   assert.equal(issued.length, 2);
+  // The renewal is over when it has let go of its lock.
+  await (await store.lock())[Symbol.asyncDispose]();
   assert.deepEqual((await readdir(store.folder)).sort(), ['certificate.pem', 'key.pem', 'root.pem']);
 });
 

@@ -164,6 +164,7 @@ test('law 10 an authorization server that is not our authority sees no certifica
   };
   const inside = await call(set.signIn());
   assert.equal((inside['data'] as JsonObject)['code'], 'address_refused');
+  assert.match(JSON.stringify(inside), /only the authority of --authority/);
   assert.equal(other.requests.length, 0);
   const named = await call(set.signIn('auto', other.issuer));
   assert.match(JSON.stringify(named), /knows no client of ours/);

@@ -45,7 +45,10 @@ export function createSignIn(parties: Parties): TokenPorts['signIn'] {
   const { server: url, settings } = parties;
   return async (web, credentials, need) => {
     const resource = await resourceOf(web, parties, need);
-    const server = await findServer(web, chooseIssuer(resource, parties));
+    const issuer = chooseIssuer(resource, parties);
+    const server = await findServer(web, issuer).catch((error: unknown) => {
+      throw credentials ? notOurs(error, issuer, parties) : error;
+    });
     const scopes = scopesFor(server, resource, need, settings);
     const options = libraryOptions(web);
     const choice = { ...settings.client, spiffeId: spiffeIdAt(server, parties, credentials) };
@@ -85,6 +88,14 @@ function chooseIssuer({ issuers }: ProtectedResource, { authority, settings }: P
     );
   }
   return issuers.find((one) => isAt(one, authority)) ?? issuers[0];
+}
+
+/** An authority that is called by another name than the one it was given looks like somebody else's. */
+function notOurs(error: unknown, issuer: string, { authority }: Parties): unknown {
+  if (!(error instanceof Fault) || isAt(issuer, authority)) return error;
+  const ours = authority ?? 'none was given';
+  const detail = `${error.message} The gateway sends us to ${shown(issuer)}, and only the authority of --authority (${ours}) sees the certificate.`;
+  return new Fault(error.code, detail, { cause: error });
 }
 
 /** MCP 2026-07-28, Scope Selection Strategy; a step-up asks for what there was as well. */
