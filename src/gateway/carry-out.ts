@@ -44,7 +44,12 @@ export async function carryOut(
   const call = new CallUnderWay(exchange, permit, held, ports);
   // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
-    await ports.audit.append(permittedEvent(call.record, permit, held.signed));
+    await ports.audit.append(
+      permittedEvent(call.record, permit, {
+        signed: held.signed,
+        credential: ports.credentialOf(permit.server),
+      }),
+    );
   } catch (error) {
     return await answerFault(exchange, permit.inbound, toFault(error));
   }

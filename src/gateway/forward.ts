@@ -4,6 +4,7 @@ import { mirroredName } from '../mcp/check-headers.ts';
 import { forwardHeaders } from '../mcp/forward-headers.ts';
 import { encodeHeaderValue } from '../mcp/header-value.ts';
 import type { Inbound } from '../mcp/message.ts';
+import { Grant } from '../oauth/resource/grant.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts';
 import type { Permit } from './authorize.ts';
 import { partyOf } from './party-of.ts';
@@ -35,6 +36,7 @@ export function forward(exchange: Exchange, permit: Permit, route: Route): Promi
     headers,
     inbound: permit.inbound,
     caller: owner.party,
+    subjectToken: permit.grant && Grant.subjectTokenOf(permit.grant),
     signal: exchange.closed,
   };
   return route.upstream.send(request);

@@ -30,6 +30,8 @@ export interface GatewayPorts {
   readonly view: IdentityView;
   readonly policies: () => PolicySet;
   readonly upstream: (server: string) => Upstream | null;
+  /** How the gateway gets its token for a server; null where it gets none. */
+  readonly credentialOf: (server: string) => string | null;
   readonly seal: SessionSeal;
   /** Seals whatever else servers give out to come back with. */
   readonly handles: StateSeal;

@@ -42,12 +42,14 @@ const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   messagesText: fc.constant(null),
 });
 
+const unsigned = { signed: null, credential: null };
+
 test('A1 the text of a permit is the canonical JSON of its record', () => {
   const decided = fc.record({ owner: text, policies: fc.array(text), policyVersion: text });
   fc.assert(
     fc.property(circumstances, decided, (shared, { owner, policies, policyVersion }) => {
       const permit = { standing: { agent: { owner } }, policies, policyVersion } as unknown as Permit;
-      const { [canonicalText]: written, ...event } = permittedEvent({ ...shared }, permit);
+      const { [canonicalText]: written, ...event } = permittedEvent({ ...shared }, permit, unsigned);
       assert.equal(written, canonicalJson(event));
     }),
     { numRuns: 2_000 },
@@ -76,5 +78,5 @@ test('A1 a text that has no UTF-8 form is no record', () => {
   const came = { status: 200, bytes: 1, resultHash: 'h', milliseconds: 1 };
   assert.throws(() => answeredEvent({ ...shared, server: '\ud800' }, came), TypeError);
   const permit = { standing: { agent: null }, policies: ['a', '\ud800'], policyVersion: 'v' };
-  assert.throws(() => permittedEvent({ ...shared }, permit as unknown as Permit), TypeError);
+  assert.throws(() => permittedEvent({ ...shared }, permit as unknown as Permit, unsigned), TypeError);
 });

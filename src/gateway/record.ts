@@ -126,14 +126,23 @@ function short(text: string): string {
 export function permittedEvent(
   circumstances: Circumstances,
   permit: Permit,
-  signed: SignedCall | null = null,
+  more: {
+    readonly signed: SignedCall | null;
+    /** How the gateway gets its token for the server, where it gets one. */
+    readonly credential: string | null;
+  },
 ): AuditEvent {
   const person = circumstances.token?.person ?? permit.standing.agent?.owner ?? null;
   const { policies, policyVersion } = permit;
-  const evidence = signed && { signature: signatureRecord(signed) };
+  const { signed, credential } = more;
+  const evidence = {
+    ...(signed && { signature: signatureRecord(signed) }),
+    ...(credential && { credential }),
+  };
   const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
   // Only what is the same in every call is written out at once.
-  if (!signed) event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
+  if (!signed && !credential)
+    event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
   return event;
 }
 
@@ -199,6 +208,7 @@ function beginning(
     readonly policies?: readonly string[];
     readonly policyVersion?: string;
     readonly reason?: string;
+    readonly credential?: string;
     readonly signature?: SignatureRecord;
   },
 ): Begun {
@@ -208,6 +218,7 @@ function beginning(
     binding: shared.token?.binding,
     client: shared.token?.client,
     code: more.code,
+    credential: more.credential,
     exchange: shared.exchange,
     grant: shared.token?.grant,
     httpMethod: shared.httpMethod,

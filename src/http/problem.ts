@@ -157,6 +157,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   address_refused: 403,
   audit_unwritable: 503,
   audit_broken: 500,
+  credential_unobtained: 502,
   secret_unresolved: 502,
   config_invalid: 500,
   usage: 400,

@@ -122,6 +122,7 @@ export const faultCodes = {
   audit_unwritable: 'The audit log cannot be written; calls are refused until it can.',
   audit_broken: 'The audit log does not verify.',
   // secrets and configuration
+  credential_unobtained: 'The gateway got no token for the MCP server, so that the call was not made.',
   secret_unresolved: 'A secret reference cannot be resolved.',
   config_invalid: 'The configuration is not valid.',
   usage: 'The command line is not valid.',

@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
 import { createSecretResolver } from '../secrets/resolve.ts';
 import type { ChildWarden } from './child-warden.ts';
+import { createSubjectTokens, type SubjectTokens } from './credential/subject-tokens.ts';
 import { createHttpUpstream } from './http-upstream.ts';
 import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -28,11 +29,14 @@ export interface TransportOptions {
   readonly engine?: HttpEngine;
   /** Ends children of stdio servers should this process be killed; without it they end by themselves, if at all. */
   readonly warden?: ChildWarden;
+  /** The newest tokens of callers; its own unless given. */
+  readonly subjects?: SubjectTokens;
 }
 
 /** The way to a server in what it speaks itself. Nothing is opened or started before the first request. */
 export function createTransport(definition: ServerDefinition, options: TransportOptions): Upstream {
   const { clock, identity, environment = process.env, redactor = createRedactor(), warden = null } = options;
+  const { subjects = createSubjectTokens() } = options;
   const shared = {
     clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
@@ -40,7 +44,8 @@ export function createTransport(definition: ServerDefinition, options: Transport
     log: (line: string) => options.log(redactor.redact(line)),
   };
   const { limits, log } = shared;
-  const connecting = { ...shared, identity, engine: options.engine ?? 'wire' };
+  const learn = (secret: string): void => redactor.learn(secret);
+  const connecting = { ...shared, identity, engine: options.engine ?? 'wire', learn, subjects };
   const guarded = (transport: Upstream, callersShare: boolean): Upstream =>
     withCircuit(transport, { clock, limits: limits.circuit, shared: callersShare, log });
   switch (definition.transport) {

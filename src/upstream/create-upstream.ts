@@ -1,6 +1,7 @@
 import { randomBytes } from '../kernel/random.ts';
 import { createSeal, type Seal } from '../kernel/seal.ts';
 import { createTransport, type TransportOptions } from './create-transport.ts';
+import { createSubjectTokens, type SubjectTokens } from './credential/subject-tokens.ts';
 import { bridgeEras } from './eras/bridge-eras.ts';
 import { defaultUpstreamLimits } from './limits.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -13,7 +14,8 @@ export interface UpstreamOptions extends TransportOptions {
 
 /** The upstream of a definition, which takes requests of both eras whichever its server speaks. */
 export function createUpstream(definition: ServerDefinition, options: UpstreamOptions): Upstream {
-  return bridgeEras(createTransport(definition, options), {
+  const subjects = createSubjectTokens();
+  const bridged = bridgeEras(createTransport(definition, { ...options, subjects }), {
     clock: options.clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
     log: options.log,
@@ -21,4 +23,23 @@ export function createUpstream(definition: ServerDefinition, options: UpstreamOp
     silenceIsLegacy: definition.transport === 'stdio',
     seal: options.seal ?? createSeal(randomBytes(32)),
   });
+  const exchanges = definition.transport === 'http' && definition.credential !== undefined;
+  return exchanges ? remembering(bridged, subjects) : bridged;
+}
+
+/** Sessions that bridge eras ask in the name of a caller; whose token that is, came with a request of the caller. */
+function remembering(upstream: Upstream, subjects: SubjectTokens): Upstream {
+  return {
+    name: upstream.name,
+    health: () => upstream.health(),
+    async send(request) {
+      if (request.subjectToken) subjects.remember(request.caller, request.subjectToken);
+      return await upstream.send(request);
+    },
+    async endCaller(caller) {
+      await upstream.endCaller(caller);
+      subjects.forget(caller);
+    },
+    [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
+  };
 }

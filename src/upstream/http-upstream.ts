@@ -9,6 +9,8 @@ import { rememberedFor, rememberedForFrozen } from '../kernel/remembered-for.ts'
 import type { Headers } from '../wire/headers.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
+import { createCallersTokens } from './credential/callers-tokens.ts';
+import type { SubjectTokens } from './credential/subject-tokens.ts';
 import { type CallerTracker, createCallerTracker } from './caller-tracker.ts';
 import { createHttpPool } from './http-pool.ts';
 import type { UpstreamLimits } from './limits.ts';
@@ -22,6 +24,9 @@ export interface HttpUpstreamOptions {
   readonly clock: Clock;
   readonly engine: HttpEngine;
   readonly log: (line: string) => void;
+  /** Is told of every secret and token that is used. */
+  readonly learn: (secret: string) => void;
+  readonly subjects: SubjectTokens;
 }
 
 /** An MCP server over HTTP: pooled connections, our own credentials, no redirects. */
@@ -32,6 +37,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const target = url.pathname + url.search;
   const hasCredentials = Object.keys(definition.headers).length > 0;
   const pool = createHttpPool(definition, options);
+  const tokens = definition.credential ? createCallersTokens(definition.credential, options) : null;
   const callers = createCallerTracker();
   const up: UpstreamHealth = { state: 'up', detail: 'answering' };
   let health: UpstreamHealth = { state: 'idle', detail: 'not used yet' };
@@ -46,16 +52,29 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     idleMilliseconds: request.method === 'GET' || isSubscription(request) ? 0 : limits.idleMilliseconds,
   });
 
+  const exchange = async (
+    request: UpstreamRequest,
+    headers: OutgoingRequest['headers'],
+    call: TrackedCall,
+  ): Promise<Answer> => {
+    const ready = pool.current();
+    const connections = ready instanceof Promise ? await ready : ready;
+    const sending = connections.send(outgoing(request, headers), request.signal);
+    call.begun(sending);
+    return await sending.answer;
+  };
+
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     const call = new TrackedCall(request, callers);
     try {
       const own = ownHeaders(request.headers);
       const headers = hasCredentials ? { ...own, ...(await credentials(definition, secrets)) } : own;
-      const ready = pool.current();
-      const connections = ready instanceof Promise ? await ready : ready;
-      const sending = connections.send(outgoing(request, headers), request.signal);
-      call.begun(sending);
-      const response = await readResponse(await sending.answer, limits);
+      const answer = tokens
+        ? await tokens.call(request, (authorization) =>
+            exchange(request, { ...headers, authorization }, call),
+          )
+        : await exchange(request, headers, call);
+      const response = await readResponse(answer, limits);
       health = up;
       callers.follow(request, response);
       const { body } = response;
@@ -101,6 +120,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     },
     async [Symbol.asyncDispose]() {
       callers.endAll();
+      await tokens?.[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
     },
   };

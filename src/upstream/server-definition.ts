@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
+import { readCredentialOf, type ServerCredential } from './credential/read-credential.ts';
 
 /** How long a server may take; what is left out is as for every server. Milliseconds. */
 export interface ServerTimeouts {
@@ -32,11 +33,13 @@ export interface HttpServerDefinition {
   };
   /** Sent with every request; values are secret references or plain. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How the gateway gets a token for it; by none unless given. */
+  readonly credential?: ServerCredential;
   readonly timeouts?: ServerTimeouts;
 }
 
 /** An MCP server reached over HTTP+SSE, the transport of 2024-11-05: `url` is where its event stream is opened. */
-export type SseServerDefinition = Omit<HttpServerDefinition, 'transport' | 'era'> & {
+export type SseServerDefinition = Omit<HttpServerDefinition, 'transport' | 'era' | 'credential'> & {
   readonly transport: 'sse';
   /** No server of the modern era has it. */
   readonly era: 'legacy';
@@ -73,6 +76,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
       'tls',
       'headers',
       'timeouts',
+      ...(transport === 'http' ? ['credential'] : []),
     ]);
     const reached = {
       url: readUrl(json['url']),
@@ -81,7 +85,10 @@ export function readServerDefinition(json: Json): ServerDefinition {
       ...readTimeouts(json['timeouts'], ['connectMilliseconds', 'answerMilliseconds', 'idleMilliseconds']),
     };
     const era = readEra(json['era'] ?? 'auto');
-    if (transport === 'http') return Object.freeze({ ...readCommon(json), transport, era, ...reached });
+    if (transport === 'http') {
+      const credential = readCredentialOf(json, era === 'auto');
+      return Object.freeze({ ...readCommon(json), transport, era, ...reached, ...credential });
+    }
     if (era === 'modern') throw invalid('era', 'must be "legacy": HTTP+SSE is a transport of that era');
     return Object.freeze({ ...readCommon(json), transport, era: 'legacy' as const, ...reached });
   }

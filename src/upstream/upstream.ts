@@ -12,6 +12,8 @@ export interface UpstreamRequest {
    * session is never shared between parties.
    */
   readonly caller: string;
+  /** The verified access token of the caller, where there is one: to be exchanged for another, and never sent to the server. */
+  readonly subjectToken?: string | null;
   /** Aborted when the caller went away. */
   readonly signal: AbortSignal;
 }
@@ -33,7 +35,7 @@ export interface Upstream extends AsyncDisposable {
   readonly name: string;
   /**
    * Throws Fault `upstream_unreachable`, `upstream_failed`, `upstream_timeout`, `upstream_garbage`,
-   * `upstream_too_large`, `circuit_open`, `secret_unresolved`, `session_unknown` or `limit_reached`.
+   * `upstream_too_large`, `circuit_open`, `secret_unresolved`, `credential_unobtained`, `session_unknown` or `limit_reached`.
    */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   health(): UpstreamHealth;

@@ -41,6 +41,7 @@ import { createSightings, type Seen } from '../feed/sightings.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { tokensInForce } from './tokens-in-force.ts';
+import { asksForSignature, credentialKind } from './server-asks.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
 
 /** How often what changes with time alone is looked at: ended certificates, a silent feed. Milliseconds. */
@@ -128,6 +129,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     view: view.identity,
     policies: view.policies,
     upstream: upstreams.find,
+    credentialOf: (server) => credentialKind(view, server),
     seal: createSessionSeal(randomBytes(32)),
     handles: createStateSeal(randomBytes(64)),
     tasks: createTaskLedger(),
@@ -247,14 +249,6 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
 
 function callLog({ gateway }: Config, audit: AuditLog): CallLog {
   return gateway.audit === 'queued' ? queuedLog(audit) : audit;
-}
-
-/** Whether a server asks for signed calls; '' for all together, which do as soon as one of them does. */
-function asksForSignature(view: RegistryView, server: string): boolean {
-  const signing = view.signingServers();
-  if (server !== '') return signing.has(server);
-  for (const name of signing) if (view.servers().has(name)) return true;
-  return false;
 }
 
 /** What the registry is told of a server; the detail may quote the server, which may quote our credentials. */

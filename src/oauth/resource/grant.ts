@@ -10,6 +10,8 @@ export interface GivenToken {
   readonly audience: string;
   readonly binding: Binding;
   readonly caller: Caller;
+  /** As it was presented. */
+  readonly token: string;
 }
 
 /**
@@ -43,6 +45,8 @@ export class Grant {
 
   // A private member makes the type nominal: an object of the same shape is not a Grant.
   readonly #proof = true;
+  // Hidden, so that no record and no log line has it by accident.
+  readonly #token: string;
 
   private constructor(key: typeof seal, claims: TokenClaims, given: GivenToken) {
     if (key !== seal) throw new TypeError('A Grant is only made by verifyToken.');
@@ -62,12 +66,18 @@ export class Grant {
     this.issuedAt = claims.issuedAt;
     this.expiresAt = claims.expiresAt;
     this.agent = given.caller.spiffeId;
+    this.#token = given.token;
     Object.freeze(this);
   }
 
   /** For `verifyToken` alone, once everything is checked. */
   static of(claims: TokenClaims, given: GivenToken): Grant {
     return new Grant(seal, claims, given);
+  }
+
+  /** The token itself, to be exchanged at an authorization server (RFC 8693); it goes to no MCP server. */
+  static subjectTokenOf(grant: Grant): string {
+    return grant.#token;
   }
 
   /** Whether a value is a Grant that this module made. */

@@ -126,7 +126,13 @@ function grantOf(
   checkTimes(claims, issuer, ports.clock.now());
   checkAudience(claims, issuer, terms.resource);
   const binding = bindingOf(claims, presented, standing, issuer);
-  const grant = Grant.of(claims, { issuer, audience: terms.resource, binding, caller });
+  const grant = Grant.of(claims, {
+    issuer,
+    audience: terms.resource,
+    binding,
+    caller,
+    token: presented.token,
+  });
   if (ports.ended.isEnded(grant)) throw new Fault('token_ended', 'The token was ended. Log in again.');
   return grant;
 }

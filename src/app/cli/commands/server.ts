@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import type { Json } from '../../../kernel/canonical-json.ts';
+import { readTextFile } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import { parseJson } from '../../../kernel/parse-json.ts';
 import type { Command, CommandInput } from '../command.ts';
 import { formatTable } from '../format-table.ts';
 import { administer, administrationFlags } from './administration.ts';
@@ -45,6 +47,12 @@ export const serverCommands: readonly Command[] = [
         meaning: 'a header to send, such as authorization=env:TOKEN',
       },
       {
+        name: 'credential',
+        kind: 'text',
+        placeholder: 'file',
+        meaning: 'how the gateway gets a token for --url, as JSON; see docs/server-credentials.md',
+      },
+      {
         name: 'env',
         kind: 'list',
         placeholder: 'name=reference',
@@ -78,7 +86,7 @@ export const serverCommands: readonly Command[] = [
     ],
     positionals: [name, { name: 'command', meaning: 'the command to start, after --', count: 'any' }],
     async run(context, input) {
-      const order = { definition: definitionOf(input), replace: input.on('replace') };
+      const order = { definition: await definitionOf(input), replace: input.on('replace') };
       const json = await administer(context, input, 'server.add', order);
       const { together } = json as { together?: { reason?: string | null } };
       const apart = together?.reason ? ` It is offered at /mcp/<name> only: ${together.reason}.` : '';
@@ -123,8 +131,9 @@ export const serverCommands: readonly Command[] = [
   },
 ];
 
-function definitionOf(input: CommandInput): Json {
+async function definitionOf(input: CommandInput): Promise<Json> {
   const url = input.text('url');
+  const credential = input.text('credential');
   const command = input.words('command');
   const shared = {
     name: input.word('name'),
@@ -149,8 +158,10 @@ function definitionOf(input: CommandInput): Json {
         serverName: input.text('server-name'),
       },
       headers: pairs(input.list('header'), '--header'),
+      ...(credential !== null && { credential: parseJson(await readTextFile(credential)) }),
     };
   }
+  if (credential !== null) throw new Fault('usage', '--credential needs --url.');
   if (url === null && command.length > 0) {
     const directory = input.text('directory');
     return {
