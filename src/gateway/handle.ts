@@ -41,11 +41,12 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     const standing = await standingOf(caller, ports);
     // 2 Limits of the caller, whom every request counts for, refused ones too. A place is taken before the body, so
     // that the bodies of one agent cannot fill the memory.
-    place = await ports.limits.enter(standing, ports.tokens.wants(server) ? 'later' : 'owner');
+    const wanted = ports.tokens.wants(server);
+    place = await ports.limits.enter(standing, wanted ? 'later' : 'owner');
     // 3 Token, where the server wants one: what a person granted to whoever holds this very connection.
     const admitted = ports.tokens.admit(exchange, standing, server);
     const grant = (seen.grant = admitted instanceof Promise ? await admitted : admitted);
-    await place.forPerson(personOf(standing, grant));
+    if (wanted) await place.forPerson(personOf(standing, grant));
     // 4 Message: one body, read once, within its caps; signed, where the server asks for that.
     const signature = ports.signedCalls.begin(exchange, server, caller);
     const given = (seen.inbound = await readBody(exchange, ports, signature));

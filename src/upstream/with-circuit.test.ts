@@ -180,3 +180,11 @@ test('T7 the timeouts of a definition are those of its server', async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
+
+test('T7 the persons that one agent acts for count as that agent: they cannot close a server to others', async () => {
+  const { upstream, send } = scripted();
+  for (const person of ['alice', 'bob', 'carol', 'dan'])
+    await send(`a ["https://sso.example","${person}"]`, 'upstream_timeout');
+  assert.equal(await send('b', 200), '200');
+  assert.equal(upstream.health().circuit?.state, 'closed');
+});

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import { type Attempt, type Circuit, type CircuitLimits, createCircuit } from './circuit.ts';
+import { agentOf } from './party.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts';
 
 export interface CircuitOptions {
@@ -81,7 +82,8 @@ export function withCircuit(upstream: Upstream, options: CircuitOptions): Upstre
   return {
     name,
     async send(request: UpstreamRequest): Promise<UpstreamResponse> {
-      const { caller } = request;
+      // An agent has one circuit, whoever it acts for: it must not count for everybody once for each person.
+      const caller = agentOf(request.caller);
       const attempts = begin(caller);
       let response: UpstreamResponse;
       try {

@@ -3,9 +3,15 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import {
+  discoverAuthorizationServerMetadata,
+  discoverOAuthProtectedResourceMetadata,
+  extractWWWAuthenticateParams,
+} from '@modelcontextprotocol/sdk/client/auth.js';
 import { mintingIssuer } from '../../src/gateway/token.fixture.ts';
 import { openTown, type Presentable, type Town, until } from '../journeys/deployment.ts';
 import { mutualFetch } from '../journeys/mcp-clients.ts';
+import { openScriptedServer } from '../journeys/scripted-server.ts';
 import { openRecordedServer, type RecordedServer } from './recorded-server.ts';
 
 const sso = mintingIssuer();
@@ -23,6 +29,14 @@ interface Agent extends AsyncDisposable {
   issued(resource: string): Promise<string>;
   legacy(server: string, token: string, session: string | null, method: string): Promise<Answer>;
   fetch(path: string): Promise<Answer>;
+  /** A stream of news of a server. */
+  listen(server: string, token: string): Promise<{ readonly status: number; readonly ended: Promise<void> }>;
+  readonly over: ReturnType<typeof mutualFetch>;
+}
+
+interface Claims {
+  readonly jti: string;
+  readonly iat: number;
 }
 
 interface Answer {
@@ -193,9 +207,58 @@ ${more}`;
     await until(() => town.deployment.authority.policyProblem() !== null);
     assert.equal((await own.call('files', token)).status, 200);
     assert.equal((await own.call('files', null)).status, 401, 'the last good one stays');
-    await putTokens(town, rules('  open: {}'));
+    await putTokens(town, rules('  open: {}\n  news: {}'));
     assert.equal((await own.call('open', null)).status, 401);
     assert.equal((await own.call('open', await own.token({ aud: town.endpoint('open') }))).status, 200);
+  });
+
+  test('O8 ending a grant cuts the stream that was opened with it, and refuses its tokens from then on', async () => {
+    await using news = await openScriptedServer({});
+    await town.addHttpServer('news', news.url);
+    const token = await own.issued(town.endpoint('news'));
+    const { jti, iat } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Claims;
+    const stream = await own.listen('news', token);
+    assert.equal(stream.status, 200);
+    const { oauth } = town.deployment.authority.store;
+    const begun = performance.now();
+    await oauth.end({ kind: 'token', key: jti, before: iat * 1_000, until: Date.now() + 400_000 });
+    await assert.rejects(stream.ended);
+    assert.ok(performance.now() - begun < 1_000, 'within a second');
+    const refused = await own.call('news', token);
+    assert.deepEqual([refused.status, refused.body.error?.data?.code], [401, 'token_ended']);
+    assert.equal(
+      (await own.call('open', await own.issued(town.endpoint('open')))).status,
+      200,
+      'another one counts',
+    );
+  });
+
+  test('O1 the official SDK finds from the refusal who issues the tokens of a server', async () => {
+    const over = own.over;
+    const refused = await over(town.endpoint('files'), {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
+    const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(new Response(null, refused));
+    assert.equal(scope, 'files:read');
+    assert.ok(resourceMetadataUrl);
+    const metadata = await discoverOAuthProtectedResourceMetadata(
+      town.endpoint('files'),
+      { resourceMetadataUrl },
+      over,
+    );
+    assert.equal(metadata.resource, town.endpoint('files'));
+    const [first = ''] = metadata.authorization_servers ?? [];
+    assert.equal(
+      (await discoverAuthorizationServerMetadata(first, { fetchFn: over }))?.issuer,
+      town.authorityUrl,
+    );
+    // Without the hint it looks at the path of the server first, and finds the same.
+    assert.deepEqual(
+      await discoverOAuthProtectedResourceMetadata(town.endpoint('files'), {}, over),
+      metadata,
+    );
   });
 
   test('O2 a token of the authority itself is taken with its certificate and with no other', async () => {
@@ -280,6 +343,22 @@ async function agentOf(town: Town, name: string): Promise<Agent> {
         body: new URLSearchParams(form).toString(),
       });
       return ((await response.json()) as { access_token?: string }).access_token ?? '';
+    },
+    over: fetch,
+    async listen(server, token) {
+      const params = { notifications: {}, _meta };
+      const response = await fetch(at(server), {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'subscriptions/listen',
+          authorization: `Bearer ${token}`,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params }),
+      });
+      return { status: response.status, ended: response.text().then(() => undefined) };
     },
     fetch: (path) => send(`${town.gateway.agents.url}${path}`, {}, null),
     [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose](),

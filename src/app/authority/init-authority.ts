@@ -232,6 +232,7 @@ async function writeFirstAdmin(
 const policyNote = `Cedar policies of this authority: every *.cedar file in this folder is in force.
 With no policy, nothing is permitted. Changes take effect by themselves within a second or so;
 a set that does not compile is refused and the last good one stays in force.
-How much of what is permitted may be used is said in limits.yaml, here as well.
+How much of what is permitted may be used is said in limits.yaml, here as well, and which
+servers want an access token besides the certificate in tokens.yaml.
 Check a set with: countersign policy check <folder>
 `;
