@@ -91,6 +91,9 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
         assert.equal(json['tls_client_certificate_bound_access_tokens'], true);
         assert.equal(json['client_id_metadata_document_supported'], true);
         assert.equal(json['registration_endpoint'], undefined);
+        assert.deepEqual(json['authorization_grant_profiles_supported'], [
+          'urn:ietf:params:oauth:grant-profile:id-jag',
+        ]);
         assert.equal(json['authorization_response_iss_parameter_supported'], true);
         assert.ok(!JSON.stringify(json).includes('evil'));
       }

@@ -143,6 +143,7 @@ function readdressed(path: string, body: Uint8Array, { peopleUrl }: Authorizatio
     end_session_endpoint: _end,
     ...rest
   } = JSON.parse(Buffer.from(body).toString()) as Record<string, unknown>;
+  if (metadataPaths.has(path)) rest['authorization_grant_profiles_supported'] = [identityAssertionProfile];
   for (const name of browserAddresses) {
     const address = rest[name];
     if (typeof address !== 'string') continue;
@@ -152,6 +153,8 @@ function readdressed(path: string, body: Uint8Array, { peopleUrl }: Authorizatio
   return Buffer.from(JSON.stringify(rest));
 }
 
+/** draft-ietf-oauth-identity-assertion-authz-grant §7.1: identity assertions are taken here. */
+const identityAssertionProfile = 'urn:ietf:params:oauth:grant-profile:id-jag';
 const browserAddresses = ['authorization_endpoint', 'verification_uri', 'verification_uri_complete'];
 
 /** The engine of the key that signs now; another one when the key was replaced. */
