@@ -84,16 +84,28 @@ export function post(
   value: unknown,
   headers: Record<string, string>,
 ): Promise<RawAnswer> {
-  const body = JSON.stringify(value);
   const all = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
-    'content-length': String(Buffer.byteLength(body)),
     ...headers,
   };
+  return send(url, { ...presented, agent, headers: all }, JSON.stringify(value));
+}
+
+/** One POST of a form over mutual TLS. */
+export function postForm(
+  url: string,
+  presented: Presented,
+  fields: Record<string, string>,
+): Promise<RawAnswer> {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
+  return send(url, { ...presented, agent: false, headers }, new URLSearchParams(fields).toString());
+}
+
+function send(url: string, options: RequestOptions, body: string): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const failed = (failure: string): void => resolve({ status: null, headers: {}, body: '', failure });
-    const sent = request(url, { method: 'POST', headers: all, agent, ...presented }, (response) => {
+    const sent = request(url, { ...options, method: 'POST' }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('error', () => undefined);

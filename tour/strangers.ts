@@ -4,7 +4,8 @@ import { foreignCertificate } from './another-authority.ts';
 import type { Narrator } from './narrator.ts';
 import { type Place, presentedFrom } from './place.ts';
 import { openRawSession, post, rawInitialize } from './raw-request.ts';
-import { ask, type Listening } from './stage.ts';
+import type { Listening } from './stage.ts';
+import type { Thief } from './stolen-token.ts';
 
 /** Step: the same request without a certificate, and with one of another authority. */
 export async function turnStrangersAway(place: Place, listening: Listening, say: Narrator): Promise<void> {
@@ -20,14 +21,15 @@ export async function turnStrangersAway(place: Place, listening: Listening, say:
 }
 
 /** Step: a certificate is revoked while it is in use; how long until it is refused, and its live stream cut. */
-export async function revokeInUse(place: Place, listening: Listening, say: Narrator): Promise<void> {
+export async function revokeInUse(
+  place: Place,
+  listening: Listening,
+  { serial, presented: thief }: Thief,
+  say: Narrator,
+): Promise<void> {
   say.step('Revocation: a stolen certificate dies while it is in use');
   const url = `${listening.agents}/mcp/everything`;
   const ca = readFileSync(join(place.data, 'root.pem'), 'utf8');
-  const stolen = join(place.folder, 'thief');
-  const issue = ['cert', 'issue', 'thief', '--kind', 'agent', '--out', stolen, '--folder', place.data];
-  const issued = await ask<{ serial: string }>(issue);
-  const thief = presentedFrom(stolen, ca);
   const session = await openRawSession(url, thief);
   say.check('before: the session answers and its live stream is open', (await session.ping()).status === 200);
 
@@ -37,7 +39,7 @@ export async function revokeInUse(place: Place, listening: Listening, say: Narra
     `${listening.authority}/v1/admin/certificate.revoke`,
     presentedFrom(join(place.data, 'admin'), ca),
     false,
-    { serial: issued.serial, reason: 'stolen' },
+    { serial, reason: 'stolen' },
     {},
   );
   let answer = await session.ping();

@@ -8,6 +8,7 @@ import { Narrator } from './narrator.ts';
 import { makePlace, type Place } from './place.ts';
 import { makeAuthority, register, showListeners } from './set-up.ts';
 import { end, up } from './stage.ts';
+import { useStolenToken } from './stolen-token.ts';
 import { revokeInUse, turnStrangersAway } from './strangers.ts';
 
 /**
@@ -42,7 +43,8 @@ async function tour(place: Place, exit: boolean): Promise<void> {
     await useFiles(agent, say);
     await useBlock(agent, say);
     await turnStrangersAway(place, listening, say);
-    await revokeInUse(place, listening, say);
+    const thief = await useStolenToken(place, listening, say);
+    await revokeInUse(place, listening, thief, say);
     await verifyLog(place, say);
     say.summary();
     if (!exit) await stayUp(agent);
