@@ -11,18 +11,33 @@ import type { Town } from '../../journeys/deployment.ts';
 import { keycloakHome, keycloakJava } from './keycloak-home.ts';
 import { startPostgres } from './start-postgres.ts';
 
-/** A Keycloak with the realm `staff` of `staff-realm.json`. */
+/** A Keycloak with the realms of `staff-realm.json` and `agents-realm.json`. */
 export interface Keycloak extends AsyncDisposable {
-  readonly issuer: string;
+  /** The issuer of a realm. */
+  issuer(realm: 'staff' | 'agents'): string;
   /** The root that vouches for its server, as PEM and as a file. */
   readonly roots: string;
   readonly rootsFile: string;
 }
 
+/** What stands in the realm `agents` as `${NAME}`. */
+export interface RealmPlaceholders extends Readonly<Record<string, string>> {
+  /** The canonical resource that its tokens are for. */
+  readonly MCP_RESOURCE: string;
+  readonly MCP_SERVER_SECRET: string;
+  /** Where its login leads back to, and where it tells of a logout. */
+  readonly MCP_SERVER_CALLBACK: string;
+  readonly MCP_SERVER_LOGOUT: string;
+}
+
 const startSeconds = 240;
 
 /** Starts the Keycloak of `npm run keycloak` on loopback, with a certificate of the town, on a PostgreSQL of its own. */
-export async function startKeycloak(town: Town, folder: string): Promise<Keycloak> {
+export async function startKeycloak(
+  town: Town,
+  folder: string,
+  placeholders: RealmPlaceholders,
+): Promise<Keycloak> {
   await using opened = new AsyncDisposableStack();
   const postgres = opened.use(await startPostgres());
   const home = await homeIn(folder);
@@ -46,18 +61,22 @@ export async function startKeycloak(town: Town, folder: string): Promise<Keycloa
     `--db-username=${postgres.user}`,
   ];
   // A group of its own: the script starts Java, and both have to end.
-  const env = { ...process.env, ...keycloakJava };
+  const env = { ...process.env, ...keycloakJava, ...placeholders };
   const child = spawn('sh', words, { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env });
   opened.defer(() => end(child));
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4_000)));
-  const issuer = `${url}/realms/staff`;
   const roots = await readFile(files.roots, 'utf8');
-  if (!(await answers(`${issuer}/.well-known/openid-configuration`, roots, child))) {
+  if (!(await answers(`${url}/realms/agents/.well-known/openid-configuration`, roots, child))) {
     throw new Error(`Keycloak does not answer at ${url}. It said: ${said}`);
   }
   const whole = opened.move();
-  return { issuer, roots, rootsFile: files.roots, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+  return {
+    issuer: (realm) => `${url}/realms/${realm}`,
+    roots,
+    rootsFile: files.roots,
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  };
 }
 
 /** Keycloak writes into its own folder: one whose state goes away with the test, with the programs of the installed one. */
@@ -68,8 +87,9 @@ async function homeIn(folder: string): Promise<string> {
     await cp(join(keycloakHome, part), join(home, part), { recursive: true });
   }
   await symlink(join(keycloakHome, 'lib'), join(home, 'lib'));
-  const realm = 'staff-realm.json';
-  await copyFile(join(import.meta.dirname, realm), join(home, 'data/import', realm));
+  for (const realm of ['staff-realm.json', 'agents-realm.json']) {
+    await copyFile(join(import.meta.dirname, realm), join(home, 'data/import', realm));
+  }
   return home;
 }
 

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { randomId } from '../../../src/kernel/random.ts';
+import { openRecordedServer, type RecordedServer } from '../../attacks/recorded-server.ts';
+import { runGuide } from '../../guides/run-guide.ts';
+import { openTown, type Town } from '../../journeys/deployment.ts';
+import { logInAs, type PersonAtBrowser } from '../../journeys/log-in-as.ts';
+import { openBrowser } from '../../journeys/person-browser.ts';
+import { missingKeycloak } from './keycloak-home.ts';
+import { type Keycloak, startKeycloak } from './start-keycloak.ts';
+
+// One Keycloak for all of it: its start costs most of what these tests do.
+describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
+  const opened = new AsyncDisposableStack();
+  let town: Town;
+  let server: RecordedServer;
+  let keycloak: Keycloak;
+  let folder = '';
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'countersign-keycloak-'));
+    opened.defer(() => rm(folder, { recursive: true, force: true }));
+    [town, server] = await Promise.all([openTown(), openRecordedServer()]);
+    opened.use(town);
+    opened.use(server);
+    await town.addHttpServer('files', server.url);
+    await town.permit('permit (principal, action, resource);');
+    keycloak = opened.use(
+      await startKeycloak(town, folder, {
+        MCP_RESOURCE: town.endpoint('files'),
+        MCP_SERVER_SECRET: randomId(),
+        MCP_SERVER_CALLBACK: 'https://127.0.0.1/callback',
+        MCP_SERVER_LOGOUT: 'https://127.0.0.1/logout',
+      }),
+    );
+  });
+  after(() => opened.disposeAsync());
+
+  describe('I3 a person who logs in', () => {
+    let person: PersonAtBrowser;
+
+    before(async () => {
+      const browser = opened.use(openBrowser(keycloak.roots));
+      person = { browser, typed: { username: 'alice', password: 'any' }, state: folder };
+      const file = `providers:
+  - name: company
+    issuer: ${keycloak.issuer('staff')}
+    client: countersign
+    scopes: [email]
+    ca: ${keycloak.rootsFile}
+    privateAddresses: true
+    members: [staff]
+    rules:
+      - groups: [engineering]
+        gives: [builder]
+`;
+      await writeFile(town.data.people, file);
+    });
+
+    test('gets a certificate with a browser, and the roles of their groups', async () => {
+      const { agent } = await logInAs(person, town);
+      const record = await town.deployment.authority.store.agents.find(agent);
+      assert.deepEqual([record?.owner, record?.roles], ['alice@example.com', ['builder']]);
+    });
+
+    test('gets one on another machine, for Keycloak keeps the nonce in the device flow', async () => {
+      const pause = (milliseconds: number): Promise<void> => wait(milliseconds);
+      const { agent } = await logInAs(person, town, { way: 'device', agent: 'alice-box', pause });
+      assert.equal(agent, 'alice-box');
+    });
+
+    test('I7 has to authenticate anew once they are revoked, for Keycloak says when they did', async () => {
+      const { revocations } = town.deployment.authority;
+      await revocations.person('alice@example.com', { reason: 'laptop stolen', actor: 'test' });
+      await assert.rejects(logInAs(person, town), /was revoked.*--again/);
+      await wait(1_000 - (Date.now() % 1_000));
+      assert.equal((await logInAs(person, town, { again: true })).agent, 'alice');
+    });
+  });
+
+  test('O4 the commands of the guide to direct tokens do what it says: a bound token counts, and not for another certificate', async () => {
+    const place = async (name: string): Promise<string> => {
+      await town.addAgent(name);
+      const at = join(folder, name);
+      await mkdir(at);
+      const { cert, key, ca } = await town.issue(name);
+      await writeFile(join(at, 'certificate.pem'), cert);
+      await writeFile(join(at, 'key.pem'), key, { mode: 0o600 });
+      await writeFile(join(at, 'roots.pem'), ca);
+      return at;
+    };
+    const environment = {
+      GATEWAY: town.gateway.agents.url,
+      FOLDER: town.data.folder,
+      SSO: keycloak.issuer('agents'),
+      SSO_CA: keycloak.rootsFile,
+      AGENT: await place('ci-bot'),
+      THIEF: await place('thief'),
+    };
+    await runGuide('tokens-direct', environment, ({ code, said }) => assert.equal(code, 0, said));
+    const record = (await town.events()).filter(({ type }) => type === 'call.permitted').at(-1);
+    assert.deepEqual(
+      ['issuer', 'person', 'client', 'binding'].map((name) => record?.[name]),
+      ['keycloak', 'keycloak:service-account-ci-bot', 'ci-bot', 'mtls'],
+    );
+  });
+});
