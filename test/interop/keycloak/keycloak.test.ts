@@ -101,7 +101,10 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       AGENT: await place('ci-bot'),
       THIEF: await place('thief'),
     };
-    await runGuide('tokens-direct', environment, ({ code, said }) => assert.equal(code, 0, said));
+    await runGuide('tokens-direct', environment, async ({ code, said }) => {
+      const last = (await town.events()).at(-1);
+      assert.equal(code, 0, `${said}\nThe last record of the gateway: ${JSON.stringify(last)}`);
+    });
     const record = (await town.events()).filter(({ type }) => type === 'call.permitted').at(-1);
     assert.deepEqual(
       ['issuer', 'person', 'client', 'binding'].map((name) => record?.[name]),
