@@ -367,6 +367,17 @@ describe('O1 attacks on tokens', () => {
     await refused('more actors than eight', await sso.token({ ...boundTo(own), act }));
   });
 
+  test('RFC 8725 §3.3 a token that differs in one character from a good one is never good', async () => {
+    const token = await sso.token(boundTo(own));
+    const stage = testGate(rules);
+    assert.equal(await stage.answer(token, own), 'mtls');
+    for (let at = 0; at < token.length; at += 3) {
+      const other = token[at] === 'A' ? 'B' : 'A';
+      const changed = `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
+      assert.equal(await stage.answer(changed, own), 'token_invalid', `character ${at}`);
+    }
+  });
+
   test('a signature is remembered for the whole token, the issuer as it is now and its keys as they are now', async () => {
     const token = await sso.token(boundTo(own));
     const gate = testGate(rules);
