@@ -4,7 +4,7 @@ import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
-import { tokensJsonSchema } from '../src/app/config/tokens-file.ts';
+import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';

@@ -8,7 +8,7 @@ import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
-import { tokensJsonSchema } from '../src/app/config/tokens-file.ts';
+import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
 

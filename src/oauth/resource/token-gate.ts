@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { Standing } from '../../identity/standing.ts';
-import { type ChallengeContext, challenging } from './challenge.ts';
+import { challenging } from './challenge.ts';
 import { checkDemands, type TokenAsk } from './check-demands.ts';
 import type { Grant } from './grant.ts';
 import { issuersFor, metadataAt, metadataUrlOf } from './metadata.ts';
@@ -51,67 +51,32 @@ const mostTokens = 8_192;
 const outlives = 60 * 60_000;
 
 export function createTokenGate(options: TokenGateOptions): TokenGate {
-  const { rules, keys, ended, clock, nonces } = options;
+  const { rules, keys, ended, clock } = options;
   const ports: VerifyPorts = { keys, ended, clock, cache: createSignatureCache(mostTokens) };
-  const contextOf = (rule: ServerTokenRule, server: string | null): ChallengeContext => ({
-    rule,
-    metadataUrl: metadataUrlOf(rules(), server),
-    nonce: nonces.current(),
-  });
-  /** `at`: the endpoint that the client uses, which a challenge is about. */
-  const checks = (at: (server: string | null) => string | null) => ({
-    wants: (server: string): boolean => rules().servers.has(server),
-    demand(grant: Grant | null, server: string, asks: readonly TokenAsk[]): void {
-      const rule = rules().servers.get(server);
-      if (!rule) return;
-      try {
-        checkDemands(mustHave(grant), rule, asks, clock.now());
-      } catch (error) {
-        throw challenging(error, contextOf(rule, at(server)));
-      }
-    },
-    confirm(grant: Grant | null, server: string | null): void {
-      const rule = ruleOf(rules(), server);
-      if (!rule || (server === null && grant === null && rules().allServersOptional)) return;
-      try {
-        confirmGrant(grant, rule, rules(), ports);
-      } catch (error) {
-        throw challenging(error, contextOf(rule, at(server)));
-      }
-    },
-  });
+  const about = challenges(options);
   return {
     admit(request, standing, server) {
       const now = rules();
       const rule = ruleOf(now, server);
       if (!rule) return null;
-      const given = request.headers.get('authorization');
-      if (given === null && server === null && now.allServersOptional) return null;
-      const challenge = (error: unknown): never => {
-        throw challenging(error, contextOf(rule, server));
-      };
-      try {
-        const terms = { resource: resourceOf(now, server), issuers: acceptedIssuers(now, rule) };
-        const presented = present(request, standing, { rule, resource: terms.resource }, options);
-        if (presented instanceof Promise) {
-          return presented
-            .then((later) => verifyToken(later, standing, terms, ports))
-            .then((later) => accepted(later, rule, terms))
-            .catch(challenge);
-        }
+      if (server === null && now.allServersOptional && request.headers.get('authorization') === null)
+        return null;
+      const terms = { resource: resourceOf(now, server), issuers: acceptedIssuers(now, rule) };
+      const judge = (presented: PresentedToken): Grant | Promise<Grant> => {
         const grant = verifyToken(presented, standing, terms, ports);
-        if (grant instanceof Promise) {
-          return grant.then((later) => accepted(later, rule, terms)).catch(challenge);
-        }
+        if (grant instanceof Promise) return grant.then((later) => accepted(later, rule, terms));
         return accepted(grant, rule, terms);
-      } catch (error) {
-        return challenge(error);
-      }
+      };
+      return about(rule, server, () => {
+        const presented = present(request, standing, { rule, resource: terms.resource }, options);
+        return presented instanceof Promise ? presented.then(judge) : judge(presented);
+      });
     },
-    ...checks((server) => server),
+    ...checks(options, ports, (server) => server),
     metadataAt: (path) => metadataAt(rules(), path),
     within(whole) {
-      const own = checks(() => null);
+      // A challenge is about the endpoint that the client uses.
+      const own = checks(options, ports, () => null);
       return {
         ...own,
         admit(_request, _standing, server) {
@@ -124,6 +89,50 @@ export function createTokenGate(options: TokenGateOptions): TokenGate {
           throw new TypeError('A part of a request has no parts.');
         },
       };
+    },
+  };
+}
+
+/** Does something about a token, and makes what it refuses a challenge of the endpoint that the client uses. */
+type Challenging = <Result>(rule: ServerTokenRule, server: string | null, act: () => Result) => Result;
+
+function challenges({ rules, nonces }: TokenGateOptions): Challenging {
+  return <Result>(rule: ServerTokenRule, server: string | null, act: () => Result): Result => {
+    const challenge = (error: unknown): never => {
+      throw challenging(error, {
+        rule,
+        metadataUrl: metadataUrlOf(rules(), server),
+        nonce: nonces.current(),
+      });
+    };
+    try {
+      const result = act();
+      return result instanceof Promise ? (result.catch(challenge) as Result) : result;
+    } catch (error) {
+      return challenge(error);
+    }
+  };
+}
+
+/** What is looked at once there is a grant. `at`: the endpoint that the client uses. */
+function checks(
+  options: TokenGateOptions,
+  ports: VerifyPorts,
+  at: (server: string | null) => string | null,
+): Pick<TokenGate, 'wants' | 'demand' | 'confirm'> {
+  const { rules, clock } = options;
+  const about = challenges(options);
+  return {
+    wants: (server) => rules().servers.has(server),
+    demand(grant, server, asks) {
+      const rule = rules().servers.get(server);
+      if (rule) about(rule, at(server), () => checkDemands(mustHave(grant), rule, asks, clock.now()));
+    },
+    confirm(grant, server) {
+      const now = rules();
+      const rule = ruleOf(now, server);
+      if (!rule || (server === null && grant === null && now.allServersOptional)) return;
+      about(rule, at(server), () => confirmGrant(grant, rule, now, ports));
     },
   };
 }
