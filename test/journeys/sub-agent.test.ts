@@ -78,6 +78,9 @@ test('I7 I12 who is below an agent stands and falls with it: suspended, resumed,
     await below(town, folder, 'ci-bot', 'fetch');
     const all = await authority.revocations.agent('ci-bot', words);
     assert.equal(all.revoked.length, 2);
+    // What people granted it ends as well, though all its certificates were ephemeral.
+    const names = { jti: 'a', gid: null, sub: 'o', agent: 'spiffe://example.internal/agent/ci-bot--fetch' };
+    await until(() => town.gateway.view.ended.isEnded({ ...names, issuedAt: Date.now() - 60_000 }));
     assert.deepEqual(await live('ci-bot'), []);
     session.close();
     again.close();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import { explainDevice } from '../../enrol/device/explain-device.ts';
 import type { DerivedRole } from '../../enrol/person/derive-roles.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -25,7 +26,7 @@ export const personOperations: readonly Operation[] = [
   }),
 ];
 
-async function explainAgent({ store, people, clock }: Authority, wanted: string): Promise<Json> {
+async function explainAgent({ store, people, clock, issuance }: Authority, wanted: string): Promise<Json> {
   const agent = await store.agents.find(wanted);
   if (!agent) {
     const nearest = suggest(
@@ -53,6 +54,7 @@ async function explainAgent({ store, people, clock }: Authority, wanted: string)
     lastSeen,
     roles: [...byHand.map((role) => ({ role, from: 'hand' })), ...derived.map(origin)],
     login: login && { ...login },
+    device: { ...(await explainDevice(agent, async () => (await issuance.current()).devices)) },
     certificates,
   };
 }

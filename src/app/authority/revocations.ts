@@ -205,7 +205,8 @@ export function revocations({ store, audit, clock, people }: Parts): Revocations
 
 /** Ends what people granted an agent, also one whose certificates are all over by now. */
 async function endGrants(name: string, { store, clock }: Pick<Parts, 'store' | 'clock'>): Promise<void> {
-  const [certificate] = await store.certificates.list({ name, kind: 'agent' });
+  // The certificates of one that another agent enrolled are all ephemeral, with the same SPIFFE ID.
+  const certificate = (await store.certificates.list({ name })).find(({ kind }) => agentKinds.includes(kind));
   if (!certificate) return;
   const now = clock.now();
   await store.oauth.end({

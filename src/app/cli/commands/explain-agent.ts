@@ -23,6 +23,7 @@ function explain(agent: JsonObject): string {
       : []),
     `Purpose: ${text(agent['purpose'])}`,
     ...section('Roles', listOf(agent['roles']).map(roleLine), 'none'),
+    deviceLine(agent['device'] ?? null),
     ...section('Login of its owner', loginLines(agent['login'] ?? null), 'none'),
     ...section(
       'Certificates',
@@ -41,6 +42,16 @@ function roleLine(row: JsonObject): string {
   const values = Array.isArray(row['because']) ? row['because'].map(String) : [];
   const why = values.length === 0 ? 'which is for everybody' : `for ${values.join(' and ')}`;
   return `${text(row['role'])}: rule ${text(row['rule'])} of ${text(row['provider'])}, ${why}`;
+}
+
+function deviceLine(explained: Json): string {
+  if (!isJsonObject(explained)) return 'Device: unknown to this authority';
+  const { device = null, needed, compliant = null, reason } = explained;
+  const known = device === null ? 'none that is known' : text(device);
+  if (needed !== true) return `Device: ${known}; it need not be compliant, for ${text(reason)}`;
+  const standing =
+    compliant === null ? 'it cannot be told' : compliant === true ? 'compliant' : 'not compliant';
+  return `Device: ${known}; ${standing}: ${text(reason)}`;
 }
 
 function loginLines(login: Json): readonly string[] {
