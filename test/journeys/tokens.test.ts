@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
@@ -225,6 +225,32 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
     for (const wrong of [{ token: 'x' }, { grant: 'x' }, { agent: 'nobody' }]) {
       await assert.rejects(act('token.revoke', { ...wrong, reason: 'test' }), { code: 'not_found' });
     }
+  });
+
+  test('O7 what tokens.yaml wants of a server can be asked for there, by agents where the settings say so, and nowhere else', async () => {
+    const rule =
+      'servers:\n  files:\n    scopes: [files:read]\n    demands:\n      - tools: [write]\n        scopes: [files:write]\n';
+    await using other = await openTown(
+      {},
+      { authority: { tokens: { agentScopes: ['mcp', 'files:read', 'files:write'] } } },
+    );
+    await other.addAgent('reader');
+    for (const name of ['files', 'mail']) await other.addHttpServer(name, 'http://127.0.0.1:1');
+    const own = await other.issue('reader');
+    const scopeAt = async (server: string): Promise<unknown> => {
+      const form = {
+        grant_type: 'client_credentials',
+        client_id: spiffe('reader'),
+        scope: 'files:read files:write other',
+      };
+      const where = { ...form, resource: other.endpoint(server) };
+      return (await call(`${other.authorityUrl}/token`, where, { as: own, ca: own.ca })).json['scope'];
+    };
+    assert.equal(await scopeAt('files'), undefined);
+    await writeFile(join(other.data.policies, 'tokens.yaml'), rule);
+    await until(() => other.deployment.authority.tokenRules().servers.has('files'));
+    assert.equal(await scopeAt('files'), 'files:read files:write');
+    assert.equal(await scopeAt('mail'), undefined);
   });
 
   test('S4 what was issued and what was refused is in the log, with the reason, and no token is', async () => {

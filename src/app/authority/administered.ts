@@ -66,6 +66,7 @@ type Acts = Omit<
   | 'attestations'
   | 'bindingSecrets'
   | 'policyProblem'
+  | 'tokenRules'
   | typeof Symbol.asyncDispose
 >;
 

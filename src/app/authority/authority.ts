@@ -20,6 +20,7 @@ import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Assertions } from '../../oauth/server/assertions.ts';
+import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
@@ -113,6 +114,8 @@ export interface Authority extends AsyncDisposable {
   readonly registrationKey: KeyObject | null;
   /** Why the policies on disk are not the ones in force, or null. */
   policyProblem(): Fault | null;
+  /** What servers want of tokens, as the policy folder says it now. */
+  tokenRules(): FileTokenRules;
   describe(): AuthorityDescription;
   addAgent(
     agent: Pick<AgentRecord, 'name' | 'owner' | 'purpose' | 'roles' | 'buildDigest' | 'device'>,

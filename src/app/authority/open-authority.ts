@@ -22,6 +22,7 @@ import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { FeedTrust, PolicyFile, TokenTrust } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
+import { tokensOf } from '../feed/policy-rules.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
@@ -189,6 +190,7 @@ export async function openAuthority(options: {
     bundle: () => ownBundle(rootsOf(issuers.all()), { meta: store.meta, clock }),
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
+    tokenRules: () => tokensOf(policies.current()),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

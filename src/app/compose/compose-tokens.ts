@@ -8,6 +8,7 @@ import {
   type AuthorizationServer,
   openAuthorizationServer,
 } from '../../oauth/server/authorization-server.ts';
+import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { TokenResources } from '../../oauth/server/resources.ts';
 import { clientDocuments } from '../../oauth/server/client-documents.ts';
 import { openTokenKeys } from '../../oauth/server/token-keys.ts';
@@ -96,20 +97,38 @@ async function documentClient(
 
 /** The servers behind the gateways, and all of them at once. */
 function tokenResources(
-  { store }: Pick<Authority, 'store'>,
+  { store, tokenRules }: Pick<Authority, 'store' | 'tokenRules'>,
   { scopes, defaultScopes, agentScopes }: TokenConfig,
   gatewayUrl: () => string | null,
 ): TokenResources {
   return {
     defaultScopes,
-    scopes: async () => scopes,
     async find(uri) {
       const base = gatewayUrl();
       if (base === null || !uri.startsWith(`${base}/mcp`)) return null;
       const path = uri.slice(base.length);
       const name = /^\/mcp\/([a-z0-9._-]+)$/.exec(path)?.[1];
       const known = path === '/mcp' || (name !== undefined && (await store.servers.find(name)) !== null);
-      return known ? { uri, scopes, agentScopes } : null;
+      if (!known) return null;
+      const all = scopesAt(name ?? null, scopes, tokenRules());
+      return { uri, scopes: all, agentScopes: agentScopes.filter((scope) => all.includes(scope)) };
     },
   };
+}
+
+/** The scopes that a token for a server may have: those of the settings, and whatever `tokens.yaml` wants there. Null for all servers. */
+function scopesAt(
+  server: string | null,
+  always: readonly string[],
+  { servers }: FileTokenRules,
+): readonly string[] {
+  const rules = [...servers].flatMap(([name, rule]) => (server === null || name === server ? [rule] : []));
+  const wanted = rules.flatMap(({ scopes, demands }) => [
+    ...scopes,
+    ...demands.flatMap((demand) => [
+      ...demand.scopes,
+      ...(demand.stepUpScope === null ? [] : [demand.stepUpScope]),
+    ]),
+  ]);
+  return [...new Set([...always, ...wanted])];
 }

@@ -48,7 +48,8 @@ function signingServersOf(files: readonly PolicyFile[]): SigningServers {
   return found ? readSigningServers(found.name, found.text) : noServers;
 }
 
-function tokensOf(files: readonly PolicyFile[]): FileTokenRules {
+/** What the files say of tokens. Throws Fault `config_invalid`. */
+export function tokensOf(files: readonly PolicyFile[]): FileTokenRules {
   const tokens = files.find(({ name }) => name === tokensFileName);
   return tokens ? readTokens(tokens.name, tokens.text) : noTokens;
 }

@@ -14,6 +14,4 @@ export interface TokenResources {
   find(uri: string): Promise<TokenResource | null>;
   /** What a request asks for that names no scope. */
   readonly defaultScopes: readonly string[];
-  /** Every scope that there is. */
-  scopes(): Promise<readonly string[]>;
 }

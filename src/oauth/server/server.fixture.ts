@@ -137,7 +137,6 @@ export async function openTestServer(
     },
     resources: {
       defaultScopes: ['mcp'],
-      scopes: async () => scopes,
       find: async (uri) => ([files, mail].includes(uri) ? { uri, scopes, agentScopes: ['mcp'] } : null),
     },
     assertions: {
