@@ -116,3 +116,22 @@ test('a server of others that is down or not trusted is told without advice abou
   assert.doesNotMatch(unreachable + untrusted, /our certificate|state folder|[Tt]he gateway/);
   assert.equal(town.seen.length, 0);
 });
+
+test('a stream that waits for news asks nobody to sign in, however often it comes back', async () => {
+  await using town = await openOAuthTown();
+  const face = { kind: 'http', port: 0 } as const;
+  const { bridge } = await town.connect({ face });
+  const url = bridge.face.kind === 'http' ? bridge.face.url : '';
+  const headers = { accept: 'text/event-stream' };
+  for (const _again of [1, 2, 3]) {
+    const answer = await fetch(url, { headers });
+    assert.equal(answer.status, 401);
+    await answer.body?.cancel();
+  }
+  assert.deepEqual(town.pages, []);
+  const call = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
+  const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  assert.equal((await fetch(url, { method: 'POST', headers: json, body: call })).status, 200);
+  assert.equal((await fetch(url, { headers })).status, 405);
+  assert.equal(town.pages.length, 1);
+});

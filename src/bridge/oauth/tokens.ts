@@ -23,10 +23,11 @@ export interface Tokens {
   refused(refusal: Refusal): Promise<boolean>;
 }
 
-/** A refusal: what is demanded, and the token that was shown. */
+/** A refusal: what is demanded, the token that was shown, and whether a person may be asked for another. */
 export interface Refusal {
   readonly demand: Demand;
   readonly sent: string | null;
+  readonly mayAsk: boolean;
 }
 
 /** What a new sign-in has to bring. */
@@ -202,7 +203,7 @@ export function createTokens(ports: TokenPorts): Tokens {
     accepted(token) {
       if (held?.value === token) held.accepted = true;
     },
-    async refused({ demand, sent }) {
+    async refused({ demand, sent, mayAsk }) {
       if (work) await work;
       if (held && held.value !== sent) return true;
       const fresh = held !== null && !held.accepted;
@@ -217,6 +218,7 @@ export function createTokens(ports: TokenPorts): Tokens {
         await share(refresh);
         if (isHeld()) return true;
       }
+      if (!mayAsk && !ports.unattended) return false;
       await share(() => begin({ demand, before: sent === null ? [] : asked }, sent));
       return true;
     },
