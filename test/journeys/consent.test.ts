@@ -186,6 +186,25 @@ describe('O2 what a person is asked before an agent acts for them', () => {
     assert.equal((await send(own, '/consents/withdraw', { client }, 'https://evil.example')).status, 403);
   });
 
+  test('O8 a person who is disabled has given nothing any more: no token comes of it, and gateways are told', async () => {
+    const own = await enrolled('ended');
+    const back = await followed(own, await allow(own, await begin(own)));
+    const { json } = await redeem(back.searchParams.get('code') ?? '');
+    await act('person.disable', { person: 'ended' });
+    const form = {
+      grant_type: 'refresh_token',
+      client_id: client,
+      refresh_token: json['refresh_token'] as string,
+    };
+    const refreshed = await call(`${town.authorityUrl}/token`, form, { as, ca: as.ca });
+    assert.equal(refreshed.json['error'], 'invalid_grant');
+    const ends = await town.deployment.authority.store.oauth.ends(Date.now());
+    assert.ok(ends.some(({ kind, key }) => kind === 'person' && key === 'ended'));
+    await act('person.enable', { person: 'ended' });
+    const again = await call(`${town.authorityUrl}/token`, form, { as, ca: as.ca });
+    assert.equal(again.json['error'], 'invalid_grant');
+  });
+
   test('RFC 9470 §4: prompt=login and max_age want the passkey again, once', async () => {
     const own = await enrolled('fresh');
     // Clients and engine count in whole seconds: one that was signed in within this second is as fresh as they can tell.

@@ -137,7 +137,7 @@ export interface Authority extends AsyncDisposable {
   enrolPerson(order: PersonLoginOrder): Promise<Delivery>;
   /** An agent below the one that asks. */
   enrolSubAgent(order: SubAgentOrder): Promise<Delivery>;
-  readonly people: Pick<People, 'offers' | 'explain' | 'door'>;
+  readonly people: Pick<People, 'offers' | 'explain' | 'door' | 'atProviders' | 'scopesOf'>;
   renew(current: CertificateRecord, csr: string): Promise<Delivery>;
   readonly revocations: Revocations;
   /** What is asked for before a certificate is issued. */

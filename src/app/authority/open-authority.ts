@@ -116,7 +116,7 @@ export async function openAuthority(options: {
   };
   const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
-  const people = opened.use(await openPeople({ data, store, audit, clock, key: auditKey }));
+  const people = opened.use(await openPeople({ data, store, audit, clock, key: auditKey, environment }));
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   const attestations = opened.use(await openAttestations(data.attestation));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });

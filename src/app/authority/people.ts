@@ -8,6 +8,8 @@ import { enrolPerson } from '../../enrol/person/enrol-person.ts';
 import { type GroupName, groupMembers } from '../../enrol/person/group-members.ts';
 import type { Login } from '../../enrol/person/login-records.ts';
 import type { PersonDoor } from '../../enrol/person/person-door.ts';
+import type { SignInDoor } from '../../enrol/sign-in/sign-in-door.ts';
+import { scopesOf } from '../../enrol/person/derive-roles.ts';
 import { renewLogin, standingOf } from '../../enrol/person/renew-login.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -17,6 +19,7 @@ import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import type { Store } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
 import { personTokens } from './person-tokens.ts';
+import { signInAtProviders } from './sign-in-at-providers.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
 
 /** What somebody has to know to log in. All of it is public. */
@@ -35,6 +38,10 @@ export interface LoginOffer {
 export interface People extends AsyncDisposable {
   /** What the pages for people work on. */
   readonly door: PeopleDoor;
+  /** Signing in at a provider instead. */
+  readonly atProviders: SignInDoor;
+  /** The scopes that a person may give clients, as of their last login; null for all that there are. */
+  scopesOf(person: string): Promise<ReadonlySet<string> | null>;
   /** Where people may log in. Throws Fault `unavailable`. */
   offers(): Promise<readonly LoginOffer[]>;
   enrol(order: PersonLoginOrder, ca: CertificateAuthority): Promise<Delivery>;
@@ -73,8 +80,10 @@ export async function openPeople(parts: {
   readonly clock: Clock;
   /** What challenges and handles of people are made with. */
   readonly key: KeyObject;
+  /** For the secrets of clients at providers. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }): Promise<People> {
-  const { data, store, audit, clock, key } = parts;
+  const { data, store, audit, clock, key, environment } = parts;
   await using opened = new AsyncDisposableStack();
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   await providers.list();
@@ -88,20 +97,28 @@ export async function openPeople(parts: {
     audit,
     strangers,
   };
+  const pages: PeopleDoor = {
+    registry: store.people,
+    passkeys: store.passkeys,
+    invitations: store.invitations,
+    sessions: store.browserSessions,
+    consents: store.consents,
+    tokens: personTokens(store, clock),
+    challenges: createChallenges(key, clock),
+    places: async () => await signInPlaces(providers),
+    used: store.usedTokens,
+    clock,
+    audit,
+    strangers,
+  };
   const held = opened.move();
   return {
-    door: {
-      registry: store.people,
-      passkeys: store.passkeys,
-      invitations: store.invitations,
-      sessions: store.browserSessions,
-      consents: store.consents,
-      tokens: personTokens(store, clock),
-      challenges: createChallenges(key, clock),
-      used: store.usedTokens,
-      clock,
-      audit,
-      strangers,
+    door: pages,
+    atProviders: signInAtProviders({ providers, people: pages, store, environment, key, clock }),
+    async scopesOf(person) {
+      const login = (await store.people.find(person))?.login;
+      const provider = login && (await providers.list()).find(({ issuer }) => issuer === login.issuer);
+      return provider ? scopesOf(provider, login.claims) : null;
     },
     offers: () => offers(providers),
     enrol: (order, ca) => enrolPerson(order, ca, door),
@@ -123,6 +140,16 @@ export async function openPeople(parts: {
     beforeRenewal: (current) => renewLogin(current, door),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** While the file is wrong nobody signs in, since it may say that there are no passkeys. */
+async function signInPlaces(file: TokenIssuersFile<ConfiguredProvider>): Promise<readonly string[]> {
+  try {
+    return (await file.list()).filter(({ pages }) => pages !== null).map(({ name }) => name);
+  } catch (cause) {
+    const detail = 'Where to sign in cannot be told at the moment; the file of providers is wrong.';
+    throw new Fault('unavailable', detail, { cause, retryAfterMilliseconds: 30_000 });
+  }
 }
 
 async function offers(file: TokenIssuersFile<ConfiguredProvider>): Promise<readonly LoginOffer[]> {

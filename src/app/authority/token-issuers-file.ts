@@ -14,7 +14,7 @@ const limits = { connectMilliseconds: 5_000, totalMilliseconds: 10_000, bodyByte
 interface Reading<Issuer extends KeyedIssuer> {
   readonly issuers: readonly Issuer[];
   readonly keys: ReadonlyMap<KeyedIssuer, KeySource>;
-  readonly clients: readonly Client[];
+  readonly clients: ReadonlyMap<KeyedIssuer, Client>;
   /** The only authorities that vouch for an issuer's server, in PEM. */
   readonly vouching: ReadonlyMap<KeyedIssuer, string>;
 }
@@ -54,6 +54,15 @@ export class TokenIssuersFile<Issuer extends KeyedIssuer> implements AsyncDispos
     return (await this.file.current()).vouching.get(issuer) ?? null;
   }
 
+  /** What reaches the server of an issuer and nobody's else. Throws Fault `unavailable` for one that was just taken away. */
+  async clientOf({ name }: Pick<KeyedIssuer, 'name'>): Promise<Client> {
+    const { issuers, clients } = await this.file.current();
+    const configured = issuers.find((each) => each.name === name);
+    const client = configured && clients.get(configured);
+    if (client) return client;
+    throw new Fault('unavailable', `The issuer ${name} was just taken away.`);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.file[Symbol.asyncDispose]();
   }
@@ -65,7 +74,7 @@ async function readAll<Issuer extends KeyedIssuer>(
 ): Promise<Reading<Issuer>> {
   const keys = new Map<KeyedIssuer, KeySource>();
   const vouching = new Map<KeyedIssuer, string>();
-  const clients: Client[] = [];
+  const clients = new Map<KeyedIssuer, Client>();
   const authorities = await Promise.all(
     issuers.map(async ({ authority }) => (authority === null ? null : await readFile(authority, 'utf8'))),
   );
@@ -79,14 +88,18 @@ async function readAll<Issuer extends KeyedIssuer>(
       addressGuard: privateAddresses ? 'any' : 'public-only',
       limits,
     });
-    clients.push(client);
+    clients.set(issuer, client);
     keys.set(issuer, new KeySource(place, client, clock));
   }
   return { issuers, keys, clients, vouching };
 }
 
-async function closeClients({ clients }: { readonly clients: readonly Client[] }): Promise<void> {
-  await Promise.all(clients.map((client) => client.close()));
+async function closeClients({
+  clients,
+}: {
+  readonly clients: ReadonlyMap<KeyedIssuer, Client>;
+}): Promise<void> {
+  await Promise.all([...clients.values()].map((client) => client.close()));
 }
 
 async function keysOfFile({ name, keys }: KeyedIssuer): Promise<JSONWebKeySet> {

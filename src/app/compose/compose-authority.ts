@@ -91,6 +91,7 @@ export async function composeAuthority(options: {
       answerPeople(exchange, authority.describe(), {
         bundle: authority.bundle,
         people: authority.people.door,
+        atProviders: authority.people.atProviders,
         tokens,
         consent: tokens && consentDoor(authority, tokens),
       }),

@@ -60,6 +60,9 @@ export async function composeTokens(options: {
       async find(subject) {
         const person = await store.people.find(subject);
         if (person?.state !== 'active') return undefined;
+        // Whom a provider vouches for, it vouches for as long as the login holds.
+        if (person.addedAt === null && (await authority.people.explain(subject))?.ended !== null)
+          return undefined;
         return { accountId: subject, claims: () => ({ sub: subject }) };
       },
     },

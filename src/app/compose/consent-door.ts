@@ -11,6 +11,7 @@ export function consentDoor(
   return {
     people: people.door,
     requests,
+    scopesOf: people.scopesOf,
     serversOf: async (resources) => {
       const servers = await store.servers.list();
       return resources.map((resource): ServerWords => {

@@ -33,9 +33,17 @@ const rule = z
     groups: z.array(group).min(1).max(256).optional().meta({ description: 'In one of these groups.' }),
     claims,
     gives: roles.meta({ description: 'Roles that it gives.' }),
+    scopes: z
+      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be a scope'))
+      .max(100)
+      .default([])
+      .meta({ description: 'Scopes that they may give clients; once a rule has some, nobody else has any.' }),
     takes: roles.meta({ description: 'Roles that it takes away again, where rules above gave them.' }),
   })
-  .refine((read) => read.gives.length + read.takes.length > 0, 'must give or take a role');
+  .refine(
+    (read) => read.gives.length + read.takes.length + read.scopes.length > 0,
+    'must give or take something',
+  );
 
 const provider = z.strictObject({
   name: issuerName.meta({ description: 'What the log, refusals and `--provider` call it.' }),
@@ -86,6 +94,17 @@ const provider = z.strictObject({
     .enum(['accepted', 'refused'])
     .default('refused')
     .meta({ description: 'Whether its identity assertions (ID-JAG) give agents tokens for its people.' }),
+  pages: z
+    .strictObject({
+      client: words.meta({ description: 'The client that the pages of the authority are there.' }),
+      secret: z
+        .string()
+        .regex(/^(env|file):/, 'must be env:NAME or file:/path')
+        .optional()
+        .meta({ description: 'Where its secret is; a public client when left out.' }),
+    })
+    .optional()
+    .meta({ description: 'People sign in there with a browser, and no longer with passkeys.' }),
   ca,
   privateAddresses,
   rules: z.array(rule).max(256).default([]).meta({ description: 'Which roles the agents of whom get.' }),
@@ -117,7 +136,7 @@ export function readPeople(file: string, text: string): readonly ConfiguredProvi
 }
 
 function toProvider(file: string, read: z.output<typeof provider>): ConfiguredProvider {
-  const { authenticatedMinutes, loginHours, assertions, ca: authority = null, ...rest } = read;
+  const { authenticatedMinutes, loginHours, assertions, pages, ca: authority = null, ...rest } = read;
   const within = authenticatedMinutes === 'any' ? null : authenticatedMinutes * minute;
   try {
     return Object.freeze({
@@ -129,6 +148,12 @@ function toProvider(file: string, read: z.output<typeof provider>): ConfiguredPr
       authority,
       keys: { url: rest.issuer, discover: true },
       rules: Object.freeze(rest.rules.map((each) => toRule(each, rest.groups))),
+      scopeRules: Object.freeze(
+        rest.rules
+          .filter(({ scopes }) => scopes.length > 0)
+          .map((each) => ({ claims: toRule(each, rest.groups).claims, scopes: each.scopes })),
+      ),
+      pages: pages ? Object.freeze({ client: pages.client, secret: pages.secret ?? null }) : null,
     });
   } catch (error) {
     throw new Fault('config_invalid', `${file}: provider ${read.name}: ${errorText(error)}`, {

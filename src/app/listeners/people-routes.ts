@@ -1,4 +1,6 @@
 import type { Exchange } from '../../http/exchange.ts';
+import type { SignInDoor } from '../../enrol/sign-in/sign-in-door.ts';
+import { answerUpstream } from '../../enrol/sign-in/sign-in-routes.ts';
 import { html } from '../../http/html.ts';
 import { answerProblem } from '../../http/problem.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
@@ -15,6 +17,7 @@ import type { AuthorityDescription } from '../authority/authority.ts';
 export interface PeopleParts {
   readonly bundle: () => Promise<JsonObject>;
   readonly people: PeopleDoor;
+  readonly atProviders: SignInDoor;
   /** Null when access tokens are not issued, or not yet. */
   readonly tokens: Pick<AuthorizationServer, 'servesBrowser' | 'answerBrowser'> | null;
   readonly consent: ConsentDoor | null;
@@ -34,6 +37,7 @@ export async function answerPeople(
     if (consent && interactionPath.test(exchange.path)) return await answerInteraction(exchange, consent);
     if (tokens?.servesBrowser(exchange.path)) return await tokens.answerBrowser(exchange);
     if (await answerPeoplePages(exchange, parts.people)) return;
+    if (await answerUpstream(exchange, parts.atProviders)) return;
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', `${exchange.path} has GET only.`);
     switch (exchange.path) {
       case '/':

@@ -118,7 +118,7 @@ test('I11 the order of changes goes on with its numbers when an older state is o
     // As version 11 left it, with a number that was given and dropped.
     database.exec(`
       DROP TABLE oauth_entries; DROP TABLE oauth_keys; DROP TABLE issued_tokens; DROP TABLE token_ends;
-      DROP TABLE consents; DROP TABLE passkeys; DROP TABLE invitations; DROP TABLE browser_sessions;
+      DROP INDEX people_account; DROP TABLE consents; DROP TABLE passkeys; DROP TABLE invitations; DROP TABLE browser_sessions;
       DROP INDEX agents_by_parent; ALTER TABLE agents DROP COLUMN parent;
       ALTER TABLE people DROP COLUMN display_name; ALTER TABLE people DROP COLUMN groups;
       ALTER TABLE people DROP COLUMN state; ALTER TABLE people DROP COLUMN added_at;

@@ -29,6 +29,8 @@ export interface StoreMeta {
 export interface PeopleOfStore extends PersonRecords, PersonRegistry {
   find(person: string): Promise<PersonRecord | null>;
   list(): Promise<readonly PersonRecord[]>;
+  /** The person of an account at a provider; null for nobody's. */
+  ofAccount(issuer: string, subject: string): Promise<string | null>;
 }
 
 /** Everything the authority remembers. Closing it ends every use. */

@@ -11,6 +11,12 @@ export interface RoleRule {
   readonly takes: readonly string[];
 }
 
+/** Which people may give clients which scopes. */
+export interface ScopeRule {
+  readonly claims: RoleRule['claims'];
+  readonly scopes: readonly string[];
+}
+
 /** A role that a rule gave, and why. */
 export interface DerivedRole {
   readonly role: string;
@@ -41,8 +47,17 @@ export function deriveRoles(
   return [...derived.values()];
 }
 
+/** The scopes that a person may give clients, by all rules that match; null for all that there are. */
+export function scopesOf(
+  { scopeRules }: { readonly scopeRules: readonly ScopeRule[] },
+  claims: PersonClaims,
+): ReadonlySet<string> | null {
+  if (scopeRules.length === 0) return null;
+  return new Set(scopeRules.flatMap((rule) => (matched(rule, claims) ? rule.scopes : [])));
+}
+
 /** The values that match, or null. */
-function matched(rule: RoleRule, claims: PersonClaims): readonly ClaimValue[] | null {
+function matched(rule: Pick<RoleRule, 'claims'>, claims: PersonClaims): readonly ClaimValue[] | null {
   const found: ClaimValue[] = [];
   for (const [pointer, wanted] of rule.claims) {
     const value = wanted.find((each) => claims[pointer]?.includes(each));

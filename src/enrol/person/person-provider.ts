@@ -1,5 +1,5 @@
 import type { AgentNames } from './agent-names.ts';
-import type { RoleRule } from './derive-roles.ts';
+import type { RoleRule, ScopeRule } from './derive-roles.ts';
 
 /** An OpenID provider at which people log in, and what such a login is good for here. */
 export interface PersonProvider {
@@ -31,4 +31,15 @@ export interface PersonProvider {
   /** Whether its identity assertions (ID-JAG) count as grants of its people. */
   readonly vouches: boolean;
   readonly rules: readonly RoleRule[];
+  /** Which scopes people may give clients; empty for all that there are. */
+  readonly scopeRules: readonly ScopeRule[];
+  /** What our pages are at the provider; null when nobody signs in there with a browser. */
+  readonly pages: ProviderPages | null;
+}
+
+/** A client of its own for our pages: they have a redirect URI, and perhaps a secret, that no laptop has. */
+export interface ProviderPages {
+  readonly client: string;
+  /** Reference to the client secret, or null for a public client. */
+  readonly secret: string | null;
 }

@@ -25,6 +25,8 @@ export function providerOf(more: Partial<PersonProvider> = {}): PersonProvider {
     authenticatedWithin: 3_600_000,
     loginLife: 86_400_000,
     rules: [{ claims: new Map([['/groups', ['engineering']]]), gives: ['builder'], takes: [] }],
+    scopeRules: [],
+    pages: null,
     ...more,
   };
 }

@@ -31,7 +31,7 @@ export function readPerson(claims: JsonObject, provider: PersonProvider): string
 
 /** What the rules of a provider may look at, and no more of the claims. Throws Fault `login_refused`. */
 export function readClaims(claims: JsonObject, provider: PersonProvider): PersonClaims {
-  const { groups, rules } = provider;
+  const { groups, rules, scopeRules } = provider;
   // OpenID Connect Core 1.0 §5.6.2: the groups are elsewhere, and whoever has none could be in all of them.
   const elsewhere = claims['_claim_names'];
   const first = groups.split('/')[1] ?? '';
@@ -40,7 +40,7 @@ export function readClaims(claims: JsonObject, provider: PersonProvider): Person
       'the provider left out the groups because there are too many; let it send those that count',
     );
   }
-  const pointers = new Set([groups, ...rules.flatMap((rule) => [...rule.claims.keys()])]);
+  const pointers = new Set([groups, ...[...rules, ...scopeRules].flatMap((rule) => [...rule.claims.keys()])]);
   return Object.fromEntries([...pointers].map((pointer) => [pointer, scalars(claims, pointer)]));
 }
 

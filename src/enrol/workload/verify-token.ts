@@ -49,7 +49,8 @@ export async function verifyToken(
   return { subject: sub, endsAt: exp * 1_000 + skew };
 }
 
-async function checkSignature({ text }: UnverifiedToken, keys: JSONWebKeySet): Promise<void> {
+/** Throws Fault `workload_refused` for a token that none of the keys has signed. */
+export async function checkSignature({ text }: UnverifiedToken, keys: JSONWebKeySet): Promise<void> {
   try {
     await compactVerify(text, createLocalJWKSet(keys), { algorithms });
   } catch (cause) {

@@ -11,16 +11,25 @@ export interface BrowserSession {
   readonly person: string;
   /** When they proved who they are. */
   readonly authenticatedAt: number;
+  /** The provider that says so; null for a passkey. */
+  readonly provider: string | null;
+  /** The session at the provider (OpenID Connect Front-Channel Logout 1.0 §3, `sid`), or null. */
+  readonly sid: string | null;
+  /** How they proved it (OpenID Connect Core 1.0 §2); null and none when the provider does not say. */
+  readonly acr: string | null;
+  readonly amr: readonly string[];
   readonly expiresAt: number;
 }
 
 /** Port: sessions of browsers. */
 export interface BrowserSessions {
   /** Keeps a session; what is over is forgotten, and of more than `most` of one person the oldest. */
-  add(session: BrowserSession, most: number): Promise<void>;
+  add(session: BrowserSession, limits: { readonly most: number; readonly now: number }): Promise<void>;
   /** One that is not over, of a person who is not disabled and was not revoked since it began. */
   find(hash: string, now: number): Promise<SignedIn | null>;
   end(hash: string): Promise<boolean>;
+  /** Whose sessions one at a provider began. */
+  ofProvider(provider: string, sid: string): Promise<readonly string[]>;
   /** Ends those of a person. */
   endAll(person: string): Promise<void>;
 }
@@ -41,15 +50,21 @@ const cookieName = '__Host-countersign';
 /** Lax and not Strict: a client sends its person here from a page of its own. What changes anything is a POST, which Lax holds back. */
 const attributes = 'Path=/; Secure; HttpOnly; SameSite=Lax';
 
+/** Of somebody who opened a passkey just now. */
+export function provenByPasskey(person: string, at: number): Omit<BrowserSession, 'hash' | 'expiresAt'> {
+  // Phishing-resistant (OpenID Connect Extended Authentication Profile ACR Values 1.0 §3); RFC 8176: a key, and a person who was there.
+  return { person, authenticatedAt: at, provider: null, sid: null, acr: 'phr', amr: ['pop', 'user'] };
+}
+
 /** Begins a session and gives the Set-Cookie of it. */
 export async function beginSession(
-  person: string,
+  proven: Omit<BrowserSession, 'hash' | 'expiresAt'>,
   { sessions, clock }: { readonly sessions: BrowserSessions; readonly clock: Clock },
 ): Promise<string> {
   const secret = toBase64url(randomBytes(32));
-  const authenticatedAt = clock.now();
-  const expiresAt = authenticatedAt + sessionLife;
-  await sessions.add({ hash: sha256Base64url(secret), person, authenticatedAt, expiresAt }, mostSessions);
+  const now = clock.now();
+  const session = { ...proven, hash: sha256Base64url(secret), expiresAt: now + sessionLife };
+  await sessions.add(session, { most: mostSessions, now });
   return `${cookieName}=${secret}; Max-Age=${sessionLife / 1_000}; ${attributes}`;
 }
 
@@ -70,5 +85,5 @@ export function readCookie(headers: Exchange['headers'], name: string): string |
     .filter((pair) => pair.startsWith(`${name}=`))
     .map((pair) => pair.slice(name.length + 1));
   const [value = ''] = values;
-  return values.length === 1 && /^[A-Za-z0-9_-]{1,200}$/.test(value) ? value : null;
+  return values.length === 1 && /^[A-Za-z0-9_-]{1,3000}$/.test(value) ? value : null;
 }

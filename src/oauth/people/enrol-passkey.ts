@@ -1,7 +1,7 @@
 import type { Exchange } from '../../http/exchange.ts';
 import type { Json, JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { beginSession } from './browser-sessions.ts';
+import { beginSession, provenByPasskey } from './browser-sessions.ts';
 import { requireChallenge } from './challenge-answered.ts';
 import { hashOfSecret, type Invitation } from './invitations.ts';
 import type { PeopleDoor } from './people-door.ts';
@@ -75,7 +75,7 @@ export async function finishEnrolment(
     const told = { passkey: passkey.id, host: passkey.host, mayBeCopied: passkey.mayBeCopied };
     await audit.append({ type: 'person.enrolled', ...seen, ...told, address });
     if (!(await invitations.redeem(invitation.hash, passkey))) throw overOrUsed();
-    return await beginSession(seen.person, door);
+    return await beginSession(provenByPasskey(seen.person, clock.now()), door);
   } catch (error) {
     throw await told(error, seen, exchange, door);
   }
@@ -94,7 +94,11 @@ async function told(
   return fault;
 }
 
-async function openInvitation(secret: string, { invitations, clock }: PeopleDoor): Promise<Invitation> {
+async function openInvitation(
+  secret: string,
+  { invitations, clock, places }: PeopleDoor,
+): Promise<Invitation> {
+  if ((await places()).length > 0) throw overOrUsed();
   const found = await invitations.find(hashOfSecret(secret), clock.now());
   if (found) return found;
   throw overOrUsed();

@@ -14,14 +14,11 @@ import { signInPage } from './sign-in-page.ts';
 export interface ConsentDoor {
   readonly people: PeopleDoor;
   readonly requests: Pick<AuthorizationServer, 'details' | 'finish'>;
+  /** The scopes that a person may give clients; null for all that there are. */
+  scopesOf(person: string): Promise<ReadonlySet<string> | null>;
   /** The servers of resources (RFC 8707). */
   serversOf(resources: readonly string[]): Promise<readonly ServerWords[]>;
 }
-
-/** Phishing-resistant (OpenID Connect Extended Authentication Profile ACR Values 1.0 §3): a passkey, opened by its person. */
-const acr = 'phr';
-/** RFC 8176: proof of possession, and a presence of the person that was tested. */
-const amr = ['pop', 'user'];
 
 const formLimit = { bytes: 4 * 1024, milliseconds: 10_000 };
 
@@ -39,27 +36,45 @@ export async function answerInteraction(exchange: Exchange, door: ConsentDoor): 
   }
 }
 
+/** What of a request a person may agree to: who they are they may always tell. */
+async function within(
+  asked: InteractionDetails,
+  person: string,
+  { scopesOf }: ConsentDoor,
+): Promise<InteractionDetails> {
+  const may = await scopesOf(person);
+  if (may === null) return asked;
+  const own = ['openid', 'offline_access'];
+  return { ...asked, scopes: asked.scopes.filter((scope) => may.has(scope) || own.includes(scope)) };
+}
+
 /** Asks who somebody is, then whether they agree, unless they did to the very same. */
 async function ask(exchange: Exchange, door: ConsentDoor): Promise<void> {
-  const asked = await door.requests.details(exchange);
-  const here = await freshEnough(exchange, asked, door);
-  if (!here) return await signInPage(exchange, exchange.path);
+  const whole = await door.requests.details(exchange);
+  const here = await freshEnough(exchange, whole, door);
+  if (!here) {
+    const places = await door.people.places();
+    return await signInPage(exchange, exchange.path, { places, again: whole.signedInSince !== null });
+  }
   const { person } = here;
+  const asked = await within(whole, person.person, door);
+  if (whole.scopes.length > 0 && asked.scopes.length === 0) return await nothingToGive(exchange, whole, door);
   const key = consentKey(person.person, asked);
   const known =
     mayRemember(asked) && (await door.people.consents.has(person.person, key, door.people.clock.now()));
-  if (known) return await grant(exchange, here, door);
+  if (known) return await grant(exchange, here, { asked, door });
   const servers = await door.serversOf(asked.resources);
   await answerPage(exchange, consentPage({ asked, person, servers, key }));
 }
 
 /** Takes the answer of the page. What is allowed is what was shown to this person, and nothing that the request has become since. */
 async function decide(exchange: Exchange, door: ConsentDoor): Promise<void> {
-  const asked = await door.requests.details(exchange);
-  const here = await freshEnough(exchange, asked, door);
+  const whole = await door.requests.details(exchange);
+  const here = await freshEnough(exchange, whole, door);
   if (!here) throw new Fault('login_refused', 'You were signed out meanwhile. Load the page again.');
   const form = new URLSearchParams(Buffer.from(await exchange.body(formLimit)).toString());
   const { person } = here.person;
+  const asked = await within(whole, person, door);
   const { audit } = door.people;
   const told = {
     person,
@@ -79,15 +94,29 @@ async function decide(exchange: Exchange, door: ConsentDoor): Promise<void> {
   }
   await audit.append({ type: 'consent.given', ...told });
   if (mayRemember(asked)) await remember(person, asked, door.people);
-  await grant(exchange, here, door);
+  await grant(exchange, here, { asked, door });
+}
+
+/** Somebody whose groups give nothing of what is asked for. The client is told, like of any other no. */
+async function nothingToGive(
+  exchange: Exchange,
+  { client, scopes, redirectUri: redirect }: InteractionDetails,
+  { people, requests }: ConsentDoor,
+): Promise<void> {
+  const why = 'no group gives any of the scopes';
+  await people.audit.append({ type: 'consent.refused', client: client.id, redirect, scopes, why });
+  await requests.finish(exchange, { granted: false });
 }
 
 async function grant(
   exchange: Exchange,
-  { person: { person }, session: { authenticatedAt } }: SignedIn,
-  { requests }: ConsentDoor,
+  { person: { person }, session }: SignedIn,
+  { asked, door }: { readonly asked: InteractionDetails; readonly door: ConsentDoor },
 ): Promise<void> {
-  await requests.finish(exchange, { granted: true, person, authenticatedAt, acr, amr });
+  const { authenticatedAt, acr, amr } = session;
+  const how = { ...(acr !== null && { acr }), ...(amr.length > 0 && { amr }) };
+  const { scopes } = asked;
+  await door.requests.finish(exchange, { granted: true, person, authenticatedAt, scopes, ...how });
 }
 
 /** Who is signed in, if they proved it recently enough for this request. */

@@ -65,7 +65,7 @@ export async function answerFaultPage(exchange: Exchange, fault: Fault): Promise
 }
 
 /** Sends the browser on (RFC 9110 §15.4.4). */
-export async function sendOn(exchange: Exchange, location: string, cookie?: string | null): Promise<void> {
+export async function sendOn(exchange: Exchange, location: string, cookie?: Page['cookie']): Promise<void> {
   await exchange.respond(303, { ...strict, location, ...(cookie && { 'set-cookie': cookie }) });
 }
 

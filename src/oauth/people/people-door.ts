@@ -21,6 +21,8 @@ export interface PeopleDoor {
   readonly consents: Consents;
   readonly tokens: PersonTokens;
   readonly challenges: Challenges;
+  /** Providers at which people sign in; with one there are no passkeys. Throws Fault `unavailable`. */
+  places(): Promise<readonly string[]>;
   readonly used: UsedOnce;
   readonly clock: Clock;
   readonly audit: Pick<AuditLog, 'append'>;

@@ -54,7 +54,12 @@ const routes: readonly PeopleRoute[] = [
       await answerData(exchange, { next: '/me' }, cookie);
     },
   },
-  { method: 'GET', path: '/sign-in', gives: 'page', answer: (exchange) => signInPage(exchange, '/me') },
+  {
+    method: 'GET',
+    path: '/sign-in',
+    gives: 'page',
+    answer: async (exchange, door) => await signInPage(exchange, '/me', { places: await door.places() }),
+  },
   {
     method: 'POST',
     path: '/sign-in/begin',
@@ -159,6 +164,6 @@ function ownBrowser(exchange: Exchange): string {
 }
 
 /** A place of ours to go to next: never one that somebody put into a link (RFC 9700 §4.11). */
-function ownPath(value: unknown): string {
+export function ownPath(value: unknown): string {
   return typeof value === 'string' && /^\/[a-z][A-Za-z0-9/_-]{0,200}$/.test(value) ? value : '/me';
 }

@@ -6,7 +6,8 @@ code, dd { overflow-wrap: anywhere; }
 dt { font-weight: 600; margin-top: 0.75rem; }
 dd { margin: 0; }
 button { font: inherit; padding: 0.6rem 1.2rem; border-radius: 0.4rem; border: 2px solid currentColor; cursor: pointer; }
-button.main { background: #1a5fb4; border-color: #1a5fb4; color: #fff; }
+a.main { display: inline-block; padding: 0.6rem 1.2rem; border-radius: 0.4rem; text-decoration: none; }
+button.main, a.main { background: #1a5fb4; border-color: #1a5fb4; color: #fff; }
 button:disabled { opacity: 0.6; cursor: default; }
 :focus-visible { outline: 3px solid #e5a50a; outline-offset: 2px; }
 input { font: inherit; padding: 0.5rem; width: 100%; box-sizing: border-box; }

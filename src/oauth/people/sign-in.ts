@@ -1,7 +1,7 @@
 import type { Exchange } from '../../http/exchange.ts';
 import type { Json, JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { beginSession } from './browser-sessions.ts';
+import { beginSession, provenByPasskey } from './browser-sessions.ts';
 import { requireChallenge } from './challenge-answered.ts';
 import type { Passkey } from './passkeys.ts';
 import type { PeopleDoor } from './people-door.ts';
@@ -27,6 +27,7 @@ export async function finishSignIn(
   const { address } = exchange.connection;
   const seen: { person: string | null; passkey: string | null } = { person: null, passkey: null };
   try {
+    if ((await door.places()).length > 0) throw notAccepted('people sign in at a provider here');
     const answer = readAnswer(answered);
     const challenge = requireChallenge(answer.challenge, { act: 'sign-in', browser }, door);
     const { passkey, counter, isCopied } = await proven(answer, relyingParty(exchange), door);
@@ -39,7 +40,7 @@ export async function finishSignIn(
       throw notAccepted('its counter did not grow, so there may be two of it');
     }
     await audit.append({ type: 'person.signed-in', ...seen, address });
-    return await beginSession(passkey.person, door);
+    return await beginSession(provenByPasskey(passkey.person, clock.now()), door);
   } catch (error) {
     const { code, message } = toFault(error);
     await strangers.record({ type: 'person.sign-in-refused', ...seen, code, reason: message, address });

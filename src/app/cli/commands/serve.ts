@@ -57,7 +57,7 @@ async function serve(
 
 /** To a person at a terminal and to nobody else: what a service prints ends in a log. */
 async function showFirstLink(context: CommandContext, { people, store }: Authority): Promise<void> {
-  if (!context.isTty || context.json) return;
+  if (!context.isTty || context.json || (await people.door.places()).length > 0) return;
   const made = await inviteFirst(people.door);
   if (!made) return;
   const link = enrolLink(await store.meta.get('people-url'), made.secret);

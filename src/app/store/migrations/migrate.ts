@@ -22,6 +22,7 @@ import { oauth } from './0016-oauth.ts';
 import { consents } from './0017-consents.ts';
 import { tokenOwners } from './0018-token-owners.ts';
 import { subAgents } from './0019-sub-agents.ts';
+import { sessionsAtProviders } from './0020-sessions-at-providers.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -44,6 +45,7 @@ const migrations: readonly Migration[] = [
   consents,
   tokenOwners,
   subAgents,
+  sessionsAtProviders,
 ];
 
 /** The schema version this program writes. */

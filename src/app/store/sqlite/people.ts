@@ -45,6 +45,13 @@ export function personRecords({ database, read, write }: Connection): PeopleOfSt
   };
   return {
     find: (person) => read(() => find(person)),
+    ofAccount: (issuer, subject) =>
+      read(() => {
+        const row = database
+          .prepare('SELECT person FROM people WHERE issuer = ? AND subject = ?')
+          .get(issuer, subject);
+        return row ? (row as unknown as PersonRow).person : null;
+      }),
     logins: () =>
       read(() => selectAll.all().flatMap((row) => toRecord(row as unknown as PersonRow).login ?? [])),
     list: () =>
