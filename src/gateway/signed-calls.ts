@@ -42,7 +42,7 @@ export function createSignedCalls(ports: SignedCallPorts): SignedCalls {
       if (outer) return settledAlready(outer);
       const { headers } = exchange;
       const key = keyOf(exchange.connection, caller);
-      const pending = checkCall(
+      const pending = checked(
         {
           method: exchange.method,
           targetUri: targetUriOf(exchange),
@@ -64,6 +64,24 @@ export function createSignedCalls(ports: SignedCallPorts): SignedCalls {
     within: held,
   });
   return held(undefined);
+}
+
+/**
+ * A call without a signature is refused behind its body: whoever sends a long one would not hear the answer before it, which
+ * says how to sign.
+ */
+function checked(...given: Parameters<typeof checkCall>): PendingCall {
+  try {
+    return checkCall(...given);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'call_unsigned') throw error;
+    return {
+      body() {
+        throw error;
+      },
+      settle: () => Promise.reject(error),
+    };
+  }
 }
 
 function settledAlready(outer: SignedCall): PendingCall {

@@ -82,6 +82,20 @@ test('O9 a call that is not signed is refused, told how to be, recorded, and rea
     [refused?.['code'], refused?.['agent'], refused?.['server']],
     ['call_unsigned', 'ci-bot', 'billing'],
   );
+  // A long one is read to its end, so that whoever writes it hears the answer.
+  const long = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'ping',
+    params: { note: 'x'.repeat(3_000_000) },
+  });
+  const heardOf = await agent.send({
+    url: town.endpoint('billing'),
+    method: 'POST',
+    headers: plain,
+    body: long,
+  });
+  assert.deepEqual([heardOf.code, heardOf.headers.get('connection')], ['call_unsigned', 'keep-alive']);
   // A server that does not ask is called as before.
   const other = await agent.send({
     url: town.endpoint('files'),

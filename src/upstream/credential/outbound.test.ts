@@ -29,6 +29,12 @@ const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
 const idJag = 'urn:ietf:params:oauth:token-type:id-jag';
 const opened = new AsyncDisposableStack();
 
+const legacyServer = {
+  protocolVersion: '2025-11-25',
+  capabilities: { tools: {} },
+  serverInfo: { name: 'billing', version: '1' },
+};
+
 /** What the authorization server was asked, and what it answers. */
 interface Asked {
   readonly form: URLSearchParams;
@@ -73,10 +79,14 @@ before(async () => {
   }).listen(0, '127.0.0.1');
   const mcp = createPlainServer((request, response) => {
     heard.push(request.headers);
-    request.resume().once('end', () => {
-      const status = accepted(request.headers.authorization ?? '') ? 200 : 401;
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.once('end', () => {
+      const { id, method } = JSON.parse(text || '{}') as { id?: Json; method?: string };
+      const status = accepted(request.headers.authorization ?? '') ? (id === undefined ? 202 : 200) : 401;
+      const result = method === 'initialize' ? legacyServer : { resultType: 'complete', tools: [] };
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end('{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}');
+      response.end(status === 202 ? '' : JSON.stringify({ jsonrpc: '2.0', id: id ?? null, result }));
     });
   }).listen(0, '127.0.0.1');
   await Promise.all([once(as, 'listening'), once(mcp, 'listening')]);
@@ -123,7 +133,10 @@ function place(
   };
 }
 
-function open(credential: JsonObject): Upstream & {
+function open(
+  credential: JsonObject,
+  era = 'modern',
+): Upstream & {
   readonly clock: ReturnType<typeof steppedClock>;
   readonly lines: string[];
   redact(text: string): string;
@@ -132,7 +145,7 @@ function open(credential: JsonObject): Upstream & {
   const definition = readServerDefinition({
     name: 'billing',
     transport: 'http',
-    era: 'modern',
+    era,
     url: serverUrl,
     credential,
   });
@@ -218,6 +231,18 @@ test('O5 what was obtained is held for one caller and one token until it ends, a
   upstream.clock.advance(1);
   await call(upstream);
   assert.equal(asked.length, 4);
+});
+
+test('O5 what the gateway asks by itself to bridge eras is asked with the token of the same caller, and of no other', async () => {
+  await using upstream = open({ kind: 'exchange', server: place() }, 'legacy');
+  await call(upstream);
+  assert.ok(heard.length >= 3, 'initialize, initialized and the call');
+  assert.equal(asked.length, 1);
+  assert.ok(heard.every(({ authorization }) => authorization === 'Bearer canary-server-token-1'));
+  await assert.rejects(call(upstream, 'agent/b', null), isFault('credential_unobtained'));
+  await upstream.endCaller('agent/a');
+  upstream.clock.advance(60_000);
+  await assert.rejects(call(upstream, 'agent/a ann', null), isFault('credential_unobtained'));
 });
 
 test('O5 a call without a token of a person is not made where one is exchanged (law: no fallback)', async () => {
