@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import { randomId } from '../../../src/kernel/random.ts';
 import { openRecordedServer, type RecordedServer } from '../../attacks/recorded-server.ts';
 import { runGuide } from '../../guides/run-guide.ts';
-import { openTown, type Town } from '../../journeys/deployment.ts';
+import { openTown, type Presentable, type Town } from '../../journeys/deployment.ts';
 import { logInAs, type PersonAtBrowser } from '../../journeys/log-in-as.ts';
+import { call } from '../../journeys/token-town.ts';
+import { mutualFetch } from '../../journeys/mcp-clients.ts';
 import { openBrowser } from '../../journeys/person-browser.ts';
 import { missingKeycloak } from './keycloak-home.ts';
 import { type Keycloak, startKeycloak } from './start-keycloak.ts';
@@ -20,6 +23,8 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
   let server: RecordedServer;
   let keycloak: Keycloak;
   let folder = '';
+  const secret = randomId();
+  const agents = new Map<string, Presentable>();
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-keycloak-'));
@@ -32,7 +37,7 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
     keycloak = opened.use(
       await startKeycloak(town, folder, {
         MCP_RESOURCE: town.endpoint('files'),
-        MCP_SERVER_SECRET: randomId(),
+        MCP_SERVER_SECRET: secret,
         MCP_SERVER_CALLBACK: 'https://127.0.0.1/callback',
         MCP_SERVER_LOGOUT: 'https://127.0.0.1/logout',
       }),
@@ -87,7 +92,9 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       await town.addAgent(name);
       const at = join(folder, name);
       await mkdir(at);
-      const { cert, key, ca } = await town.issue(name);
+      const issued = await town.issue(name);
+      agents.set(name, issued);
+      const { cert, key, ca } = issued;
       await writeFile(join(at, 'certificate.pem'), cert);
       await writeFile(join(at, 'key.pem'), key, { mode: 0o600 });
       await writeFile(join(at, 'roots.pem'), ca);
@@ -110,5 +117,47 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       ['issuer', 'person', 'client', 'binding'].map((name) => record?.[name]),
       ['keycloak', 'keycloak:service-account-ci-bot', 'ci-bot', 'mtls'],
     );
+  });
+
+  test('O5 the token of an agent is exchanged at Keycloak for one that the server gets, and stays behind the gateway', async () => {
+    const agent = agents.get('ci-bot');
+    assert.ok(agent, 'the guide has made it');
+    const tokenEndpoint = `${keycloak.issuer('agents')}/protocol/openid-connect/token`;
+    await writeFile(join(folder, 'secret'), secret, { mode: 0o600 });
+    await town.deployment.authority.removeServer('files');
+    await town.addServer({
+      name: 'files',
+      transport: 'http',
+      era: 'legacy',
+      url: server.url,
+      credential: {
+        kind: 'exchange',
+        server: {
+          issuer: keycloak.issuer('agents'),
+          tokenEndpoint,
+          client: { method: 'secret', id: 'mcp-server', secret: `file:${join(folder, 'secret')}` },
+          authority: keycloak.rootsFile,
+          privateAddresses: true,
+        },
+      },
+    });
+    const form = { grant_type: 'client_credentials', client_id: 'ci-bot', scope: 'files:read' };
+    const { json } = await call(tokenEndpoint, form, { as: agent, ca: keycloak.roots });
+    const token = String(json['access_token']);
+    await using fetch = mutualFetch(agent);
+    const answer = await fetch(town.endpoint('files'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        authorization: `Bearer ${token}`,
+      },
+      body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_file","arguments":{}}}',
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    const given = server.seen.at(-1)?.headers.authorization?.replace(/^Bearer /, '') ?? '';
+    assert.notEqual(given, token);
+    const { azp, preferred_username } = decodeJwt(given);
+    assert.deepEqual([azp, preferred_username], ['mcp-server', 'service-account-ci-bot']);
   });
 });
