@@ -16,5 +16,5 @@ export const keycloakJava = {
 /** Why tests that need it cannot run here, or false. */
 export function missingKeycloak(): string | false {
   if (!existsSync(keycloakHome)) return 'not installed here: npm run keycloak';
-  return missing('java', 'pg_ctlcluster');
+  return missing('java', 'pg_ctlcluster', 'chromium');
 }

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { randomId } from '../../../src/kernel/random.ts';
 import { openRecordedServer, type RecordedServer } from '../../attacks/recorded-server.ts';
 import { runGuide } from '../../guides/run-guide.ts';
-import { openTown, type Presentable, type Town } from '../../journeys/deployment.ts';
+import { openTown, type Presentable, type Town, until } from '../../journeys/deployment.ts';
 import { logInAs, type PersonAtBrowser } from '../../journeys/log-in-as.ts';
 import { call } from '../../journeys/token-town.ts';
+import { openChromium } from '../../journeys/chromium.ts';
 import { mutualFetch } from '../../journeys/mcp-clients.ts';
 import { openBrowser } from '../../journeys/person-browser.ts';
 import { missingKeycloak } from './keycloak-home.ts';
@@ -26,6 +28,8 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
   const secret = randomId();
   const agents = new Map<string, Presentable>();
 
+  const pages = (): string => `https://localhost:${town.deployment.listeners['people']?.port}`;
+
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-keycloak-'));
     opened.defer(() => rm(folder, { recursive: true, force: true }));
@@ -38,8 +42,8 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       await startKeycloak(town, folder, {
         MCP_RESOURCE: town.endpoint('files'),
         MCP_SERVER_SECRET: secret,
-        MCP_SERVER_CALLBACK: 'https://127.0.0.1/callback',
-        MCP_SERVER_LOGOUT: 'https://127.0.0.1/logout',
+        MCP_SERVER_CALLBACK: `${pages()}/upstream/callback`,
+        MCP_SERVER_LOGOUT: `${pages()}/upstream/logout`,
       }),
     );
   });
@@ -141,7 +145,27 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
         },
       },
     });
-    const form = { grant_type: 'client_credentials', client_id: 'ci-bot', scope: 'files:read' };
+    // Keycloak exchanges no token that is bound to the certificate of another client.
+    const before = town.gateway.view.tokenRules();
+    await writeFile(
+      join(town.data.policies, 'tokens.yaml'),
+      `issuers:
+  - name: keycloak
+    issuer: ${keycloak.issuer('agents')}
+    type: JWT
+    algorithms: [RS256]
+    audience: among
+    ca: |
+${keycloak.roots.trim().replaceAll(/^/gm, '      ')}
+    privateAddresses: true
+    pairs:
+      - { clients: [desk], agents: [ci-bot] }
+servers:
+  files: { binding: paired, issuers: [keycloak], scopes: ["files:read"] }
+`,
+    );
+    await until(() => town.gateway.view.tokenRules() !== before);
+    const form = { grant_type: 'client_credentials', client_id: 'desk', scope: 'files:read' };
     const { json } = await call(tokenEndpoint, form, { as: agent, ca: keycloak.roots });
     const token = String(json['access_token']);
     await using fetch = mutualFetch(agent);
@@ -158,6 +182,68 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
     const given = server.seen.at(-1)?.headers.authorization?.replace(/^Bearer /, '') ?? '';
     assert.notEqual(given, token);
     const { azp, preferred_username } = decodeJwt(given);
-    assert.deepEqual([azp, preferred_username], ['mcp-server', 'service-account-ci-bot']);
+    assert.deepEqual([azp, preferred_username], ['mcp-server', 'service-account-desk']);
+  });
+
+  test('O3 a person signs in at Keycloak in a real browser and agrees here; its logout ends what they gave', async () => {
+    const issuer = keycloak.issuer('agents');
+    await writeFile(join(folder, 'secret'), secret, { mode: 0o600 });
+    await writeFile(
+      town.data.people,
+      `providers:
+  - name: keycloak
+    issuer: ${issuer}
+    client: countersign
+    scopes: [email]
+    ca: ${keycloak.rootsFile}
+    privateAddresses: true
+    members: [engineering]
+    pages: { client: mcp-server, secret: "file:${join(folder, 'secret')}" }
+    rules:
+      - groups: [engineering]
+        scopes: [mcp]
+`,
+    );
+    await town.addAgent('helper');
+    const as = await town.issue('helper');
+    const client = 'spiffe://example.internal/agent/helper';
+    const redirect = 'http://127.0.0.1:9/callback';
+    const verifier = 'v'.repeat(43);
+    const resource = town.endpoint('files');
+    const request = new URLSearchParams({
+      client_id: client,
+      response_type: 'code',
+      redirect_uri: redirect,
+      scope: 'mcp',
+      resource,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+    });
+    await using page = await openChromium(town.deployment.authority.issuer.certificate.spki);
+    await page.open(`${pages()}/authorize?${request.toString()}`);
+    await page.click('a[href^="/upstream/begin"]');
+    await page.type('#username', 'ann');
+    await page.type('#password', 'any');
+    await page.click('#kc-login');
+    await page.click('button[value="allow"]');
+    const back = new URL(await page.landing(redirect));
+    const token = (form: Record<string, string>): ReturnType<typeof call> =>
+      call(`${town.authorityUrl}/token`, { client_id: client, resource, ...form }, { as, ca: as.ca });
+    const { status, json, text } = await token({
+      grant_type: 'authorization_code',
+      code: back.searchParams.get('code') ?? '',
+      redirect_uri: redirect,
+      code_verifier: verifier,
+    });
+    assert.equal(status, 200, text);
+    const { iss, sub, act, cnf } = decodeJwt(String(json['access_token']));
+    assert.deepEqual([iss, sub, act], [town.authorityUrl, 'ann@example.com', { sub: client }]);
+    assert.deepEqual(Object.keys(cnf as object), ['x5t#S256']);
+
+    await page.open(`${issuer}/protocol/openid-connect/logout`);
+    await page.click('#kc-logout');
+    await page.find(`document.querySelector('#kc-logout') ? null : document.body.innerText`);
+    const again = await token({ grant_type: 'refresh_token', refresh_token: String(json['refresh_token']) });
+    assert.equal(again.json['error'], 'invalid_grant');
   });
 });

@@ -58,6 +58,8 @@ export async function startKeycloak(
     // Java finds the common name of an agent outside of what the root lets the intermediate name: docs/divergences.md. Keycloak
     // was built to ask for certificates and not to require them.
     `--https-trust-store-file=${town.data.intermediateCertificate}`,
+    // Whom it believes when it tells of a logout.
+    `--truststore-paths=${files.roots}`,
     `--db-url=jdbc:postgresql://${postgres.host}:${postgres.port}/${postgres.database}`,
     `--db-username=${postgres.user}`,
   ];
