@@ -23,6 +23,7 @@ const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   agent: maybe,
   token: fc.option(
     fc.record({
+      actors: fc.option(fc.array(text, { minLength: 1, maxLength: 3 }), { nil: undefined }),
       binding: fc.constantFrom('mtls' as const, 'dpop' as const),
       client: maybe,
       grant: maybe,

@@ -15,7 +15,8 @@ export interface Permitted {
 export function permittedText(shared: Circumstances, permitted: Permitted): string {
   const { token } = shared;
   const bound = token ? `,"binding":${known(token.binding)},"client":${known(token.client)}` : '';
-  const before = `{"address":${known(shared.address)},"agent":${known(shared.agent)}${bound},"exchange":${quoted(shared.exchange)}`;
+  const actors = token?.actors ? `"actors":${namesText(token.actors)},` : '';
+  const before = `{${actors}"address":${known(shared.address)},"agent":${known(shared.agent)}${bound},"exchange":${quoted(shared.exchange)}`;
   const grant = token ? `,"grant":${quoted(token.grant)}` : '';
   const issuer = token ? `,"issuer":${known(token.issuer)}` : '';
   const asked = `${grant},"httpMethod":${known(shared.httpMethod)}${issuer},"messages":${messagesText(shared)}`;

@@ -78,6 +78,8 @@ export function circumstancesOf(
 
 /** What a record says of a token; never the token. */
 export interface TokenRecord {
+  /** Who acts for the person, the one that shows the token first (RFC 8693 §4.1); undefined for a token that names nobody. */
+  readonly actors: readonly string[] | undefined;
   readonly binding: Grant['binding'];
   readonly client: string | null;
   readonly grant: string | null;
@@ -86,9 +88,11 @@ export interface TokenRecord {
   readonly tokenId: string | null;
 }
 
-function tokenRecord({ binding, client, grantId, issuerName, person, tokenId }: Grant): TokenRecord {
+function tokenRecord(grant: Grant): TokenRecord {
+  const { actors, binding, client, grantId, issuerName, person, tokenId } = grant;
   const told = (text: string | null): string | null => (text === null ? null : short(text));
   return {
+    actors: actors.length > 0 ? actors.map(short) : undefined,
     binding,
     client: told(client),
     grant: told(grantId),
@@ -213,6 +217,7 @@ function beginning(
   },
 ): Begun {
   return {
+    actors: shared.token?.actors,
     address: shared.address,
     agent: shared.agent,
     binding: shared.token?.binding,

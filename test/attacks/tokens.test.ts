@@ -96,7 +96,8 @@ ${more}`;
   });
 
   test('law 3 the token reaches no server, and its record names who, for whom and by which token', async () => {
-    const token = await own.token();
+    const actors = ['spiffe://example.internal/agent/ci-bot', 'spiffe://example.internal/agent/planner'];
+    const token = await own.token({ act: { sub: actors[0], act: { sub: actors[1] } } });
     const before = server.seen.length;
     assert.equal((await own.call('files', token)).status, 200);
     assert.equal((await own.call('open', token)).status, 200, 'shown where none is wanted');
@@ -112,6 +113,7 @@ ${more}`;
     const record = permitted.find((event) => event['server'] === 'files');
     const named = ['person', 'client', 'grant', 'tokenId', 'issuer', 'binding'].map((name) => record?.[name]);
     assert.deepEqual(named, ['sso:alice', 'desktop', 'grant-1', 'token-1', 'sso', 'mtls']);
+    assert.deepEqual(record?.['actors'], actors, 'and through whom');
     const text = JSON.stringify(events);
     for (const part of token.split('.')) assert.ok(!text.includes(part), 'no part of a token is in the log');
   });

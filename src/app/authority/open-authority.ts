@@ -1,5 +1,4 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
@@ -10,11 +9,7 @@ import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls
 import { recoverIssuance } from '../../ca/recover.ts';
 import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
-import { isJsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { readPrivateFile } from '../../kernel/durable-file.ts';
-import { Fault } from '../../kernel/fault.ts';
-import { parseJson } from '../../kernel/parse-json.ts';
 import type { HolderLimits } from '../../keys/limits.ts';
 import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
@@ -43,8 +38,9 @@ import { openRootCrl } from './root-crl.ts';
 import { openRootOcsp } from './root-ocsp.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
-import { lostState, readKeyFile } from './signing-key-file.ts';
+import { readKeyFile } from './signing-key-file.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
+import { namingLog, readMarker, refuseLostState } from './whole-folder.ts';
 
 /**
  * Opens the authority of a data folder for this process: lock, keys, state, log, policies; then settles what a crash
@@ -250,58 +246,4 @@ function openPolicies(options: {
         .catch(() => undefined);
     },
   });
-}
-
-async function readMarker(data: DataFolder): Promise<string> {
-  try {
-    const marker = parseJson(await readPrivateFile(data.marker));
-    if (isJsonObject(marker) && marker['format'] === 1 && typeof marker['trustDomain'] === 'string') {
-      return marker['trustDomain'];
-    }
-    throw new Fault(
-      'state_newer',
-      `${data.marker} was written by a newer version of Countersign, or by hand.`,
-    );
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    if (error.code === 'not_found') {
-      throw new Fault(
-        'authority_missing',
-        `There is no authority in ${data.folder}. Make one with: countersign init`,
-      );
-    }
-    if (/^(malformed|json|invalid_input|too_large)/.test(error.code)) {
-      throw new Fault('state_damaged', `${data.marker} cannot be read. Restore the folder from a backup.`, {
-        cause: error,
-      });
-    }
-    throw error;
-  }
-}
-
-/**
- * A lost record would make every certificate unknown and forget every revocation, and a lost log its evidence; neither
- * may be begun anew unnoticed. Throws Fault `state_damaged`.
- */
-async function refuseLostState(data: DataFolder): Promise<void> {
-  const log = data.authorityLog;
-  await access(data.database).catch((cause: unknown) => {
-    throw lostState(data.database, cause);
-  });
-  await access(log).catch((cause: unknown) => {
-    throw lostState(
-      log,
-      cause,
-      ` If you moved a broken log away, make the folder for a new one: mkdir ${log}`,
-    );
-  });
-}
-
-function namingLog(folder: string, error: unknown): unknown {
-  if (!(error instanceof Fault) || error.code !== 'audit_broken') return error;
-  return new Fault(
-    'audit_broken',
-    `${folder}: ${error.message} ${folder}. Keep it as evidence; restore a backup, or move it away and make an empty folder for a new log.`,
-    { cause: error },
-  );
 }

@@ -1,7 +1,7 @@
 import type { AuthorizationServer, TokenEndpointResponse } from 'oauth4webapi';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ClientIdentity } from './client-identity.ts';
-import type { LibraryOptions } from './library.ts';
+import type { RequestOptions } from './library.ts';
 
 /** A token that is to be asked for. */
 export interface Asked {
@@ -14,7 +14,7 @@ export interface Asked {
   /** RFC 9470 §4. */
   readonly acrValues: string | null;
   readonly maxAge: number | null;
-  readonly options: LibraryOptions;
+  readonly options: RequestOptions;
 }
 
 /** The person at the keyboard, and how long they are waited for. */

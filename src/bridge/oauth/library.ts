@@ -10,7 +10,7 @@ import { shown } from './resource-metadata.ts';
 import type { Web } from './web.ts';
 
 /** How the library reaches the network, and whether it may speak plain HTTP; `web` decides to whom. */
-export interface LibraryOptions {
+export interface RequestOptions {
   readonly [customFetch]: (
     url: string,
     request: { readonly method: string; readonly headers: Record<string, string>; readonly body?: unknown },
@@ -18,7 +18,7 @@ export interface LibraryOptions {
   readonly [allowInsecureRequests]: boolean;
 }
 
-export function libraryOptions(web: Web): LibraryOptions {
+export function requestOptions(web: Web): RequestOptions {
   return {
     [customFetch]: async (url, { method, headers, body }) => {
       const text = body instanceof URLSearchParams || typeof body === 'string' ? { body: String(body) } : {};

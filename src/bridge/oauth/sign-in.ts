@@ -10,7 +10,7 @@ import { type Asked, commonParameters, type Given, type Person } from './asked.t
 import { signInByBrowser } from './by-browser.ts';
 import { signInOnDevice } from './by-device.ts';
 import { type ClientChoice, chooseClient } from './client-identity.ts';
-import { libraryOptions, signInFault } from './library.ts';
+import { requestOptions, signInFault } from './library.ts';
 import { findResource, type ProtectedResource, shown } from './resource-metadata.ts';
 import { findServer } from './server-metadata.ts';
 import type { Granted, Need, TokenPorts } from './tokens.ts';
@@ -50,7 +50,7 @@ export function createSignIn(parties: Parties): TokenPorts['signIn'] {
       throw credentials ? notOurs(error, issuer, parties) : error;
     });
     const scopes = scopesFor(server, resource, need, settings);
-    const options = libraryOptions(web);
+    const options = requestOptions(web);
     const choice = { ...settings.client, spiffeId: spiffeIdAt(server, parties, credentials) };
     const asked: Asked = {
       server,

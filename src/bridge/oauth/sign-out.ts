@@ -1,7 +1,7 @@
 import { processRevocationResponse, revocationRequest } from 'oauth4webapi';
 import { errorText } from '../../kernel/fault.ts';
 import { asKept } from './client-identity.ts';
-import { libraryOptions, signInFault } from './library.ts';
+import { requestOptions, signInFault } from './library.ts';
 import { findServer } from './server-metadata.ts';
 import type { SignIn, SignInStore } from './sign-in-store.ts';
 import type { Web } from './web.ts';
@@ -38,7 +38,7 @@ async function end({ issuer, client: kept, refreshToken }: SignIn, web: Web): Pr
   const server = await findServer(web, issuer);
   if (server.revocation_endpoint === undefined) return false;
   const { client, authentication } = asKept(kept);
-  const options = { ...libraryOptions(web), additionalParameters: { token_type_hint: 'refresh_token' } };
+  const options = { ...requestOptions(web), additionalParameters: { token_type_hint: 'refresh_token' } };
   await processRevocationResponse(
     await revocationRequest(server, client, authentication, refreshToken, options),
   );

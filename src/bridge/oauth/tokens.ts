@@ -7,7 +7,7 @@ import type { Credentials } from '../credentials.ts';
 import type { Given } from './asked.ts';
 import type { Demand } from './challenge.ts';
 import { asKept, type KeptClient } from './client-identity.ts';
-import { isGrantOver, libraryOptions, signInFault } from './library.ts';
+import { isGrantOver, requestOptions, signInFault } from './library.ts';
 import { shown } from './resource-metadata.ts';
 import { findServer } from './server-metadata.ts';
 import type { SignIn, SignInStore } from './sign-in-store.ts';
@@ -236,7 +236,7 @@ const reauthenticate = 'insufficient_user_authentication';
 async function redeem(web: Web, signIn: SignIn): Promise<TokenEndpointResponse> {
   const server = await findServer(web, signIn.issuer);
   const { client, authentication } = asKept(signIn.client satisfies KeptClient);
-  const options = { ...libraryOptions(web), additionalParameters: { resource: signIn.resource } };
+  const options = { ...requestOptions(web), additionalParameters: { resource: signIn.resource } };
   const response = await refreshTokenGrantRequest(
     server,
     client,
