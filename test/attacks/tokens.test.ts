@@ -8,6 +8,8 @@ import {
   discoverOAuthProtectedResourceMetadata,
   extractWWWAuthenticateParams,
 } from '@modelcontextprotocol/sdk/client/auth.js';
+import { decodeProtectedHeader } from 'jose';
+import { findOperation } from '../../src/app/admin/operations.ts';
 import { mintingIssuer } from '../../src/gateway/token.fixture.ts';
 import { openTown, type Presentable, type Town, until } from '../journeys/deployment.ts';
 import { mutualFetch } from '../journeys/mcp-clients.ts';
@@ -272,6 +274,26 @@ ${more}`;
       [permitted?.['issuer'], permitted?.['binding'], permitted?.['client']],
       ['countersign', 'mtls', 'spiffe://example.internal/agent/ci-bot'],
     );
+  });
+
+  test('O2 another key signs tokens once an administrator says so, and what a compromised one signed is dead', async () => {
+    const rotate = async (compromised: boolean): Promise<void> => {
+      const before = town.gateway.view.tokens();
+      const order = { compromised, reason: 'test' };
+      const actor = { name: 'ops', way: 'local' } as const;
+      await findOperation('token.rotate-key').run(town.deployment.authority, order, actor);
+      await until(() => town.gateway.view.tokens() !== before);
+    };
+    const kidOf = (token: string): unknown => decodeProtectedHeader(token).kid;
+    const first = await own.issued(town.endpoint('open'));
+    await rotate(false);
+    const second = await own.issued(town.endpoint('open'));
+    assert.notEqual(kidOf(second), kidOf(first));
+    for (const token of [first, second]) assert.equal((await own.call('open', token)).status, 200);
+    await rotate(true);
+    for (const token of [first, second]) assert.equal((await own.call('open', token)).status, 401);
+    const third = await own.issued(town.endpoint('open'));
+    assert.equal((await own.call('open', third)).status, 200);
   });
 });
 

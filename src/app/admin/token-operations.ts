@@ -44,6 +44,16 @@ export const tokenOperations: readonly Operation[] = [
       return { ...ended };
     },
   ),
+  operation(
+    'token.rotate-key',
+    true,
+    z.strictObject({ compromised: z.boolean(), reason: text }),
+    async (authority, { compromised, reason }, actor) => {
+      await authority.audit.append({ type: 'token-key.rotated', compromised, reason, actor: actor.name });
+      await authority.rotateTokenKey(compromised);
+      return { compromised };
+    },
+  ),
 ];
 
 /** Tokens that went out, are not over and were not ended. */

@@ -63,6 +63,7 @@ type Acts = Omit<
   | 'tokenSecrets'
   | 'assertions'
   | 'announceTokens'
+  | 'rotateTokenKey'
   | 'attestations'
   | 'bindingSecrets'
   | 'policyProblem'

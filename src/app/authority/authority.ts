@@ -22,6 +22,7 @@ import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Assertions } from '../../oauth/server/assertions.ts';
 import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
+import type { TokenKeys } from '../../oauth/server/token-keys.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { ServerStates } from '../feed/server-states.ts';
@@ -108,8 +109,10 @@ export interface Authority extends AsyncDisposable {
   readonly tokenSecrets: EntryCipher;
   /** JWTs of others as grants of access tokens. */
   readonly assertions: Assertions;
-  /** Tells the gateways whose access tokens count. */
-  announceTokens(trust: TokenTrust): void;
+  /** Tells the gateways whose access tokens count, and who replaces the key that signs them. */
+  announceTokens(trust: TokenTrust, rotate: TokenKeys['rotate']): void;
+  /** Another key signs access tokens from now on. Throws Fault `conflict`. */
+  rotateTokenKey: TokenKeys['rotate'];
   /** The RSA key of the registration authority of SCEP, or null when that is switched off. */
   readonly registrationKey: KeyObject | null;
   /** Why the policies on disk are not the ones in force, or null. */

@@ -15,13 +15,14 @@ import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
-import type { FeedTrust, PolicyFile, TokenTrust } from '../feed/feed-message.ts';
+import type { FeedTrust, PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
 import { tokensOf } from '../feed/policy-rules.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import { settleRestoration } from './after-restore.ts';
+import { announcedTokens } from './announced-tokens.ts';
 import { openAssertions } from './assertions.ts';
 import { openAttestations } from './attestations.ts';
 import type { Authority } from './authority.ts';
@@ -101,8 +102,8 @@ export async function openAuthority(options: {
   const policies = opened.use(
     await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
   );
-  let tokens: TokenTrust | null = null;
-  const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...(tokens && { tokens }) });
+  const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
+  const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
   const feed = opened.use(createLocalFeed(store, policies.current, trust));
   opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
@@ -169,10 +170,11 @@ export async function openAuthority(options: {
       store,
       clock,
     }),
-    announceTokens(trusted) {
-      tokens = trusted;
+    announceTokens(trusted, rotate) {
+      tokens.announce(trusted, rotate);
       feed.publishTrust();
     },
+    rotateTokenKey: tokens.rotate,
     rootCrl,
     rootOcsp,
     attestations,

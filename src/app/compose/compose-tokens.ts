@@ -76,7 +76,17 @@ export async function composeTokens(options: {
     clock,
     onError: (error) => log(`The authorization server failed: ${errorText(error)}`),
   });
-  authority.announceTokens({ issuer: server.issuer, keys: server.keys() });
+  let retiring: NodeJS.Timeout | undefined;
+  opened.defer(() => clearTimeout(retiring));
+  const announce = (): void =>
+    authority.announceTokens({ issuer: server.issuer, keys: server.keys() }, async (compromised) => {
+      await keys.rotate(compromised);
+      announce();
+      clearTimeout(retiring);
+      // Gateways forget the key before with the last of its tokens.
+      retiring = setTimeout(announce, afterglow + 1_000).unref();
+    });
+  announce();
   const held = opened.move();
   return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

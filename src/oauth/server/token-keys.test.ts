@@ -36,7 +36,7 @@ test('O2 the key that signs tokens is kept encrypted, is the same after a restar
   assert.ok(!stored.includes(d) && !stored.includes('PRIVATE'));
 
   assert.equal((await openTokenKeys(parts)).signing().kid, first.kid);
-  await keys.rotate();
+  await keys.rotate(false);
   assert.notEqual(keys.signing().kid, first.kid);
   assert.deepEqual(
     keys.publicKeys().map(({ kid }) => kid),
@@ -46,6 +46,18 @@ test('O2 the key that signs tokens is kept encrypted, is the same after a restar
   assert.equal(await verifies(), true);
   clock.advance(1);
   assert.equal(await verifies(), false);
+});
+
+test('O2 what a compromised key has signed verifies no more, and neither does what one before it has', async () => {
+  const parts = { records: memoryOauthRecords(), clock: steppedClock(0), keptFor: life };
+  const keys = await openTokenKeys({ ...parts, secrets: entryCipher(auditKey).secrets });
+  await keys.rotate(false);
+  assert.equal(keys.publicKeys().length, 2);
+  await keys.rotate(true);
+  assert.deepEqual(
+    keys.publicKeys().map(({ kid }) => kid),
+    [keys.signing().kid],
+  );
 });
 
 test('O2 a key that was sealed by another authority does not sign', async () => {

@@ -12,8 +12,11 @@ export interface TokenKeys {
   readonly signing: () => TokenKey;
   /** Public JWKs (RFC 7517), the one that signs first. */
   readonly publicKeys: () => readonly JsonObject[];
-  /** Another key signs from now on. Fault `conflict` when another process did the same meanwhile. */
-  rotate(): Promise<void>;
+  /**
+   * Another key signs from now on. What the one before has signed goes on to verify until its tokens are over; not at all when
+   * that one is `compromised`. Fault `conflict` when another process did the same meanwhile.
+   */
+  rotate(compromised: boolean): Promise<void>;
 }
 
 export interface TokenKey {
@@ -47,10 +50,12 @@ export async function openTokenKeys(options: {
       current.kept
         .filter(({ retiredAt }) => retiredAt === null || retiredAt > clock.now() - keptFor)
         .map(({ publicJwk }) => JSON.parse(publicJwk) as JsonObject),
-    async rotate() {
+    async rotate(compromised) {
       if (!(await add(current.signing.kid))) {
         throw new Fault('conflict', 'The key that signs tokens was replaced meanwhile. Try again.');
       }
+      // Those that have retired before the next moment: all of them.
+      if (compromised) await records.dropKeys(clock.now() + 1);
       current = await load();
     },
   };

@@ -64,4 +64,30 @@ export const tokenCommands: readonly Command[] = [
       return { text: describe(json), json };
     },
   },
+  {
+    path: ['token', 'rotate-key'],
+    summary: 'Have another key sign access tokens; gateways know at once',
+    example: 'countersign token rotate-key --reason "once a quarter"',
+    flags: [
+      {
+        name: 'compromised',
+        kind: 'switch',
+        meaning: 'somebody else has the key: nothing that it signed counts any more',
+      },
+      { name: 'reason', kind: 'text', placeholder: 'text', meaning: 'why, for the log', required: true },
+      ...administrationFlags,
+    ],
+    positionals: [],
+    async run(context, input) {
+      const compromised = input.on('compromised');
+      const json = await administer(context, input, 'token.rotate-key', {
+        compromised,
+        reason: input.must('reason'),
+      });
+      const past = compromised
+        ? 'Nothing that the key before signed counts any more.'
+        : 'What the key before signed counts until it is over.';
+      return { text: `Another key signs access tokens from now on. ${past}`, json };
+    },
+  },
 ];
