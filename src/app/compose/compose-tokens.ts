@@ -78,14 +78,15 @@ export async function composeTokens(options: {
   });
   let retiring: NodeJS.Timeout | undefined;
   opened.defer(() => clearTimeout(retiring));
-  const announce = (): void =>
+  const announce = (): void => {
     authority.announceTokens({ issuer: server.issuer, keys: server.keys() }, async (compromised) => {
       await keys.rotate(compromised);
       announce();
-      clearTimeout(retiring);
-      // Gateways forget the key before with the last of its tokens.
-      retiring = setTimeout(announce, afterglow + 1_000).unref();
     });
+    clearTimeout(retiring);
+    // Gateways forget a key that signs no more with the last of its tokens, also when it was replaced before this start.
+    if (server.keys().length > 1) retiring = setTimeout(announce, afterglow + 1_000).unref();
+  };
   announce();
   const held = opened.move();
   return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() };
