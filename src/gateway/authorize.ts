@@ -127,8 +127,8 @@ function question(
 
 /** What policies see of a token. */
 const granted = rememberedFor((grant: Grant) => {
-  const { person, client, scopes, binding, acr } = grant;
-  return Object.freeze({ person, client, scopes, binding, acr });
+  const { person, client, scopes, binding, acr, actors } = grant;
+  return Object.freeze({ person, client, scopes, binding, acr, actors });
 });
 
 /** The registry replaces a record when anything about the agent changes. */

@@ -91,6 +91,9 @@ function contextOf(question: Question, reads: ReadonlySet<ContextMember>, open: 
     if (reads.has(name) && said !== null) members[name] = said;
   }
   if (reads.has('scopes')) members['scopes'] = [...context.scopes];
+  if (reads.has('actors')) members['actors'] = [...context.actors];
+  const [actor] = context.actors;
+  if (reads.has('actor') && actor !== undefined) members['actor'] = actor;
   if (reads.has('key')) members['key'] = context.key;
   const ip = reads.has('ip') ? ipText(context.address) : null;
   if (ip !== null) members['ip'] = { __extn: { fn: 'ip', arg: ip } };

@@ -51,3 +51,18 @@ function failure(row: JsonObject): string | null {
   assert.ok(result);
   return result.failure;
 }
+
+test('A1 the nearest actor of a token is `actor`, and `actors` are all of its chain (RFC 8693 §4.1)', () => {
+  const acting = policies(
+    '@id("near") permit (principal, action, resource) when { context has actor && context.actor == "spiffe://x/agent/a" }; @id("never") forbid (principal, action, resource) when { context.actors.contains("spiffe://x/agent/b") };',
+  );
+  const decided = (actors: readonly string[] | undefined, expect: string, by?: string): string | null => {
+    const asked = { name: 'a', server: 'files', tool: 'read', ...(actors && { actors: [...actors] }) };
+    const tests = readPolicyTests({ tests: [{ ...asked, expect, ...(by !== undefined && { by }) }] });
+    return runPolicyTests(acting, tests)[0]?.failure ?? null;
+  };
+  assert.equal(decided(['spiffe://x/agent/a', 'spiffe://x/agent/c'], 'permit', 'near'), null);
+  assert.equal(decided(['spiffe://x/agent/c', 'spiffe://x/agent/a'], 'deny'), null);
+  assert.equal(decided(['spiffe://x/agent/a', 'spiffe://x/agent/b'], 'deny', 'never'), null);
+  assert.equal(decided(undefined, 'deny'), null);
+});

@@ -29,6 +29,8 @@ export interface Question {
     readonly scopes: readonly string[];
     /** How the person logged in, where the token says it. */
     readonly acr: string | null;
+    /** Who acts for the subject of the token (RFC 8693 §4.1), the nearest first: `actor`, and all as `actors`. */
+    readonly actors: readonly string[];
     /** Where the key of the certificate is: `hardware` when its device attested that. */
     readonly key: 'hardware' | 'unknown';
   };
@@ -41,6 +43,7 @@ export const withoutToken = Object.freeze({
   client: null,
   scopes: Object.freeze([]),
   acr: null,
+  actors: Object.freeze([]),
 } as const satisfies Partial<Question['context']>);
 
 /** What the policies say, by which policies, in which version. A refusal says why in a sentence. */

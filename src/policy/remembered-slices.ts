@@ -101,11 +101,11 @@ function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<Co
 
 /** Of a token too only what a rule looks at. */
 function textOfToken(context: Question['context'], reads: ReadonlySet<ContextMember>): string {
-  const read = tokenMembers.filter((name) => reads.has(name));
+  const read = tokenMembers.filter((name) => reads.has(name) || (name === 'actors' && reads.has('actor')));
   return read.length === 0 ? '' : JSON.stringify(read.map((name) => context[name]));
 }
 
-const tokenMembers = ['person', 'client', 'scopes', 'acr'] as const;
+const tokenMembers = ['person', 'client', 'scopes', 'acr', 'actors'] as const;
 
 const textOfAgent = rememberedForFrozen(({ name, owner, roles }: Question['agent']): string =>
   JSON.stringify([name, owner, roles]),

@@ -67,11 +67,13 @@ export const contextMembers = {
   client: 'String',
   scopes: 'Set<String>',
   acr: 'String',
+  actor: 'String',
+  actors: 'Set<String>',
   key: 'String',
 } as const;
 
 /** Those that are left out where there is nothing to say: the address is no IP address, the token says no person. */
-const optionalMembers: ReadonlySet<string> = new Set(['ip', 'person', 'client', 'acr']);
+const optionalMembers: ReadonlySet<string> = new Set(['ip', 'person', 'client', 'acr', 'actor']);
 
 export type ContextMember = keyof typeof contextMembers;
 

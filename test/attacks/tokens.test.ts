@@ -183,25 +183,32 @@ ${more}`;
     );
   });
 
-  test('A1 policies see person, client, scopes, binding and acr of the token', async () => {
+  test('A1 policies see person, client, scopes, binding, acr and who acts (RFC 8693 §4.1) of the token', async () => {
     const seen = [
       'context has person && context.person == "sso:alice"',
       'context has client && context.client == "desktop"',
       'context.scopes.contains("files:read")',
       'context.binding == "mtls"',
       'context has acr && context.acr == "gold"',
+      'context has actor && context.actor == "near"',
     ];
     await town.permit(`
       permit (principal, action in Action::"read", resource);
       permit (principal, action == Action::"tools/call", resource in Server::"files") when { ${seen.join(' && ')} };
+      forbid (principal, action, resource) when { context.actors.contains("banned") };
     `);
-    const gold = { acr: 'gold' };
+    const actingFor = (...chain: readonly string[]): object =>
+      chain.reduceRight<object>((act, sub) => ({ act: { sub, ...act } }), {});
+    const gold = { acr: 'gold', ...actingFor('near', 'far') };
     const codeOf = async (claims: object): Promise<string | undefined> =>
       (await own.call('files', await own.token({ ...gold, ...claims }))).body.error?.data?.code;
     assert.equal(await codeOf({}), undefined);
     assert.equal(await codeOf({ sub: 'bob' }), 'denied');
     assert.equal(await codeOf({ client_id: 'other' }), 'denied');
     assert.equal(await codeOf({ acr: 'silver' }), 'denied');
+    assert.equal(await codeOf(actingFor('far', 'near')), 'denied', 'the nearest counts');
+    assert.equal(await codeOf({ act: undefined }), 'denied');
+    assert.equal(await codeOf(actingFor('near', 'far', 'banned')), 'denied');
     await town.permit('permit (principal, action, resource);');
   });
 

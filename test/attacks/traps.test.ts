@@ -136,6 +136,8 @@ describe('traps that others fell into', () => {
       client: '!(context has client)',
       scopes: '!context.scopes.contains("files:read")',
       acr: '!(context has acr)',
+      actor: '!(context has actor)',
+      actors: '!context.actors.contains("a")',
       key: 'context.key == "unknown"',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));

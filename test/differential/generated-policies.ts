@@ -152,6 +152,10 @@ const contextMembers: readonly (readonly [string, Kind])[] = [
   ['profile', 'string'],
   ['binding', 'string'],
   ['key', 'string'],
+  ['acr', 'string'],
+  ['actor', 'string'],
+  ['actors', 'set'],
+  ['scopes', 'set'],
   ['method', 'string'],
   ['arguments', 'record'],
 ];

@@ -53,6 +53,7 @@ export function generateQuestion(random: SeededRandom): Question {
       client: random.pick([null, 'a']),
       scopes: random.pick([[], ['a'], ['files:read', 'a']]),
       acr: random.pick([null, 'a']),
+      actors: random.pick([[], ['a'], ['a', 'ci-bot'], ['ci-bot', 'a']]),
       key: random.pick(['hardware', 'unknown']),
     },
   };

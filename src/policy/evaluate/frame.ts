@@ -65,9 +65,9 @@ export function callerFrame(question: Question): CallerFrame {
   const { agent, context } = question;
   const action = actionOf(question.action);
   const groups = actions[action]?.groups ?? [];
-  const { person, client, acr, scopes } = context;
+  const { person, client, acr, scopes, actors } = context;
   refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.action]);
-  refuseIllFormed([person ?? '', client ?? '', acr ?? '', ...scopes]);
+  refuseIllFormed([person ?? '', client ?? '', acr ?? '', ...scopes, ...actors]);
   return {
     principal: {
       entity: entity('Agent', agent.name),
@@ -131,11 +131,14 @@ function contextOf({ action: method, context }: Question, action: string): Conte
     ['binding', context.binding],
     ['key', context.key],
     ['scopes', new SetValue(context.scopes)],
+    ['actors', new SetValue(context.actors)],
   ]);
   for (const name of ['person', 'client', 'acr'] as const) {
     const said = context[name];
     if (said !== null) members.set(name, said);
   }
+  const [actor] = context.actors;
+  if (actor !== undefined) members.set('actor', actor);
   if (actions[action]?.arguments === true) members.set('arguments', open);
   const ip = ipText(context.address);
   const range = ip === null ? null : addressRange(ip);

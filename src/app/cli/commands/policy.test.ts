@@ -105,7 +105,7 @@ test('O1 policy check reads the token rules too, shows them, and refuses them wi
 test('A3 policy explain takes what a token says', async () => {
   await inFolder(async (folder) => {
     const when =
-      'context has person && context.person == "sso:alice" && context.scopes.contains("a") && context.binding == "mtls" && context has client && context has acr';
+      'context has person && context.person == "sso:alice" && context.scopes.contains("a") && context.binding == "mtls" && context has client && context has acr && context has actor && context.actor == "spiffe://x/agent/a" && context.actors.contains("spiffe://x/agent/b")';
     await writeFile(join(folder, 'a.cedar'), `permit (principal, action, resource) when { ${when} };`);
     const asked = [
       'policy',
@@ -121,6 +121,10 @@ test('A3 policy explain takes what a token says', async () => {
       'c',
       '--acr',
       'x',
+      '--actor',
+      'spiffe://x/agent/a',
+      '--actor',
+      'spiffe://x/agent/b',
       '--scope',
       'a',
     ];

@@ -79,6 +79,11 @@ export const policyCommands: readonly Command[] = [
       { name: 'client', kind: 'text', meaning: 'the OAuth client of its token' },
       { name: 'scope', kind: 'list', meaning: 'a scope of its token; may be repeated' },
       { name: 'acr', kind: 'text', meaning: 'how the person logged in, as its token says' },
+      {
+        name: 'actor',
+        kind: 'list',
+        meaning: 'who acts for the person, as its token says; may be repeated, the nearest first',
+      },
     ],
     positionals: [folder],
     run: explainOne,
@@ -209,6 +214,7 @@ function questionOf(context: CommandContext, input: CommandInput): Question {
       client: input.text('client'),
       scopes: input.list('scope'),
       acr: input.text('acr'),
+      actors: input.list('actor'),
       key: input.must('key') === 'hardware' ? 'hardware' : 'unknown',
     },
   };
