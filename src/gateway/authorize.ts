@@ -6,7 +6,7 @@ import type { Inbound, Target } from '../mcp/message.ts';
 import { asksOf } from '../mcp/targets.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
-import { type Question, withoutToken } from '../policy/question.ts';
+import { type Decision, type Question, withoutToken } from '../policy/question.ts';
 
 /** Proof that policy permits every message of one inbound body, as it stands. Only `authorize` makes one. */
 export class Permit {
@@ -43,7 +43,7 @@ export interface Circumstances {
 
 /**
  * Asks policy about every message of the body, or about the session itself when there is none (GET, DELETE).
- * Throws Fault `denied` or `policy_error` for the first message that is not permitted: a batch is permitted whole
+ * Throws Fault `denied`, `call_unapproved` or `policy_error` for the first message that is not permitted: a batch is permitted whole
  * or not at all, because what is forwarded is the body.
  */
 export function authorize(
@@ -55,7 +55,7 @@ export function authorize(
   let deciding: readonly string[] = [];
   for (const question of questions(standing, inbound, circumstances)) {
     const decision = policies.decide(question);
-    if (decision.outcome === 'deny') throw refusal(question, decision);
+    if (decision.outcome !== 'permit') throw refusal(question, decision);
     deciding = deciding.length === 0 ? decision.policies : [...new Set([...deciding, ...decision.policies])];
   }
   return new Permit(permitKey, {
@@ -136,12 +136,12 @@ const subjectOf = rememberedFor(({ name, owner, roles }: AgentRecord): Question[
   Object.freeze({ name, owner, roles }),
 );
 
-function refusal(
-  question: Question,
-  decision: Extract<ReturnType<PolicySet['decide']>, { outcome: 'deny' }>,
-): Fault {
+function refusal(question: Question, decision: Exclude<Decision, { outcome: 'permit' }>): Fault {
   const what = `${question.action}${targetText(question.target)} on server ${question.server}`;
   const who = `agent ${question.agent.name}`;
+  if (decision.outcome === 'ask') {
+    return new Fault('call_unapproved', `Refused: ${what} for ${who}: ${decision.detail}`);
+  }
   if (decision.reason === 'policy_error') {
     return new Fault(
       'policy_error',

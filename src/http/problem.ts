@@ -142,6 +142,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   name_refused: 403,
   handle_unknown: 400,
   denied: 403,
+  call_unapproved: 403,
   policy_error: 403,
   policy_invalid: 400,
   // RFC 6585 §4.

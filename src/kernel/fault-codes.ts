@@ -105,6 +105,7 @@ export const faultCodes = {
   name_refused: 'The name cannot be told from another one, and neither is used with all servers.',
   handle_unknown: 'The cursor, task, request state or event was not given to this caller for this.',
   denied: 'No policy permits the request, or one forbids it.',
+  call_unapproved: 'Policy asks that a person approves this very call first, and nobody has.',
   policy_error: 'A policy failed to evaluate; the request was refused.',
   policy_invalid: 'The policy text is not valid.',
   limit_reached: 'Too many requests at once.',

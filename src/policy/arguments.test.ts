@@ -137,5 +137,5 @@ test('A1 names that mean something to JavaScript are ordinary names', () => {
 function decided(condition: string, args: JsonObject): string {
   const set = policies(`permit (principal, action == Action::"tools/call", resource) when { ${condition} };`);
   const decision = set.decide(aQuestion({ context: { arguments: args } }));
-  return decision.outcome === 'permit' ? 'permit' : decision.reason;
+  return decision.outcome === 'deny' ? decision.reason : decision.outcome;
 }

@@ -1,9 +1,9 @@
-import { isAuthorizedPartial } from '@cedar-policy/cedar-wasm/nodejs';
+import { type Diagnostics, isAuthorizedPartial } from '@cedar-policy/cedar-wasm/nodejs';
 import { Fault } from '../kernel/fault.ts';
 import type { CedarRequest } from './cedar-request.ts';
 import { type PreparedRules, prepareRules } from './prepared-rules.ts';
 import type { Rule } from './rule.ts';
-import type { Verdicts } from './verdicts.ts';
+import { verdictOf, type Verdicts } from './verdicts.ts';
 
 /** Rules that Cedar itself evaluates. */
 export interface CedarRules {
@@ -15,18 +15,24 @@ export interface CedarRules {
 
 /** Hands rules to Cedar when they are first asked. */
 export function cedarRules(rules: readonly Rule[]): CedarRules {
-  let prepared: PreparedRules | null = null;
-  const effects = new Map(rules.map(({ id, effect }) => [id, effect]));
-  const having = (ids: readonly string[], effect: Rule['effect']): string[] =>
-    ids.filter((id) => effects.get(id) === effect);
+  const verdictsOf = new Map(rules.map((rule) => [rule.id, verdictOf(rule)]));
+  const having = (ids: readonly string[], verdict: ReturnType<typeof verdictOf>): string[] =>
+    ids.filter((id) => verdictsOf.get(id) === verdict);
+  // Cedar names no permit once a forbid applies, and a rule that asks is a forbid to it: it is asked about them apart.
+  const deciding = toCedar(rules.filter((rule) => verdictOf(rule) !== 'asks'));
+  const asking = toCedar(rules.filter((rule) => verdictOf(rule) === 'asks'));
   return {
     verdicts(request) {
-      prepared ??= prepareRules(rules);
-      const { diagnostics } = prepared.ask(request);
+      const decided = deciding(request);
+      const asked = asking(request);
       return {
-        permits: having(diagnostics.reason, 'permit'),
-        forbids: having(diagnostics.reason, 'forbid'),
-        errors: diagnostics.errors.map(({ policyId, error }) => ({ id: policyId, message: error.message })),
+        permits: having(decided.reason, 'permits'),
+        forbids: having(decided.reason, 'forbids'),
+        asks: asked.reason,
+        errors: [...decided.errors, ...asked.errors].map(({ policyId, error }) => ({
+          id: policyId,
+          message: error.message,
+        })),
       };
     },
     possibilities(request) {
@@ -37,10 +43,21 @@ export function cedarRules(rules: readonly Rule[]): CedarRules {
       if (answer.type === 'failure') throw new Fault('invalid_input', 'Cedar cannot read the request.');
       const { errored, satisfied, nontrivialResiduals } = answer.response;
       return {
-        permits: having([...satisfied, ...nontrivialResiduals], 'permit'),
-        forbids: having(satisfied, 'forbid'),
+        permits: having([...satisfied, ...nontrivialResiduals], 'permits'),
+        forbids: having(satisfied, 'forbids'),
+        asks: having(satisfied, 'asks'),
         errors: errored.map((id) => ({ id, message: '' })),
       };
     },
+  };
+}
+
+/** What Cedar says of some rules, which it is given when they are first asked. */
+function toCedar(rules: readonly Rule[]): (request: CedarRequest) => Diagnostics {
+  let prepared: PreparedRules | null = null;
+  return (request) => {
+    if (rules.length === 0) return { reason: [], errors: [] };
+    prepared ??= prepareRules(rules);
+    return prepared.ask(request).diagnostics;
   };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sha256Base64url } from '../kernel/bytes.ts';
 import { canonicalJson } from '../kernel/canonical-json.ts';
+import { checkAnnotations } from './check-annotations.ts';
 import { checkNames } from './check-names.ts';
 import { typeChecker } from './check-types.ts';
 import { type CompiledRule, compileRule } from './evaluate/compile-rule.ts';
@@ -64,7 +65,10 @@ function* compiling(
 
 function* checking(rules: readonly Rule[]): Generator<undefined, void> {
   for (const part of partsOf(rules, steps.compile)) {
-    for (const rule of part) checkNames(rule);
+    for (const rule of part) {
+      checkNames(rule);
+      checkAnnotations(rule);
+    }
     yield;
   }
   if (rules.length === 0) return;

@@ -266,7 +266,7 @@ function jsonObject(): fc.Arbitrary<JsonObject> {
 
 function reason(set: PolicySet, question: Question): string {
   const decision = set.decide(question);
-  return decision.outcome === 'deny' ? decision.reason : 'permit';
+  return decision.outcome === 'deny' ? decision.reason : decision.outcome;
 }
 
 test('A2 a new set of policies decides at once: nothing remembered outlives it (trap: cached allow after revocation)', () => {

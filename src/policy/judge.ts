@@ -87,8 +87,8 @@ function decisionIn(
   question: Question,
   book: RuleBook,
 ): Decision {
-  const { permits, forbids, errors } = verdicts;
-  const last = errors.length === 0 && forbids.length === 0 ? slice.lastPermit : null;
+  const { permits, forbids, asks, errors } = verdicts;
+  const last = errors.length + forbids.length + asks.length === 0 ? slice.lastPermit : null;
   if (last?.ids.length === permits.length && permits.every((id, at) => id === last.ids[at])) {
     return last.decision;
   }

@@ -35,6 +35,12 @@ const rows: readonly (readonly [string, boolean])[] = [
     false,
   ],
   [`forbid (${call}) when { context.arguments.n > 1 };`, false],
+  // What an approval could lift is shown; nothing is, where no permit is behind it or a forbid in front.
+  [`permit (${call}); @ask("why") forbid (${call});`, true],
+  [`permit (${call}); @ask("why") forbid (${call}) when { context.arguments.n > 1 };`, true],
+  [`permit (${call}) when { context.arguments.n > 1 }; @ask("why") forbid (${call});`, true],
+  [`@ask("why") forbid (${call});`, false],
+  [`permit (${call}); forbid (${call}); @ask("why") forbid (${call});`, false],
   ['', false],
 ];
 

@@ -13,8 +13,8 @@ export interface PolicySet {
   /** In the order of the files. */
   readonly policies: readonly Rule[];
   /**
-   * Whether the question is permitted: some permit applies, no forbid applies and no policy failed. Without policies
-   * nothing is permitted. Never throws: what cannot be decided is denied as `policy_error`.
+   * Whether the question is permitted: some permit applies, no forbid applies and no policy failed; where the only
+   * forbids are ones that ask, an approval is asked for. Without policies nothing is permitted. Never throws: what cannot be decided is denied as `policy_error`.
    */
   decide(question: Question): Decision;
   /**

@@ -26,6 +26,19 @@ test('A3 a test fails when the decision differs, or another policy made it', () 
   assert.match(failure({ ...base, by: 'guest' }) ?? '', /"guests"/);
 });
 
+test('A3 A4 a test can expect that policies ask for an approval, by the policy that asks', () => {
+  const asking = policies(
+    '@id("all") permit (principal, action, resource); @id("look") @ask("money moves") forbid (principal, action == Action::"tools/call", resource == Tool::"files/pay");',
+  );
+  const asked = { ...base, tool: 'pay', expect: 'ask' };
+  const failureOf = (row: JsonObject): string | null =>
+    runPolicyTests(asking, readPolicyTests({ tests: [row] }))[0]?.failure ?? null;
+  assert.equal(failureOf({ ...asked, by: 'look' }), null);
+  assert.match(failureOf({ ...asked, expect: 'permit' }) ?? '', /expected permit, got ask: .*money moves/);
+  assert.match(failureOf({ ...asked, tool: 'read' }) ?? '', /expected ask, got permit: by all/);
+  assert.match(failureOf({ ...asked, by: 'all' }) ?? '', /expected ask by all, but it was by look/);
+});
+
 test('A3 a test file with a slip is refused with the nearest match', () => {
   const slips: readonly (readonly [Json, RegExp])[] = [
     [{}, /tests/],

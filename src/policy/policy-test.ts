@@ -10,7 +10,7 @@ import { actionOf, actions } from './schema.ts';
 export interface PolicyTest {
   readonly name: string;
   readonly question: Question;
-  readonly expect: 'permit' | 'deny';
+  readonly expect: Decision['outcome'];
   /** The policy that must be among those that decide, or null when any may. */
   readonly by: string | null;
 }
@@ -43,7 +43,7 @@ const testShape = z.strictObject({
   acr: z.string().optional(),
   actors: z.array(z.string()).default([]),
   time: z.iso.datetime().default('1970-01-01T00:00:00Z'),
-  expect: z.enum(['permit', 'deny']),
+  expect: z.enum(['permit', 'ask', 'deny']),
   by: z.string().optional(),
 });
 const fileShape = z.strictObject({ tests: z.array(testShape).min(1, 'must hold at least one test') });
@@ -74,7 +74,7 @@ function failureOf(set: PolicySet, test: PolicyTest, decision: Decision): string
     return `there is no policy "${test.by}"${near === null ? '' : `; did you mean "${near}"?`}`;
   }
   if (decision.outcome !== test.expect) {
-    const why = decision.outcome === 'deny' ? decision.detail : `by ${decision.policies.join(', ')}`;
+    const why = decision.outcome === 'permit' ? `by ${decision.policies.join(', ')}` : decision.detail;
     return `expected ${test.expect}, got ${decision.outcome}: ${why}`;
   }
   if (test.by === null || decision.policies.includes(test.by)) return null;

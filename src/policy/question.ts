@@ -1,4 +1,5 @@
 import type { JsonObject } from '../kernel/canonical-json.ts';
+import type { Ask } from './rule.ts';
 
 /** May this agent do this, to this, now? Everything that a policy can look at. */
 export interface Question {
@@ -46,9 +47,24 @@ export const withoutToken = Object.freeze({
   actors: Object.freeze([]),
 } as const satisfies Partial<Question['context']>);
 
+/** A policy that asks for an approval, and why. */
+export interface Asking extends Ask {
+  readonly policy: string;
+}
+
 /** What the policies say, by which policies, in which version. A refusal says why in a sentence. */
 export type Decision =
   | { readonly outcome: 'permit'; readonly policies: readonly string[]; readonly version: string }
+  | {
+      /** Permitted, once a person has approved this very request. */
+      readonly outcome: 'ask';
+      /** The policies that ask; the ones that permit are `permits`. */
+      readonly policies: readonly string[];
+      readonly permits: readonly string[];
+      readonly asks: readonly Asking[];
+      readonly detail: string;
+      readonly version: string;
+    }
   | {
       readonly outcome: 'deny';
       readonly reason: 'no_policy_permits' | 'forbidden' | 'policy_error';

@@ -5,6 +5,7 @@ import {
   policyToJson,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { Fault } from '../kernel/fault.ts';
+import { askOf } from './ask-of.ts';
 import type { Rule } from './rule.ts';
 import { placeFinder, placeOf, readTokens, tokensOf } from './tokens.ts';
 
@@ -39,7 +40,7 @@ export function* rulesOf(file: PolicyText, known: ReadonlyMap<string, Rule>): Ge
       throw policyFault(file.name, place, 'an @id must be 1 to 200 visible characters');
     }
     const id = named ?? `${file.name}#${number}`;
-    yield { id, effect: json.effect, text, file: file.name, ...place, json };
+    yield { id, effect: json.effect, ask: askOf(json), text, file: file.name, ...place, json };
   }
   checkBetween(file, end, file.text.length);
 }

@@ -1,5 +1,5 @@
 import { Fault } from '../kernel/fault.ts';
-import type { Question } from './question.ts';
+import type { Asking, Question } from './question.ts';
 import type { Rule } from './rule.ts';
 import { actionOf } from './schema.ts';
 
@@ -18,6 +18,12 @@ export function nothingPermitsDetail(question: Question): string {
 /** Which policies forbid it. */
 export function forbiddenDetail(rules: RulesById, ids: readonly string[]): string {
   return `${plural('policy', ids)} (${places(rules, ids)}) forbid${ids.length === 1 ? 's' : ''} it, whatever else permits it.`;
+}
+
+/** Which policies ask for an approval, and why. */
+export function askingDetail(rules: RulesById, asks: readonly Asking[]): string {
+  const reasons = asks.map(({ policy, why }) => `policy "${policy}" (${places(rules, [policy])}): ${why}`);
+  return `a person has to approve it first: ${reasons.join('; ')}`;
 }
 
 /** Which policies failed and why, in words that hold none of the values that a caller sent. */

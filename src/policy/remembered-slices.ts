@@ -84,7 +84,7 @@ function saidBy(
   if (foreign.length > 0) return { decision: null, possible: null };
   if (open.length === 0) {
     const decision = decisionOf(settled, question, book);
-    return { decision, possible: decision.outcome === 'permit' };
+    return { decision, possible: decision.outcome !== 'deny' };
   }
   return {
     decision: null,

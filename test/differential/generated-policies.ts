@@ -163,7 +163,15 @@ const contextMembers: readonly (readonly [string, Kind])[] = [
 /** A policy file of some rules in Cedar's text form. Not every rule would pass the checks at load; all can be evaluated. */
 export function generatePolicies(random: SeededRandom): string {
   const count = 1 + random.below(8);
-  return Array.from({ length: count }, (_, at) => `@id("p${at}") ${rule(random)}`).join('\n');
+  return Array.from({ length: count }, (_, at) => `@id("p${at}") ${annotated(random, rule(random))}`).join(
+    '\n',
+  );
+}
+
+/** Half of the forbids give way to an approval. */
+function annotated(random: SeededRandom, text: string): string {
+  if (!text.startsWith('forbid') || random.once(2)) return text;
+  return random.once(2) ? `@ask("why") ${text}` : `@ask("why") @approver("another") ${text}`;
 }
 
 function rule(random: SeededRandom): string {

@@ -28,6 +28,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   name_refused: 3,
   authority_exists: 3,
   denied: 3,
+  call_unapproved: 3,
   policy_error: 3,
   identity_refused: 3,
   certificate_profile: 3,

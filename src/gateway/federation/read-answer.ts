@@ -87,6 +87,7 @@ const passedOn = [
   'scope_insufficient',
   'login_insufficient',
   'denied',
+  'call_unapproved',
   'policy_error',
   'limit_reached',
   'rate_exceeded',

@@ -1,4 +1,4 @@
-import { noVerdicts, type Verdicts } from '../verdicts.ts';
+import { noVerdicts, verdictOf, type Verdicts } from '../verdicts.ts';
 import type { CompiledRule } from './compile-rule.ts';
 import type { Frame } from './frame.ts';
 import { open } from './value.ts';
@@ -37,7 +37,7 @@ export function evaluateAll(
     const { rule, holds } = compiled;
     const outcome = holds === null ? open : holds(frame);
     if (outcome === false) continue;
-    if (outcome === true) (rule.effect === 'permit' ? into.permits : into.forbids).push(rule.id);
+    if (outcome === true) into[verdictOf(rule)].push(rule.id);
     else if (outcome === open) left.push(compiled);
     else if (typeof outcome === 'object' && outcome.kind === 'failure') {
       into.errors.push({ id: rule.id, message: outcome.message });

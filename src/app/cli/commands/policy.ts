@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { assertNever } from '../../../kernel/assert-never.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { parseJson } from '../../../kernel/parse-json.ts';
 import { explain, type Finding } from '../../../policy/explain.ts';
 import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
-import type { Question } from '../../../policy/question.ts';
+import type { Decision, Question } from '../../../policy/question.ts';
 import { schemaText } from '../../../policy/schema.ts';
 import { readYaml } from '../../config/read-yaml.ts';
 import { readPolicies } from '../../feed/policy-folder.ts';
@@ -111,7 +112,12 @@ export const policyCommands: readonly Command[] = [
 
 async function check(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const { policies: set, limits, tokens } = await open(input.word('folder'));
-  const policies = set.policies.map(({ id, effect, file, line }) => ({ id, effect, file, line }));
+  const policies = set.policies.map(({ id, effect, ask, file, line }) => ({
+    id,
+    effect: ask === null ? effect : 'ask',
+    file,
+    line,
+  }));
   const rows = limits.map((rule) => ({ limit: rule.name, per: perText(rule), allows: allowsText(rule) }));
   const wanted = tokenRows(tokens);
   const tables = [
@@ -131,22 +137,37 @@ async function explainOne(context: CommandContext, input: CommandInput): Promise
   const counted = limitsOf(limits, question);
   const token = tokenText(tokens, question);
   const { decision, findings } = explain(set, question);
-  const reason =
-    decision.outcome === 'permit'
-      ? `Permitted by ${decision.policies.join(', ')}.`
-      : `Denied (${decision.reason}): ${decision.detail}`;
+  const reason = decisionText(decision);
   const shown = findings.filter(({ result, nearMiss }) => result !== 'does not apply' || nearMiss);
   return {
     text: [reason, ...shown.map(findingText), ...counted.map(limitText), ...(token === null ? [] : [token])]
       .map(printable)
       .join('\n'),
     json: {
-      decision: { ...decision },
+      decision: decisionJson(decision),
       limits: counted.map(({ name }) => name),
       token: token !== null,
       findings: findings.map(({ rule, ...rest }) => ({ id: rule.id, effect: rule.effect, ...rest })),
     },
   };
+}
+
+function decisionJson(decision: Decision): JsonObject {
+  if (decision.outcome !== 'ask') return { ...decision };
+  return { ...decision, asks: decision.asks.map((ask) => ({ ...ask })) };
+}
+
+function decisionText(decision: Decision): string {
+  switch (decision.outcome) {
+    case 'permit':
+      return `Permitted by ${decision.policies.join(', ')}.`;
+    case 'ask':
+      return `Asked: ${decision.detail} (permitted by ${decision.permits.join(', ')})`;
+    case 'deny':
+      return `Denied (${decision.reason}): ${decision.detail}`;
+    default:
+      return assertNever(decision);
+  }
 }
 
 async function runTests(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
@@ -164,7 +185,11 @@ async function runTests(_context: CommandContext, input: CommandInput): Promise<
     version: set.version,
     passed: results.length - failed,
     failed,
-    tests: results.map(({ name, failure, decision }) => ({ name, failure, decision: { ...decision } })),
+    tests: results.map(({ name, failure, decision }) => ({
+      name,
+      failure,
+      decision: decisionJson(decision),
+    })),
   };
   return {
     text: [...lines, '', `${results.length - failed} passed, ${failed} failed.`].join('\n'),
@@ -244,7 +269,8 @@ function argumentsOf(text: string): JsonObject {
 }
 
 function findingText({ rule, result, mismatch, unmet }: Finding): string {
-  const name = `  ${rule.effect} "${rule.id}" (${rule.file}:${rule.line})`;
+  const effect = rule.ask === null ? rule.effect : 'ask';
+  const name = `  ${effect} "${rule.id}" (${rule.file}:${rule.line})`;
   if (result === 'applies') return `${name} applies.`;
   if (result === 'fails') return `${name} fails at: ${unmet.join(' and ')}.`;
   if (mismatch.length > 0) return `${name} would apply with another ${mismatch.join(' and ')}.`;
