@@ -1,5 +1,5 @@
 import type { JsonObject } from '../src/kernel/canonical-json.ts';
-import { type Question, withoutToken } from '../src/policy/question.ts';
+import { type Question, withoutLabels, withoutToken } from '../src/policy/question.ts';
 
 /** A kind of policies and the questions about them. */
 export interface PolicyWorld {
@@ -78,6 +78,7 @@ function about(action: string, target: Question['target'], given: JsonObject | n
       profile: 'agent',
       ...withoutToken,
       key: 'unknown',
+      ...withoutLabels,
     },
   };
 }

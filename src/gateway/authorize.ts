@@ -6,7 +6,7 @@ import type { Inbound, Target } from '../mcp/message.ts';
 import { asksOf } from '../mcp/targets.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
-import { type Decision, type Question, withoutToken } from '../policy/question.ts';
+import { type Decision, type Question, withoutLabels, withoutToken } from '../policy/question.ts';
 
 /** Proof that policy permits every message of one inbound body, as it stands. Only `authorize` makes one. */
 export class Permit {
@@ -121,6 +121,7 @@ function question(
       profile: standing.profile,
       ...(circumstances.grant ? granted(circumstances.grant) : withoutToken),
       key: standing.hardware ? 'hardware' : 'unknown',
+      ...withoutLabels,
     },
   };
 }

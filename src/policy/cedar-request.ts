@@ -95,6 +95,8 @@ function contextOf(question: Question, reads: ReadonlySet<ContextMember>, open: 
   const [actor] = context.actors;
   if (reads.has('actor') && actor !== undefined) members['actor'] = actor;
   if (reads.has('key')) members['key'] = context.key;
+  if (reads.has('labels')) members['labels'] = [...context.labels];
+  if (reads.has('touched')) members['touched'] = [...context.touched];
   const ip = reads.has('ip') ? ipText(context.address) : null;
   if (ip !== null) members['ip'] = { __extn: { fn: 'ip', arg: ip } };
   return members;

@@ -79,3 +79,18 @@ test('A1 the nearest actor of a token is `actor`, and `actors` are all of its ch
   assert.equal(decided(['spiffe://x/agent/a', 'spiffe://x/agent/b'], 'deny', 'never'), null);
   assert.equal(decided(undefined, 'deny'), null);
 });
+
+test('A6 a test says the labels of what is asked for and of what was touched before', () => {
+  const leaving = policies(
+    '@id("all") permit (principal, action, resource); @id("leak") forbid (principal, action, resource) when { context.labels.contains("public-sink") && context.touched.contains("private") };',
+  );
+  const decided = (more: { readonly labels?: string[]; readonly touched?: string[] }): string => {
+    const asked = { name: 'a', server: 'mail', tool: 'send', expect: 'permit', ...more };
+    const [result] = runPolicyTests(leaving, readPolicyTests({ tests: [asked] }));
+    return result?.decision.policies.join() ?? '';
+  };
+  assert.equal(decided({ labels: ['public-sink'], touched: ['untrusted', 'private'] }), 'leak');
+  assert.equal(decided({ labels: ['public-sink'], touched: ['untrusted'] }), 'all');
+  assert.equal(decided({ labels: ['private'], touched: ['private'] }), 'all');
+  assert.equal(decided({}), 'all');
+});

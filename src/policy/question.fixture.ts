@@ -1,5 +1,5 @@
 import { compilePolicies, type PolicySet } from './compile-policies.ts';
-import { type Question, withoutToken } from './question.ts';
+import { type Question, withoutLabels, withoutToken } from './question.ts';
 
 /** A call of the tool `files/read` by an agent with the role `guest`, with what is given changed. */
 export function aQuestion(
@@ -21,6 +21,7 @@ export function aQuestion(
       profile: 'agent',
       ...withoutToken,
       key: 'unknown',
+      ...withoutLabels,
       ...change.context,
     },
   };

@@ -34,6 +34,10 @@ export interface Question {
     readonly actors: readonly string[];
     /** Where the key of the certificate is: `hardware` when its device attested that. */
     readonly key: 'hardware' | 'unknown';
+    /** What the operator says of the target: `private`, `public-sink`, …. */
+    readonly labels: readonly string[];
+    /** The labels of what this agent has used for this person in this task. */
+    readonly touched: readonly string[];
   };
 }
 
@@ -51,6 +55,12 @@ export const withoutToken = Object.freeze({
 export interface Asking extends Ask {
   readonly policy: string;
 }
+
+/** What a question says of labels where there are none. */
+export const withoutLabels = Object.freeze({
+  labels: Object.freeze([]),
+  touched: Object.freeze([]),
+} as const satisfies Partial<Question['context']>);
 
 /** What the policies say, by which policies, in which version. A refusal says why in a sentence. */
 export type Decision =

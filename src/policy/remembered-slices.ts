@@ -96,16 +96,16 @@ function saidBy(
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
   const rest = JSON.stringify([action, address, context.profile, context.binding, context.key]);
-  return `${textOfAgent(agent)}${rest}${textOfToken(context, reads)}`;
+  return `${textOfAgent(agent)}${rest}${textOfRead(context, reads)}`;
 }
 
-/** Of a token too only what a rule looks at. */
-function textOfToken(context: Question['context'], reads: ReadonlySet<ContextMember>): string {
-  const read = tokenMembers.filter((name) => reads.has(name) || (name === 'actors' && reads.has('actor')));
+/** Of token and labels too only what a rule looks at. */
+function textOfRead(context: Question['context'], reads: ReadonlySet<ContextMember>): string {
+  const read = readMembers.filter((name) => reads.has(name) || (name === 'actors' && reads.has('actor')));
   return read.length === 0 ? '' : JSON.stringify(read.map((name) => context[name]));
 }
 
-const tokenMembers = ['person', 'client', 'scopes', 'acr', 'actors'] as const;
+const readMembers = ['person', 'client', 'scopes', 'acr', 'actors', 'labels', 'touched'] as const;
 
 const textOfAgent = rememberedForFrozen(({ name, owner, roles }: Question['agent']): string =>
   JSON.stringify([name, owner, roles]),

@@ -70,6 +70,8 @@ export const contextMembers = {
   actor: 'String',
   actors: 'Set<String>',
   key: 'String',
+  labels: 'Set<String>',
+  touched: 'Set<String>',
 } as const;
 
 /** Those that are left out where there is nothing to say: the address is no IP address, the token says no person. */

@@ -139,6 +139,8 @@ describe('traps that others fell into', () => {
       actor: '!(context has actor)',
       actors: '!context.actors.contains("a")',
       key: 'context.key == "unknown"',
+      labels: '!context.labels.contains("private")',
+      touched: '!context.touched.contains("private")',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));
     assert.deepEqual(entityTypes['Agent']?.attributes, ['name', 'owner', 'profile']);

@@ -156,6 +156,8 @@ const contextMembers: readonly (readonly [string, Kind])[] = [
   ['actor', 'string'],
   ['actors', 'set'],
   ['scopes', 'set'],
+  ['labels', 'set'],
+  ['touched', 'set'],
   ['method', 'string'],
   ['arguments', 'record'],
 ];

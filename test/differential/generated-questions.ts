@@ -52,6 +52,8 @@ export function generateQuestion(random: SeededRandom): Question {
       person: random.pick([null, 'alice', 'a']),
       client: random.pick([null, 'a']),
       scopes: random.pick([[], ['a'], ['files:read', 'a']]),
+      labels: random.pick([[], ['a'], ['a', 'private']]),
+      touched: random.pick([[], ['private'], ['a', '']]),
       acr: random.pick([null, 'a']),
       actors: random.pick([[], ['a'], ['a', 'ci-bot'], ['ci-bot', 'a']]),
       key: random.pick(['hardware', 'unknown']),

@@ -68,6 +68,7 @@ export function callerFrame(question: Question): CallerFrame {
   const { person, client, acr, scopes, actors } = context;
   refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.action]);
   refuseIllFormed([person ?? '', client ?? '', acr ?? '', ...scopes, ...actors]);
+  refuseIllFormed([...context.labels, ...context.touched]);
   return {
     principal: {
       entity: entity('Agent', agent.name),
@@ -131,6 +132,8 @@ function contextOf({ action: method, context }: Question, action: string): Conte
     ['binding', context.binding],
     ['key', context.key],
     ['scopes', new SetValue(context.scopes)],
+    ['labels', new SetValue(context.labels)],
+    ['touched', new SetValue(context.touched)],
     ['actors', new SetValue(context.actors)],
   ]);
   for (const name of ['person', 'client', 'acr'] as const) {

@@ -208,3 +208,14 @@ async function run(
   );
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
 }
+
+test('A6 policy explain takes the labels of what is used and of what was touched', async () => {
+  await inFolder(async (folder) => {
+    const when = 'context.labels.contains("public-sink") && context.touched.contains("private")';
+    await writeFile(join(folder, 'a.cedar'), `permit (principal, action, resource) when { ${when} };`);
+    const asked = ['policy', 'explain', folder, '--server', 'mail', '--tool', 'send'] as const;
+    const labelled = [...asked, '--label', 'public-sink', '--label', 'own'] as const;
+    assert.match((await run(...labelled, '--touched', 'private')).stdout, /^Permitted/);
+    assert.match((await run(...labelled)).stdout, /^Denied/);
+  });
+});

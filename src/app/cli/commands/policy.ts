@@ -80,6 +80,13 @@ export const policyCommands: readonly Command[] = [
       { name: 'client', kind: 'text', meaning: 'the OAuth client of its token' },
       { name: 'scope', kind: 'list', meaning: 'a scope of its token; may be repeated' },
       { name: 'acr', kind: 'text', meaning: 'how the person logged in, as its token says' },
+      { name: 'label', kind: 'list', meaning: 'a label of what is used; may be repeated' },
+      {
+        name: 'touched',
+        kind: 'list',
+        placeholder: 'label',
+        meaning: 'a label of what was used before in the task; may be repeated',
+      },
       {
         name: 'actor',
         kind: 'list',
@@ -241,6 +248,8 @@ function questionOf(context: CommandContext, input: CommandInput): Question {
       acr: input.text('acr'),
       actors: input.list('actor'),
       key: input.must('key') === 'hardware' ? 'hardware' : 'unknown',
+      labels: input.list('label'),
+      touched: input.list('touched'),
     },
   };
 }
