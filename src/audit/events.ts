@@ -39,6 +39,7 @@ export const auditEvents = {
   'server.added': 'An MCP server was registered.',
   'server.changed': "An MCP server's definition was replaced.",
   'server.removed': 'An MCP server was removed.',
+  'tools.seen': 'A server lists tools that it did not list before: their names and hashes.',
   'partner.added': 'A partner was added: the agents of another trust domain are let in as mapped.',
   'partner.changed': 'A partner was replaced.',
   'partner.removed': 'A partner was removed; its agents are let in no longer.',

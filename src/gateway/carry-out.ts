@@ -159,8 +159,9 @@ class CallUnderWay implements LiveCall {
   }
 
   /** Is told of every list of tools as the server gave it. */
-  learn(result: JsonObject): void {
+  learn(result: JsonObject, first: boolean): void {
     this.ports.toolHeaders.learn(this.permit.server, result);
+    this.ports.toolPins.listed(this.permit.server, result, first);
   }
 
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */

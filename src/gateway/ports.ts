@@ -10,6 +10,7 @@ import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
 import type { SignedCalls } from './signed-calls.ts';
+import type { ToolPins } from './pins/tool-pins.ts';
 import type { StateSeal } from './state-seal.ts';
 import type { TaskLedger } from './task-ledger.ts';
 import type { ToolHeaders } from './tool-headers.ts';
@@ -42,6 +43,7 @@ export interface GatewayPorts {
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   readonly toolHeaders: ToolHeaders;
+  readonly toolPins: ToolPins;
   readonly signedCalls: SignedCalls;
   /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
   readonly log: (line: string) => void;

@@ -28,8 +28,8 @@ export interface Relaying {
 export interface AnsweredCall {
   /** Whether the caller may use an item of a list. */
   mayUse(action: string, target: Target): boolean;
-  /** Is told of every list of tools as the server gave it. */
-  learn(result: JsonObject): void;
+  /** Is told of every list of tools as the server gave it; `first` when its beginning was asked for. */
+  learn(result: JsonObject, first: boolean): void;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
   spend(octets: number): Fault | null | Promise<Fault | null>;
 }
@@ -162,6 +162,6 @@ function filterAnswer(answer: Json, relaying: Relaying): Json {
     return result === answer['result'] ? answer : { ...answer, result };
   }
   if (!isAdapted(request)) return answer;
-  if (request.method === 'tools/list') call.learn(answer['result']);
+  if (request.method === 'tools/list') call.learn(answer['result'], request.params['cursor'] === undefined);
   return { ...answer, result: adaptResult(request, answer['result'], usable) };
 }

@@ -19,6 +19,7 @@ import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
 import { tokenOperations } from './token-operations.ts';
+import { toolOperations } from './tool-operations.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -173,6 +174,7 @@ export const operations: readonly Operation[] = [
   ...logOperations,
   ...alertOperations,
   ...tokenOperations,
+  ...toolOperations,
   operation('authority.show', false, nothing, async (authority) => plain(authority.describe())),
 ];
 

@@ -21,6 +21,7 @@ import { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
+import { openCatalogue } from '../tools/catalogue.ts';
 import type { Authority, RevocationOrder } from './authority.ts';
 import type { People } from './people.ts';
 import { revocations } from './revocations.ts';
@@ -85,6 +86,7 @@ export function administered(parts: Parts): Acts {
     subjects: subjectStates(store),
     feed,
     serverStates: createServerStates(clock),
+    tools: openCatalogue(parts),
     describe: () => ({
       ...trustBundleRoute(ca),
       rootNotAfter: rootOf(ca.issuer).notAfter,
@@ -130,6 +132,7 @@ export function administered(parts: Parts): Acts {
     async removeServer(name) {
       if (!(await store.servers.remove(name)))
         throw new Fault('not_found', `No MCP server named ${name} is registered.`);
+      await store.tools.forget(name);
       await audit.append({ type: 'server.removed', name });
     },
     async issueFor(order, actor, own) {

@@ -37,6 +37,7 @@ import type { RootOcsp } from './root-ocsp.ts';
 import type { Rotation } from './rotation.ts';
 import type { Revocations } from './revocations.ts';
 import type { Store } from '../store/store.ts';
+import type { ToolCatalogue } from '../tools/catalogue.ts';
 
 /** What a certificate is asked for by an administrator. */
 export interface IssueOrder {
@@ -97,6 +98,7 @@ export interface Authority extends AsyncDisposable {
   readonly urlsOf: (issuer: Issuer) => PublicationUrls | null;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
+  readonly tools: ToolCatalogue;
   /** Whether an agent or a server may have certificates. */
   readonly subjects: SubjectStates;
   /** Whose attestations of devices count. */

@@ -106,6 +106,7 @@ async function besideAuthority(
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),
       tellSeen: (seen) => authority.agentsSeen(seen),
+      tellTools: (reports) => authority.tools.heard('gateway', reports),
       tellServers: async (states) => authority.serverStates.heard('gateway', states),
       log,
       staple,

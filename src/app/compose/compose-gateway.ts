@@ -20,6 +20,7 @@ import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import { createSignedCalls } from '../../gateway/signed-calls.ts';
 import { createToolHeaders } from '../../gateway/tool-headers.ts';
+import { createToolPins } from '../../gateway/pins/tool-pins.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -38,6 +39,8 @@ import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
+import { createToolReports } from '../feed/tool-reports.ts';
+import type { ToolReport } from '../tools/tool-report.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { tokensInForce } from './tokens-in-force.ts';
@@ -69,6 +72,8 @@ export interface GatewayOptions {
   readonly tellSeen?: (seen: Seen) => Promise<void>;
   /** Tells the registry how the servers are. */
   readonly tellServers?: (states: readonly ServerState[]) => Promise<void>;
+  /** Tells the registry which tools servers list. */
+  readonly tellTools?: (reports: readonly ToolReport[]) => Promise<void>;
   readonly log: (line: string) => void;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
@@ -100,8 +105,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       audit.note({ type: 'registry.went-back', from, to });
     },
   });
-  const tell = options.tellSeen ?? (() => Promise.resolve());
+  const unheard = (): Promise<void> => Promise.resolve();
+  const tell = options.tellSeen ?? unheard;
   const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
+  const reports = opened.use(createToolReports({ tell: options.tellTools ?? unheard, complain: log }));
   const redactor = createRedactor();
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
@@ -154,6 +161,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     },
     live,
     toolHeaders: createToolHeaders(),
+    toolPins: createToolPins({ seen: reports.listed }),
     signedCalls: createSignedCalls({
       clock,
       nonces: memoryNonces(clock),

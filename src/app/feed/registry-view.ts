@@ -9,6 +9,7 @@ import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { CertificateStanding, Change } from '../store/change-feed.ts';
 import type { FeedMessage, PolicyFile, TokenTrust } from './feed-message.ts';
 import { KeptRefusals } from './kept-refusals.ts';
+import { KnownPins } from './known-pins.ts';
 import { createPartnerDirectory, type PartnerDirectory } from './partner-directory.ts';
 import { EndedTokens } from './ended-tokens.ts';
 import { type PolicyRules, readPolicyFiles, readPolicyFilesInTurns } from './policy-rules.ts';
@@ -29,6 +30,8 @@ export interface RegistryView {
   tokenRules(): FileTokenRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
   readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
+  /** Where the tools of servers stand. */
+  readonly pins: Pick<KnownPins, 'find'>;
   /** Who issues the authority's access tokens; null while nobody does. */
   tokens(): TokenTrust | null;
   /** The tokens of that issuer that count no longer. */
@@ -66,6 +69,7 @@ export function createRegistryView(options: {
   let tokens: TokenTrust | null = null;
   const ended = new EndedTokens();
   const kept = new KeptRefusals();
+  const pins = new KnownPins();
   let timesWentBack = 0;
 
   let newest: readonly PolicyFile[] = [];
@@ -109,6 +113,9 @@ export function createRegistryView(options: {
       case 'token-end':
         if (change.value) ended.add(change.value, options.clock.now());
         break;
+      case 'tool':
+        pins.put(change.key, change.value);
+        break;
     }
     sequence = change.sequence;
   };
@@ -132,6 +139,7 @@ export function createRegistryView(options: {
     kept.layOver(known, options.clock.now());
     // Never fewer than before: nothing brings an ended token back.
     for (const end of registry.tokenEnds ?? []) ended.add(end, options.clock.now());
+    pins.replace(registry.tools ?? [], registry.sequence < sequence);
     sequence = registry.sequence;
   };
   const apply = (message: FeedMessage): void => {
@@ -172,6 +180,7 @@ export function createRegistryView(options: {
     servers: () => servers,
     partners,
     tokens: () => tokens,
+    pins,
     ended,
     apply,
     async settle(serial, milliseconds) {

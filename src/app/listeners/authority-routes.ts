@@ -23,6 +23,7 @@ import { answerJson, member, readObject } from './json-exchange.ts';
 import { personRoutes } from './person-routes.ts';
 import type { Holder, Route } from './route.ts';
 import { subAgentRoutes } from './sub-agent-routes.ts';
+import { readToolReports } from './tool-reports.ts';
 
 const routes: readonly Route[] = [
   {
@@ -98,6 +99,15 @@ const routes: readonly Route[] = [
     async answer({ exchange, authority, holder }) {
       const { name } = proven(holder).caller;
       authority.serverStates.heard(name, readServerStates(await readObject(exchange)));
+      await answerJson(exchange, {});
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/tools$/,
+    kinds: ['gateway'],
+    async answer({ exchange, authority, holder }) {
+      await authority.tools.heard(proven(holder).caller.name, await readToolReports(exchange));
       await answerJson(exchange, {});
     },
   },

@@ -5,12 +5,12 @@ import { parseJson } from '../../kernel/parse-json.ts';
 import { bodyLimit } from './route.ts';
 
 /** The JSON object that a request carries. Throws Fault `media_type`, `invalid_input` or what reading it throws. */
-export async function readObject(exchange: Exchange): Promise<JsonObject> {
+export async function readObject(exchange: Exchange, limit = bodyLimit): Promise<JsonObject> {
   const type = exchange.headers.get('content-type') ?? '';
   if (!/^application\/json\b/i.test(type)) {
     throw new Fault('media_type', 'Send the body as application/json.');
   }
-  const value = parseJson(await exchange.body(bodyLimit), { depth: 16, values: 10_000 });
+  const value = parseJson(await exchange.body(limit), { depth: 16, values: 10_000 });
   if (!isJsonObject(value)) throw new Fault('invalid_input', 'The body must be a JSON object.');
   return value;
 }

@@ -1,4 +1,5 @@
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
+import type { ToolPin } from '../../gateway/pins/tool-pin.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { PartnerRecord } from '../../identity/partner-record.ts';
 import type { TokenEnd } from '../../oauth/server/oauth-records.ts';
@@ -29,7 +30,8 @@ export type Change =
   | Changed<'agent', AgentRecord>
   | Changed<'server', ServerDefinition>
   | Changed<'partner', PartnerRecord>
-  | Changed<'token-end', TokenEnd>;
+  | Changed<'token-end', TokenEnd>
+  | Changed<'tool', ToolPin>;
 
 /** Everything that decisions rest on, as of one sequence number. */
 export interface StoreSnapshot {
@@ -42,6 +44,8 @@ export interface StoreSnapshot {
   readonly partners?: readonly PartnerRecord[];
   /** Missing likewise. */
   readonly tokenEnds?: readonly TokenEnd[];
+  /** Missing likewise: then no tool is approved. */
+  readonly tools?: readonly ToolPin[];
 }
 
 /** The order in which the store changed. A change is in here exactly when it is in its table: one transaction. */

@@ -24,6 +24,7 @@ import { passkeyRecords } from './sqlite/passkeys.ts';
 import { personRecords } from './sqlite/people.ts';
 import { partnerRecords } from './sqlite/partners.ts';
 import { serverRecords } from './sqlite/servers.ts';
+import { toolRecords } from './sqlite/tools.ts';
 import { usedTokens } from './sqlite/used-tokens.ts';
 import type { Store } from './store.ts';
 
@@ -57,6 +58,7 @@ export async function openStore(options: {
     consents: consentRecords(connection),
     agents: agentRecords(connection),
     servers: serverRecords(connection),
+    tools: toolRecords(connection),
     partners: partnerRecords(connection),
     ends: certificateEnds(connection),
     alerts: alertRecords(connection),

@@ -18,6 +18,7 @@ import type { CertificateEnds } from './certificate-ends.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { PartnerRecords } from './partner-records.ts';
 import type { ServerRecords } from './server-records.ts';
+import type { ToolRecords } from './tool-records.ts';
 
 /** Small facts about the whole state, by name. */
 export interface StoreMeta {
@@ -51,6 +52,7 @@ export interface Store extends AsyncDisposable {
   readonly consents: Consents;
   readonly agents: AgentRecords;
   readonly servers: ServerRecords;
+  readonly tools: ToolRecords;
   readonly partners: PartnerRecords;
   readonly ends: CertificateEnds;
   readonly alerts: AlertRecords;

@@ -84,6 +84,10 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       tellSeen: async (seen) => {
         await callAuthority(new URL('/v1/seen', authority), shownBy(identity), { agents: seen });
       },
+      tellTools: async (reports) => {
+        const sent = reports.map((report) => ({ ...report }));
+        await callAuthority(new URL('/v1/tools', authority), shownBy(identity), { reports: sent });
+      },
       tellServers: async (states) => {
         const servers = states.map((state) => ({ ...state }));
         await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });

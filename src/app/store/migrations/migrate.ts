@@ -23,6 +23,7 @@ import { consents } from './0017-consents.ts';
 import { tokenOwners } from './0018-token-owners.ts';
 import { subAgents } from './0019-sub-agents.ts';
 import { sessionsAtProviders } from './0020-sessions-at-providers.ts';
+import { tools } from './0021-tools.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -46,6 +47,7 @@ const migrations: readonly Migration[] = [
   tokenOwners,
   subAgents,
   sessionsAtProviders,
+  tools,
 ];
 
 /** The schema version this program writes. */

@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 import { listTokenEnds } from './oauth-tokens.ts';
 import { listPartners } from './partners.ts';
 import { listServers } from './servers.ts';
+import { listPins } from './tools.ts';
 
 /** How many changes are kept for those who were away; the rest take a snapshot. */
 const kept = 100_000;
@@ -36,6 +37,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         servers: listServers(database),
         partners: listPartners(database),
         tokenEnds: listTokenEnds(database, clock.now()),
+        tools: listPins(database),
       })),
     since: (sequence) =>
       read(() => {
