@@ -1,7 +1,6 @@
 import {
   type Clause,
   type DetailedError,
-  type Expr,
   type Policy,
   type Schema,
   schemaToJson,
@@ -9,19 +8,16 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { Fault } from '../kernel/fault.ts';
 import { findPlace } from './check-names.ts';
-import { accessOf, childrenOf, nodeOf, walk } from './expression.ts';
+import { abstract, isArgumentPath, type Knowledge, mentions, standIn } from './abstract-conditions.ts';
 import { cedarText, policyFault, utf16Index } from './read-rules.ts';
 import type { Rule } from './rule.ts';
 import { schemaText } from './schema.ts';
 import { placeOf } from './tokens.ts';
 
-// Stands for any condition on arguments; a name that no policy can use, because an argument is never looked up in it.
-const standIn = 'any condition';
 const schema = schemaText(`{ "${standIn}": Bool }`);
+/** The members of arguments are whatever a tool takes. */
+const nothingOfArguments: Knowledge = { isOpen: isArgumentPath, isDeclared: () => false };
 const neverApplies = /impossible|unable to find an applicable/;
-const anything: Expr = {
-  '.': { left: { '.': { left: { Var: 'context' }, attr: 'arguments' } }, attr: standIn },
-};
 
 /** Checks rules like `checkTypes`, part after part: reading the schema costs as much as checking a hundred rules. */
 export function typeChecker(): (rules: readonly Rule[]) => void {
@@ -63,63 +59,15 @@ function typeFault(rule: Rule, error: DetailedError): Fault {
 }
 
 function readsArguments(rule: Rule): boolean {
-  return rule.json.conditions.some(({ body }) => mentionsArguments(body));
+  return rule.json.conditions.some(({ body }) => mentions(body, isArgumentPath));
 }
 
 function checkedForm(rule: Rule): Policy {
   if (!readsArguments(rule)) return rule.text;
-  const conditions = rule.json.conditions.map(({ kind, body }): Clause => ({ kind, body: abstract(body) }));
-  return { ...rule.json, conditions };
-}
-
-/** The condition with every part that reads arguments replaced by one that may hold or not. */
-function abstract(expression: Expr): Expr {
-  if (!mentionsArguments(expression)) return expression;
-  const { operator } = nodeOf(expression);
-  if (['!', '&&', '||', 'if-then-else'].includes(operator)) return withParts(expression, abstract);
-  return childrenOf(expression).reduce(
-    (sum: Expr, child): Expr => ({ '&&': { left: sum, right: probe(child) } }),
-    guard(expression),
+  const conditions = rule.json.conditions.map(
+    ({ kind, body }): Clause => ({ kind, body: abstract(body, nothingOfArguments) }),
   );
-}
-
-/** A condition that is well typed exactly when the value is; what it says does not matter. */
-function probe(expression: Expr): Expr {
-  if (!mentionsArguments(expression)) return { '==': { left: expression, right: expression } };
-  if (nodeOf(expression).operator !== 'if-then-else') return abstract(expression);
-  return withParts(expression, (part, name) => (name === 'if' ? abstract(part) : probe(part)));
-}
-
-/** The same operator over other operands. */
-function withParts(expression: Expr, change: (part: Expr, name: string) => Expr): Expr {
-  const { operator, body } = nodeOf(expression);
-  const parts = Object.entries(body as Record<string, Expr>);
-  const changed = Object.fromEntries(parts.map(([name, part]) => [name, change(part, name)]));
-  return { [operator]: changed } as Expr;
-}
-
-/** `context has arguments.path` is false where there are no arguments; `context.arguments has path` is an error there. */
-function guard(expression: Expr): Expr {
-  const { operator, body } = nodeOf(expression);
-  const asksContext = operator === 'has' && 'Var' in (body as { readonly left: Expr }).left;
-  if (!asksContext) return anything;
-  return { '&&': { left: { has: { left: { Var: 'context' }, attr: 'arguments' } }, right: anything } };
-}
-
-function mentionsArguments(expression: Expr): boolean {
-  let found = false;
-  walk(expression, (part) => {
-    found ||= isArgumentPath(part);
-    return !found;
-  });
-  return found;
-}
-
-/** `context.arguments…`, but not `context has arguments`, which the schema can answer. */
-function isArgumentPath(expression: Expr): boolean {
-  const access = accessOf(expression);
-  if (access?.variable !== 'context' || access.attributes[0] !== 'arguments') return false;
-  return access.attributes.length > 1 || nodeOf(expression).operator === '.';
+  return { ...rule.json, conditions };
 }
 
 function explained(message: string): string | null {

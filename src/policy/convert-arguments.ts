@@ -35,7 +35,7 @@ function convert<Value>(value: Json, form: ArgumentForm<Value>, depth: number): 
   if (Array.isArray(value)) return form.set(value.map((item: Json) => convert(item, form, depth + 1)));
   const members = Object.entries(value as JsonObject);
   return form.record(
-    members.map(([name, member]) => [escapeName(wellFormed(name)), convert(member, form, depth + 1)]),
+    members.map(([name, member]) => [argumentName(wellFormed(name)), convert(member, form, depth + 1)]),
   );
 }
 
@@ -47,8 +47,8 @@ function number<Value>(value: number, form: ArgumentForm<Value>): Value {
   return isDecimal ? form.decimal(text) : form.plain(text);
 }
 
-/** Cedar reads `__entity`, `__extn` and `__expr` as more than names: each gets one more underscore, and so on. */
-function escapeName(name: string): string {
+/** The name of an argument in policies. Cedar reads `__entity`, `__extn` and `__expr` as more than names: each gets one more underscore, and so on. */
+export function argumentName(name: string): string {
   return name.startsWith('_') && /^_*__(entity|extn|expr)$/.test(name) ? `_${name}` : name;
 }
 

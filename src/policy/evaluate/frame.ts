@@ -89,7 +89,7 @@ export function callerFrame(question: Question): CallerFrame {
 }
 
 /** The target of a question. Throws Fault `invalid_input` for names that no policy can speak of. */
-export function targetOf({ server, target }: Question): KnownEntity {
+export function targetOf({ server, target }: Pick<Question, 'server' | 'target'>): KnownEntity {
   const name = target.kind === 'server' ? '' : target.kind === 'resource' ? target.uri : target.name;
   refuseIllFormed([server, name]);
   // The first slash ends the server's name in `Tool::"server/tool"`; with one inside, two tools could share a name.

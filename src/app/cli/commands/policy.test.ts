@@ -176,6 +176,34 @@ test('A3 policy test without tests, or with a slip in them, is refused', async (
   });
 });
 
+test('A3 policy check holds the policies against a file of tools: every slip is an error with the nearest name', async () => {
+  await inFolder(async (folder) => {
+    const tools = join(folder, 'tools.yaml');
+    const policy = (tool: string, argument: string, server = 'files'): string =>
+      `permit (principal, action == Action::"tools/call", resource == Tool::"${server}/${tool}") when { context.arguments.${argument} like "/*" };`;
+    await writeFile(
+      tools,
+      'files: {tools: [{name: read, inputSchema: {properties: {path: {type: string}}, required: [path]}}]}',
+    );
+    await writeFile(join(folder, 'a.cedar'), `${policy('raed', 'path')}\n${policy('read', 'pth')}`);
+    const { code, stderr } = await run('policy', 'check', folder, '--tools', tools);
+    assert.equal(code, 2);
+    assert.match(stderr, /a\.cedar:1:\d+: .*no tool "raed"\. Did you mean "read"\?/);
+    assert.match(stderr, /a\.cedar:2:\d+: .*no argument "pth"\. Did you mean "path"\?/);
+    assert.equal((await run('policy', 'check', folder)).code, 0);
+    await writeFile(join(folder, 'a.cedar'), policy('read', 'path', 'git'));
+    const warned = await run('policy', 'check', folder, '--tools', tools);
+    assert.equal(warned.code, 0);
+    assert.match(warned.stdout, /warning: a\.cedar:1:\d+: the server "git" is not known yet/);
+    await writeFile(tools, 'files: {tools: [{title: read}]}');
+    assert.match(
+      (await run('policy', 'check', folder, '--tools', tools)).stderr,
+      /tools\.yaml: files\.tools\.0\.name/,
+    );
+    assert.equal((await run('policy', 'check', folder, '--tools', join(folder, 'none'))).code, 4);
+  });
+});
+
 test('A3 policy schema prints the schema', async () => {
   assert.match((await run('policy', 'schema')).stdout, /entity Tool in \[Server\]/);
 });

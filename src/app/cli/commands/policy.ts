@@ -7,13 +7,18 @@ import { parseJson } from '../../../kernel/parse-json.ts';
 import { explain, type Finding } from '../../../policy/explain.ts';
 import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
 import type { Decision, Question } from '../../../policy/question.ts';
+import type { Rule } from '../../../policy/rule.ts';
 import { schemaText } from '../../../policy/schema.ts';
+import { checkTools, toolFindingText } from '../../../policy/tools/check-tools.ts';
+import type { KnownTools } from '../../../policy/tools/known-tools.ts';
+import { toolSchemaText } from '../../../policy/tools/tool-schema.ts';
 import { readYaml } from '../../config/read-yaml.ts';
 import { readPolicies } from '../../feed/policy-folder.ts';
 import { type PolicyRules, readPolicyFiles } from '../../feed/policy-rules.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { formatTable, printable } from '../format-table.ts';
 import { tokenRows, tokenText } from '../tokens-text.ts';
+import { readToolsFile, toolsFlag } from '../tools-file.ts';
 import { allowsText, limitsOf, limitText, perText } from '../limits-text.ts';
 
 const folder = {
@@ -35,8 +40,8 @@ export const policyCommands: readonly Command[] = [
   {
     path: ['policy', 'check'],
     summary: 'Check the policies, limits and token rules of a folder and list them',
-    example: 'countersign policy check ./policies',
-    flags: [],
+    example: 'countersign policy check ./policies --tools ./tools.json',
+    flags: [toolsFlag],
     positionals: [folder],
     run: check,
   },
@@ -107,12 +112,13 @@ export const policyCommands: readonly Command[] = [
   {
     path: ['policy', 'schema'],
     summary: 'Print the Cedar schema: what policies can name',
-    example: 'countersign policy schema > countersign.cedarschema',
-    flags: [],
+    example: 'countersign policy schema --tools ./tools.json',
+    flags: [toolsFlag],
     positionals: [],
-    async run() {
-      const text = schemaText().trimEnd();
-      return { text, json: { schema: text } };
+    async run(_context, input) {
+      const file = input.text('tools');
+      const text = file === null ? schemaText() : toolSchemaText(await readToolsFile(file));
+      return { text: text.trimEnd(), json: { schema: text.trimEnd() } };
     },
   },
 ];
@@ -127,15 +133,29 @@ async function check(_context: CommandContext, input: CommandInput): Promise<Com
   }));
   const rows = limits.map((rule) => ({ limit: rule.name, per: perText(rule), allows: allowsText(rule) }));
   const wanted = tokenRows(tokens);
+  const file = input.text('tools');
+  const warnings = file === null ? [] : holdAgainst(await readToolsFile(file), set.policies);
   const tables = [
     formatTable(['id', 'effect', 'file', 'line'], policies),
     ...(rows.length > 0 ? [formatTable(['limit', 'per', 'allows'], rows)] : []),
     ...(wanted.length > 0 ? [formatTable(['wants a token', 'bound', 'of', 'needs'], wanted)] : []),
   ];
   return {
-    text: `${tables.join('\n\n')}\n\nAll are valid. Version ${set.version}.`,
-    json: { version: set.version, policies, limits: rows, tokens: wanted },
+    text: [
+      ...tables,
+      ...(warnings.length > 0 ? [warnings.map((line) => printable(`warning: ${line}`)).join('\n')] : []),
+      `All are valid. Version ${set.version}.`,
+    ].join('\n\n'),
+    json: { version: set.version, policies, limits: rows, tokens: wanted, warnings },
   };
+}
+
+/** What is only a warning, as lines. Throws Fault `policy_invalid` with every error. */
+function holdAgainst(tools: KnownTools, policies: readonly Rule[]): readonly string[] {
+  const findings = checkTools(policies, tools);
+  const errors = findings.filter(({ level }) => level === 'error').map(toolFindingText);
+  if (errors.length > 0) throw new Fault('policy_invalid', errors.join('\n'));
+  return findings.map(toolFindingText);
 }
 
 async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
