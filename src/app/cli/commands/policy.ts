@@ -7,25 +7,16 @@ import { parseJson } from '../../../kernel/parse-json.ts';
 import { explain, type Finding } from '../../../policy/explain.ts';
 import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
 import type { Decision, Question } from '../../../policy/question.ts';
-import type { Rule } from '../../../policy/rule.ts';
 import { schemaText } from '../../../policy/schema.ts';
-import { checkTools, toolFindingText } from '../../../policy/tools/check-tools.ts';
-import type { KnownTools } from '../../../policy/tools/known-tools.ts';
 import { toolSchemaText } from '../../../policy/tools/tool-schema.ts';
 import { readYaml } from '../../config/read-yaml.ts';
-import { readPolicies } from '../../feed/policy-folder.ts';
-import { type PolicyRules, readPolicyFiles } from '../../feed/policy-rules.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
-import { formatTable, printable } from '../format-table.ts';
-import { tokenRows, tokenText } from '../tokens-text.ts';
+import { printable } from '../format-table.ts';
+import { openPolicyFiles, policyFolder } from '../policy-files.ts';
+import { tokenText } from '../tokens-text.ts';
 import { readToolsFile, toolsFlag } from '../tools-file.ts';
-import { allowsText, limitsOf, limitText, perText } from '../limits-text.ts';
-
-const folder = {
-  name: 'folder',
-  meaning: 'the folder with *.cedar files, limits.yaml and tokens.yaml',
-  count: 'one',
-} as const;
+import { limitsOf, limitText } from '../limits-text.ts';
+import { policyCheckCommand } from './policy-check.ts';
 
 const bindings: readonly Question['context']['binding'][] = [
   'certificate',
@@ -37,14 +28,7 @@ const bindings: readonly Question['context']['binding'][] = [
 
 /** The commands about policies; they read files only and need no authority. */
 export const policyCommands: readonly Command[] = [
-  {
-    path: ['policy', 'check'],
-    summary: 'Check the policies, limits and token rules of a folder and list them',
-    example: 'countersign policy check ./policies --tools ./tools.json',
-    flags: [toolsFlag],
-    positionals: [folder],
-    run: check,
-  },
+  policyCheckCommand,
   {
     path: ['policy', 'explain'],
     summary: 'Say what the policies decide about one request, and why',
@@ -98,7 +82,7 @@ export const policyCommands: readonly Command[] = [
         meaning: 'who acts for the person, as its token says; may be repeated, the nearest first',
       },
     ],
-    positionals: [folder],
+    positionals: [policyFolder],
     run: explainOne,
   },
   {
@@ -106,7 +90,7 @@ export const policyCommands: readonly Command[] = [
     summary: 'Check that the policies decide as a test file expects',
     example: 'countersign policy test ./policies ./policies/tests.yaml',
     flags: [],
-    positionals: [folder, { name: 'tests', meaning: 'the YAML or JSON file with tests', count: 'one' }],
+    positionals: [policyFolder, { name: 'tests', meaning: 'the YAML or JSON file with tests', count: 'one' }],
     run: runTests,
   },
   {
@@ -123,43 +107,8 @@ export const policyCommands: readonly Command[] = [
   },
 ];
 
-async function check(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set, limits, tokens } = await open(input.word('folder'));
-  const policies = set.policies.map(({ id, effect, ask, file, line }) => ({
-    id,
-    effect: ask === null ? effect : 'ask',
-    file,
-    line,
-  }));
-  const rows = limits.map((rule) => ({ limit: rule.name, per: perText(rule), allows: allowsText(rule) }));
-  const wanted = tokenRows(tokens);
-  const file = input.text('tools');
-  const warnings = file === null ? [] : holdAgainst(await readToolsFile(file), set.policies);
-  const tables = [
-    formatTable(['id', 'effect', 'file', 'line'], policies),
-    ...(rows.length > 0 ? [formatTable(['limit', 'per', 'allows'], rows)] : []),
-    ...(wanted.length > 0 ? [formatTable(['wants a token', 'bound', 'of', 'needs'], wanted)] : []),
-  ];
-  return {
-    text: [
-      ...tables,
-      ...(warnings.length > 0 ? [warnings.map((line) => printable(`warning: ${line}`)).join('\n')] : []),
-      `All are valid. Version ${set.version}.`,
-    ].join('\n\n'),
-    json: { version: set.version, policies, limits: rows, tokens: wanted, warnings },
-  };
-}
-
-/** What is only a warning, as lines. Throws Fault `policy_invalid` with every error. */
-function holdAgainst(tools: KnownTools, policies: readonly Rule[]): readonly string[] {
-  const findings = checkTools(policies, tools);
-  const errors = findings.filter(({ level }) => level === 'error').map(toolFindingText);
-  if (errors.length > 0) throw new Fault('policy_invalid', errors.join('\n'));
-  return findings.map(toolFindingText);
-}
-
 async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set, limits, tokens } = await open(input.word('folder'));
+  const { policies: set, limits, tokens } = await openPolicyFiles(input.word('folder'));
   const question = questionOf(context, input);
   const counted = limitsOf(limits, question);
   const token = tokenText(tokens, question);
@@ -198,7 +147,7 @@ function decisionText(decision: Decision): string {
 }
 
 async function runTests(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set } = await open(input.word('folder'));
+  const { policies: set } = await openPolicyFiles(input.word('folder'));
   const file = input.word('tests');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new Fault('not_found', `The test file ${file} cannot be read.`, { cause });
@@ -233,20 +182,6 @@ function testsOf(file: string, json: JsonObject): ReturnType<typeof readPolicyTe
     if (!(error instanceof Fault)) throw error;
     throw new Fault(error.code, `${basename(file)}: ${error.message}`, { cause: error });
   }
-}
-
-async function open(path: string): Promise<PolicyRules> {
-  const files = await readPolicies(path).catch((cause: unknown) => {
-    if (cause instanceof Fault) throw cause;
-    throw new Fault('not_found', `The folder ${path} cannot be read.`, { cause });
-  });
-  if (!files.some(({ name }) => name.endsWith('.cedar'))) {
-    throw new Fault(
-      'not_found',
-      `There is no *.cedar file in ${path}; without policies everything is denied.`,
-    );
-  }
-  return readPolicyFiles(files);
 }
 
 function questionOf(context: CommandContext, input: CommandInput): Question {
