@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configJsonSchema } from '../src/app/config/json-schema.ts';
 import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
+import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
@@ -9,9 +10,10 @@ import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 
-/** Rewrites the JSON Schemas of countersign.yaml, attestation.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
+/** Rewrites the JSON Schemas of countersign.yaml, attestation.yaml, clients.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
 writeFileSync('docs/countersign.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/attestation.schema.json', `${JSON.stringify(attestationJsonSchema(), null, 2)}\n`);
+writeFileSync('docs/clients.schema.json', `${JSON.stringify(clientsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/issuance.schema.json', `${JSON.stringify(issuanceJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/limits.schema.json', `${JSON.stringify(limitsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/signed-calls.schema.json', `${JSON.stringify(signedCallsJsonSchema(), null, 2)}\n`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
+import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
@@ -46,6 +47,11 @@ test('I3 the published JSON Schema of workloads.yaml is the one the program read
   assert.deepEqual(attestation, JSON.parse(JSON.stringify(attestationJsonSchema())), remedy);
   const published: unknown = JSON.parse(readFileSync(join(docs, 'workloads.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(workloadsJsonSchema())), remedy);
+});
+
+test('O2 the published JSON Schema of clients.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'clients.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(clientsJsonSchema())), remedy);
 });
 
 test('I3 the published JSON Schema of people.yaml is the one the program reads by', () => {

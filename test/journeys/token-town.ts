@@ -9,14 +9,14 @@ export interface Answered {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** A form sent to an endpoint, or a GET of it, over a connection of its own. */
+/** A form or a text sent to an endpoint, or a GET of it, over a connection of its own. */
 export async function call(
   url: string,
-  form: Readonly<Record<string, string>> | null,
+  form: Readonly<Record<string, string>> | string | null,
   options: { readonly as?: Presentable; readonly ca: string; readonly headers?: Record<string, string> },
 ): Promise<Answered> {
   const { as, ca, headers } = options;
-  const body = form && new URLSearchParams(form).toString();
+  const body = typeof form === 'object' ? form && new URLSearchParams(form).toString() : form;
   const text = await new Promise<Answered>((resolve, reject) => {
     const sent = request(
       url,

@@ -88,6 +88,14 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
           'none',
           'tls_client_auth',
           'self_signed_tls_client_auth',
+          'private_key_jwt',
+        ]);
+        assert.deepEqual(json['token_endpoint_auth_signing_alg_values_supported'], [
+          'ES256',
+          'EdDSA',
+          'Ed25519',
+          'PS256',
+          'RS256',
         ]);
         assert.equal(json['tls_client_certificate_bound_access_tokens'], true);
         assert.equal(json['client_id_metadata_document_supported'], true);

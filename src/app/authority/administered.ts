@@ -63,6 +63,7 @@ type Acts = Omit<
   | 'registrationKey'
   | 'tokenSecrets'
   | 'assertions'
+  | 'tokenClients'
   | 'announceTokens'
   | 'rotateTokenKey'
   | 'attestations'

@@ -21,6 +21,7 @@ import type { LeafKind } from '../../x509/leaf-profile.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import type { Assertions } from '../../oauth/server/assertions.ts';
 import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
+import type { RegisteredClients } from '../../oauth/server/registered-clients.ts';
 import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
 import type { TokenKeys } from '../../oauth/server/token-keys.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
@@ -111,6 +112,8 @@ export interface Authority extends AsyncDisposable {
   readonly tokenSecrets: EntryCipher;
   /** JWTs of others as grants of access tokens. */
   readonly assertions: Assertions;
+  /** Clients of the authorization server that `clients.yaml` names. */
+  readonly tokenClients: RegisteredClients;
   /** Tells the gateways whose access tokens count, and who replaces the key that signs them. */
   announceTokens(trust: TokenTrust, rotate: TokenKeys['rotate']): void;
   /** Another key signs access tokens from now on. Throws Fault `conflict`. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   attestationFileName,
+  clientsFileName,
   issuanceFileName,
   peopleFileName,
   workloadsFileName,
@@ -31,6 +32,8 @@ export interface DataFolder {
   readonly policies: string;
   /** The issuers of JWTs to workloads; it need not be there. */
   readonly workloads: string;
+  /** The clients of the authorization server that are not agents; it need not be there. */
+  readonly clients: string;
   /** Whose attestations of devices count; it need not be there. */
   readonly attestation: string;
   /** What is asked for before a certificate is issued; it need not be there. */
@@ -67,6 +70,7 @@ export function dataFolder(folder: string): DataFolder {
     policies: at('policies'),
     workloads: at(workloadsFileName),
     attestation: at(attestationFileName),
+    clients: at(clientsFileName),
     issuance: at(issuanceFileName),
     people: at(peopleFileName),
     admin: at('admin'),

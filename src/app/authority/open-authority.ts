@@ -32,6 +32,7 @@ import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
 import { type IssuersWorld, openIssuers } from './open-issuers.ts';
 import { ownBundle } from './own-bundle.ts';
 import { openPartners } from './partners.ts';
+import { openRegisteredClients } from './registered-clients.ts';
 import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation } from './rotation.ts';
 import { openRegistrationKey } from './registration-key.ts';
@@ -111,6 +112,7 @@ export async function openAuthority(options: {
     issuers: opened.use(await openWorkloads(data, clock)),
     strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
   };
+  const tokenClients = opened.use(await openRegisteredClients(data.clients, clock));
   const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
   const people = opened.use(await openPeople({ data, store, audit, clock, key: auditKey, environment }));
@@ -170,6 +172,7 @@ export async function openAuthority(options: {
       store,
       clock,
     }),
+    tokenClients,
     announceTokens(trusted, rotate) {
       tokens.announce(trusted, rotate);
       feed.publishTrust();

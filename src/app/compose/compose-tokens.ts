@@ -55,6 +55,7 @@ export async function composeTokens(options: {
     cipher,
     keys,
     agents: agentRegistry(authority),
+    clients: authority.tokenClients,
     people: {
       // A person who is disabled or forgotten is nobody, and their refresh tokens count no longer.
       async find(subject) {

@@ -7,6 +7,9 @@ export const issuanceFileName = 'issuance.yaml';
 /** The file of providers at which people log in, in the data folder of the authority. */
 export const peopleFileName = 'people.yaml';
 
+/** The file of clients of the authorization server, in the data folder of the authority. */
+export const clientsFileName = 'clients.yaml';
+
 /** The file of issuers of JWTs to workloads, in the data folder of the authority. */
 export const workloadsFileName = 'workloads.yaml';
 

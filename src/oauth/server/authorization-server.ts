@@ -16,6 +16,7 @@ import {
   interactionDetails,
   type InteractionResult,
 } from './interactions.ts';
+import type { RegisteredClients } from './registered-clients.ts';
 import type { OauthRecords } from './oauth-records.ts';
 import type { PeopleDirectory } from './people-directory.ts';
 import type { AgentRegistry, PresentedAgent } from './presented-agent.ts';
@@ -53,6 +54,7 @@ export interface AuthorizationServerOptions {
   readonly cipher: EntryCipher;
   readonly keys: TokenKeys;
   readonly agents: AgentRegistry;
+  readonly clients: RegisteredClients;
   readonly people: PeopleDirectory;
   readonly resources: TokenResources;
   readonly documents: ClientDocuments;

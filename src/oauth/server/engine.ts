@@ -10,6 +10,8 @@ import { toBase64 } from '../../kernel/bytes.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { registerAssertionGrant } from './assertion-grant.ts';
 import { richRequests } from './authorization-details.ts';
+import { checkClientAssertion } from './client-assertion.ts';
+import { assertionAlgorithms } from './registered-clients.ts';
 import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
@@ -41,9 +43,17 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
 
 function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Configuration {
   const { kid, privateKey } = key;
-  const { records, record, cipher, agents, clock, lives: settings } = options;
+  const { records, record, cipher, agents, clients, clock, lives: settings } = options;
   return {
-    adapter: storageAdapter({ records, record, cipher, agents, clock, afterglow: options.afterglow }),
+    adapter: storageAdapter({
+      records,
+      record,
+      cipher,
+      agents,
+      clients,
+      clock,
+      afterglow: options.afterglow,
+    }),
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' }] },
     routes,
     features: featuresOf(options),
@@ -55,10 +65,14 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       // RFC 8705 §3.4: a client of ours never has to ask for what makes a stolen token worthless.
       tls_client_certificate_bound_access_tokens: true,
     },
-    clientAuthMethods: ['none', 'tls_client_auth', 'self_signed_tls_client_auth'],
+    clientAuthMethods: ['none', 'tls_client_auth', 'self_signed_tls_client_auth', 'private_key_jwt'],
+    // What this authority reads the time by is what an assertion is held to.
+    assertJwtClientAuthClaimsAndHeader: async (_ctx, claims, header) =>
+      checkClientAssertion(claims, header, { issuer: options.issuer, now: clock.now() }),
     fetch: options.documents.fetch,
     fetchResponseBodyLimits: { jwks_uri: 32 * 1024 },
     enabledJWA: {
+      clientAuthSigningAlgValues: [...assertionAlgorithms],
       idTokenSigningAlgValues: ['ES256'],
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
     },
@@ -198,8 +212,7 @@ function certificateOf({ req, oidc }: KoaContextWithOIDC): string | undefined {
 /** A client of somebody else that has no certificate of ours may bind its tokens to a key of its own (RFC 9449). */
 function bindByProof(ctx: KoaContextWithOIDC | undefined, client: Client): void {
   const { req } = ctx ?? {};
-  if (!(req instanceof HandedRequest) || req.certificate !== null || req.headers['dpop'] === undefined)
-    return;
+  if (!(req instanceof HandedRequest) || !req.provesKeyAlone) return;
   // The engine makes a client anew for every request.
   Object.assign(client, { tlsClientCertificateBoundAccessTokens: false, dpopBoundAccessTokens: true });
 }

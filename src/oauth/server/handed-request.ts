@@ -65,6 +65,11 @@ export class HandedRequest extends IncomingMessage {
     if (body.length > 0) this.push(body);
     this.push(null);
   }
+
+  /** Whether nothing but a proof of a key of its own (RFC 9449) can bind what it is given. */
+  get provesKeyAlone(): boolean {
+    return this.certificate === null && this.headers['dpop'] !== undefined;
+  }
 }
 
 /**

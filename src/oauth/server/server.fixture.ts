@@ -132,6 +132,7 @@ export async function openTestServer(
       find: async (id) =>
         /^spiffe:\/\/example\.internal\/agent\/(?!gone)/.test(id) ? agent(id.slice(32)) : null,
     },
+    clients: { find: async () => null },
     people: {
       find: async (id) => (people.has(id) ? { accountId: id, claims: () => ({ sub: id }) } : undefined),
     },

@@ -4,6 +4,8 @@ import type { EntryCipher } from './entry-cipher.ts';
 import { HandedRequest } from './handed-request.ts';
 import { knownClient } from './known-clients.ts';
 import type { NewOauthEntry, OauthEntry, OauthRecords } from './oauth-records.ts';
+import { isOfAssertion, keyOfAssertion } from './client-assertion.ts';
+import { metadataOf, type RegisteredClients } from './registered-clients.ts';
 import type { AgentRegistry } from './presented-agent.ts';
 import type { TokenRecord } from './token-record.ts';
 import { routes } from './token-routes.ts';
@@ -14,6 +16,7 @@ export interface StorageParts {
   readonly record: Pick<TokenRecord, 'ended'>;
   readonly cipher: EntryCipher;
   readonly agents: Pick<AgentRegistry, 'find'>;
+  readonly clients: RegisteredClients;
   readonly clock: Clock;
   /** How long after its end an access token may still be believed, in milliseconds: its life and every clock difference. */
   readonly afterglow: number;
@@ -46,15 +49,17 @@ class EntryAdapter implements Adapter {
     const { records } = this.parts;
     const entry = this.entryOf(id, payload, expiresIn);
     if (this.model !== 'ReplayDetection') return await records.put(entry);
-    // Looking first and writing then would let two requests with one proof through (RFC 9449 §11.1).
-    if (!(await records.putOnce(entry))) throw new errors.InvalidDpopProof('the proof was used before');
+    // Looking first and writing then would let two requests through with one proof (RFC 9449 §11.1) or one assertion (RFC 7523 §3).
+    if (await records.putOnce(entry)) return;
+    if (isOfAssertion(id, Provider.ctx)) throw new errors.InvalidClientAuth('the assertion was used before');
+    throw new errors.InvalidDpopProof('the proof was used before');
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const { records, cipher, agents } = this.parts;
+    if (this.model === 'Client') return await this.findClient(id);
+    const { records, cipher } = this.parts;
     const entry = await records.find(this.model, cipher.hash(this.model, id));
-    if (entry) return this.payloadOf(entry);
-    return this.model === 'Client' ? await knownClient(id, agents) : undefined;
+    return entry ? this.payloadOf(entry) : undefined;
   }
 
   findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -96,6 +101,16 @@ class EntryAdapter implements Adapter {
     const end = { kind: 'grant', key: grantId, before: now, until: now + afterglow } as const;
     const actor = request?.agent?.caller.spiffeId ?? 'nobody';
     await record.ended(end, { reason: reasonAt(request), actor });
+  }
+
+  private async findClient(id: string): Promise<AdapterPayload | undefined> {
+    const { agents, clients } = this.parts;
+    const agent = await knownClient(id, agents);
+    if (agent) return agent;
+    const client = await clients.find(id, keyOfAssertion(Provider.ctx));
+    if (!client) return undefined;
+    const bound = requestNow()?.provesKeyAlone === true ? boundToKey : {};
+    return { ...metadataOf(client), ...bound };
   }
 
   private async findBy(name: 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
@@ -162,6 +177,9 @@ class EntryAdapter implements Adapter {
     return true;
   }
 }
+
+/** A client that shows no certificate may bind its tokens to a key of its own (RFC 9449). */
+const boundToKey = { tls_client_certificate_bound_access_tokens: false, dpop_bound_access_tokens: true };
 
 /** Why a grant ends in the middle of a request: its client said so, or something came back that is used up (RFC 9700 §4.14.2). */
 function reasonAt(request: HandedRequest | null): string {
