@@ -110,6 +110,10 @@ export const auditEvents = {
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'registry.went-back':
     'The authority gave a gateway an older registry than before; whoever the gateway refused stays refused.',
+  'secret.obtained':
+    'A secret for MCP servers was read from the program that holds it, and is new or another one: where it is, and for how long.',
+  'secret.unavailable':
+    'A secret for MCP servers could not be read from the program that holds it; told once until it can be again.',
   'log.opened': 'A process began to write this log.',
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',

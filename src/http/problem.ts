@@ -160,6 +160,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   audit_broken: 500,
   credential_unobtained: 502,
   secret_unresolved: 502,
+  secret_unavailable: 503,
   config_invalid: 500,
   usage: 400,
   port_taken: 500,

@@ -125,6 +125,7 @@ export const faultCodes = {
   // secrets and configuration
   credential_unobtained: 'The gateway got no token for the MCP server, so that the call was not made.',
   secret_unresolved: 'A secret reference cannot be resolved.',
+  secret_unavailable: 'The holder of a secret does not answer now, so that the call was not made.',
   config_invalid: 'The configuration is not valid.',
   usage: 'The command line is not valid.',
   port_taken: 'The address is in use by another process.',

@@ -7,7 +7,7 @@ import { randomBytes } from '../kernel/random.ts';
 import type { SecretResolver } from '../secrets/resolve.ts';
 import { decodePem } from '../x509/pem.ts';
 import { keyKindOf, readPublicKey } from '../x509/public-key.ts';
-import type { HolderLimits } from './limits.ts';
+import type { HolderLimits } from '../secrets/holder-limits.ts';
 
 /** A signing key that lives elsewhere: only digests go there, only signatures and the public key come back. */
 export interface HeldKey extends SigningKey, AsyncDisposable {

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { steppedClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createRedactor, type Redactor } from './redact.ts';
-import { parseReference } from './reference.ts';
+import { parseReference, parseValue } from './reference.ts';
 import { createSecretResolver, type SecretResolver } from './resolve.ts';
 
 const clock = steppedClock(0);
@@ -122,5 +122,113 @@ test('no learnt value survives redaction, whatever its characters', () => {
         assert.ok(redactor.redact(before + value + after).includes('[secret]'));
       },
     ),
+  );
+});
+
+test('S1 reads references to what other programs hold', () => {
+  assert.deepEqual(parseReference('vault:kv/data/team a/github?version=3#token'), {
+    kind: 'vault',
+    path: 'kv/data/team a/github',
+    version: 3,
+    field: 'token',
+  });
+  assert.deepEqual(parseReference('aws-sm:prod/github?stage=AWSPREVIOUS#token'), {
+    kind: 'aws-sm',
+    id: 'prod/github',
+    stage: 'AWSPREVIOUS',
+    version: null,
+    field: 'token',
+  });
+  const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:github-AbCdEf';
+  assert.deepEqual(parseReference(`aws-sm:${arn}`), {
+    kind: 'aws-sm',
+    id: arn,
+    stage: null,
+    version: null,
+    field: null,
+  });
+  assert.deepEqual(parseReference('k8s:agents/github#token'), {
+    kind: 'k8s',
+    namespace: 'agents',
+    name: 'github',
+    field: 'token',
+  });
+});
+
+test('S1 bad input: what leads elsewhere than to a secret of a server is no reference', () => {
+  for (const text of [
+    'vault:kv/data/github',
+    'vault:kv#token',
+    'vault:/kv/data/github#token',
+    'vault:kv/../sys/seal#token',
+    'vault:kv/data/github?list=true#token',
+    'vault:kv/data/git%2fhub#token',
+    // The gateway's own token would come back from these.
+    'vault:auth/token/lookup-self#id',
+    'vault:sys/internal/ui/mounts#x',
+    'vault:identity/oidc/token/x#token',
+    'vault:cubbyhole/x#token',
+    'aws-sm:',
+    'aws-sm:name with spaces#key',
+    'aws-sm:name?stage=A&stage=B',
+    'aws-sm:arn:aws:s3:::bucket#key',
+    'k8s:github#token',
+    'k8s:a/b/c#token',
+    'k8s:a/..#token',
+    'k8s:a/b?x=y#token',
+    'k8s:a/b',
+  ]) {
+    assert.throws(() => parseReference(text), { code: 'invalid_input' }, text);
+  }
+});
+
+test('S1 a value may have references between other text, and a slip in one is not sent as a credential', async () => {
+  const secrets = resolver({ TOKEN: 'abcdefgh-secret', USER: 'ann' });
+  for (const [text, value] of [
+    ['Bearer ${env:TOKEN}', 'Bearer abcdefgh-secret'],
+    ['${env:USER}:${env:TOKEN}', 'ann:abcdefgh-secret'],
+    ['${HOME}/x$', '${HOME}/x$'],
+    ['', ''],
+  ] as const) {
+    assert.equal(await secrets.resolve(text), value);
+  }
+  for (const text of ['Bearer ${valt:kv/data/x#y}', 'Bearer ${vault:kv/data/x#y', 'Bearer ${env:A B}']) {
+    assert.throws(() => parseValue(text), { code: 'invalid_input' }, text);
+    await assert.rejects(secrets.resolve(text), { code: 'invalid_input' });
+  }
+});
+
+test('S1 no text makes reading references do anything but read or refuse', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '${',
+      '}',
+      'vault:',
+      'env:',
+      'k8s:',
+      'aws-sm:',
+      '#',
+      '?',
+      '/',
+      '..',
+      'constructor:',
+      '__proto__:',
+    ),
+    fc.string({ maxLength: 6 }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const text = pieces.join('');
+      try {
+        const parts = parseValue(text);
+        const written = parts.map((part) =>
+          part.kind === 'text' || parts.length === 1 ? part.text : `\${${part.text}}`,
+        );
+        assert.ok(written.join('') === text || parts.some(({ kind }) => kind === 'secret'));
+      } catch (error) {
+        assert.ok(error instanceof Fault && error.code === 'invalid_input', String(error));
+      }
+    }),
+    { numRuns: 2_000 },
   );
 });

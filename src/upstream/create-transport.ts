@@ -3,7 +3,7 @@ import type { HttpEngine } from '../http/http-engine.ts';
 import { assertNever } from '../kernel/assert-never.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
-import { createSecretResolver } from '../secrets/resolve.ts';
+import { createSecretResolver, type Secrets } from '../secrets/resolve.ts';
 import type { ChildWarden } from './child-warden.ts';
 import { createSubjectTokens, type SubjectTokens } from './credential/subject-tokens.ts';
 import { createHttpUpstream } from './http-upstream.ts';
@@ -24,6 +24,8 @@ export interface TransportOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Learns every secret that is used. */
   readonly redactor?: Redactor;
+  /** Turns references into secrets; the environment and files alone unless given. */
+  readonly secrets?: Secrets;
   readonly limits?: Partial<UpstreamLimits>;
   /** Who speaks HTTP to servers; `wire` unless given. */
   readonly engine?: HttpEngine;
@@ -40,7 +42,7 @@ export function createTransport(definition: ServerDefinition, options: Transport
   const shared = {
     clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
-    secrets: createSecretResolver({ environment, redactor, clock }),
+    secrets: options.secrets ?? createSecretResolver({ environment, redactor, clock }),
     log: (line: string) => options.log(redactor.redact(line)),
   };
   const { limits, log } = shared;

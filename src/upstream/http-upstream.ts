@@ -7,9 +7,10 @@ import type { FaultCode } from '../kernel/fault-codes.ts';
 import { Fault } from '../kernel/fault.ts';
 import { rememberedFor, rememberedForFrozen } from '../kernel/remembered-for.ts';
 import type { Headers } from '../wire/headers.ts';
-import type { SecretResolver } from '../secrets/resolve.ts';
+import type { Secrets } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
 import { createCallersTokens } from './credential/callers-tokens.ts';
+import { createShownHeaders } from './credential/shown-headers.ts';
 import type { SubjectTokens } from './credential/subject-tokens.ts';
 import { type CallerTracker, createCallerTracker } from './caller-tracker.ts';
 import { createHttpPool } from './http-pool.ts';
@@ -19,7 +20,7 @@ import type { Upstream, UpstreamHealth, UpstreamRequest, UpstreamResponse } from
 
 export interface HttpUpstreamOptions {
   readonly limits: UpstreamLimits;
-  readonly secrets: SecretResolver;
+  readonly secrets: Secrets;
   readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
   readonly clock: Clock;
   readonly engine: HttpEngine;
@@ -32,10 +33,13 @@ export interface HttpUpstreamOptions {
 /** An MCP server over HTTP: pooled connections, our own credentials, no redirects. */
 export function createHttpUpstream(definition: HttpServerDefinition, options: HttpUpstreamOptions): Upstream {
   const { name } = definition;
-  const { limits, secrets, log } = options;
+  const { limits, log } = options;
   const url = new URL(definition.url);
   const target = url.pathname + url.search;
-  const hasCredentials = Object.keys(definition.headers).length > 0;
+  const shown =
+    Object.keys(definition.headers).length > 0
+      ? createShownHeaders(definition.headers, options.secrets)
+      : null;
   const pool = createHttpPool(definition, options);
   const tokens = definition.credential ? createCallersTokens(definition.credential, options) : null;
   const callers = createCallerTracker();
@@ -64,16 +68,25 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     return await sending.answer;
   };
 
+  /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
+  const credentialed = async (
+    request: UpstreamRequest,
+    call: (credentials: OutgoingRequest['headers'] | null) => Promise<Answer>,
+  ): Promise<Answer> => {
+    const showing = (token: OutgoingRequest['headers'] | null): Promise<Answer> =>
+      shown ? shown.call((headers) => call({ ...headers, ...token })) : call(token);
+    return tokens
+      ? await tokens.call(request, (authorization) => showing({ authorization }))
+      : await showing(null);
+  };
+
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     const call = new TrackedCall(request, callers);
     try {
       const own = ownHeaders(request.headers);
-      const headers = hasCredentials ? { ...own, ...(await credentials(definition, secrets)) } : own;
-      const answer = tokens
-        ? await tokens.call(request, (authorization) =>
-            exchange(request, { ...headers, authorization }, call),
-          )
-        : await exchange(request, headers, call);
+      const answer = await credentialed(request, (credentials) =>
+        exchange(request, credentials ? { ...own, ...credentials } : own, call),
+      );
       const response = await readResponse(answer, limits);
       health = up;
       callers.follow(request, response);
@@ -182,25 +195,6 @@ const ownHeaders = rememberedForFrozen((headers: UpstreamRequest['headers']): Up
   }
   return Object.freeze(kept);
 });
-
-/** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
-export async function credentials(
-  definition: Pick<HttpServerDefinition, 'headers'>,
-  secrets: SecretResolver,
-): Promise<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const [name, reference] of Object.entries(definition.headers)) {
-    const value = await secrets.resolve(reference);
-    if (!/^[\t\x20-\x7e]*$/.test(value)) {
-      throw new Fault(
-        'secret_unresolved',
-        `${reference} holds characters that the header ${name} cannot carry.`,
-      );
-    }
-    headers[name.toLowerCase()] = value;
-  }
-  return headers;
-}
 
 function isSubscription(request: UpstreamRequest): boolean {
   return request.inbound?.messages.some((message) => message.method === 'subscriptions/listen') ?? false;

@@ -1,4 +1,4 @@
-import type { Answer, OutgoingPool } from '../http/outgoing.ts';
+import type { Answer, OutgoingPool, OutgoingRequest } from '../http/outgoing.ts';
 import { utf8 } from '../kernel/bytes.ts';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -14,8 +14,10 @@ export interface SseChannelOptions extends ChannelListeners {
   /** Where the stream is opened. */
   readonly url: URL;
   readonly pool: () => Promise<OutgoingPool>;
-  /** The credentials of the server's definition, as of now. */
-  readonly credentials: () => Promise<Readonly<Record<string, string>>>;
+  /** Makes an exchange with the credentials of the server's definition. */
+  readonly credentialed: (
+    call: (credentials: Readonly<Record<string, string>>) => Promise<Answer>,
+  ) => Promise<Answer>;
   /** Reads what an exchange failed with. */
   readonly faultOf: (error: unknown) => Fault;
   readonly limits: UpstreamLimits;
@@ -94,23 +96,30 @@ class SseChannel implements Channel {
   }
 
   async #get(): Promise<Answer> {
-    const { pool, credentials, url, limits, name } = this.#options;
-    const request = {
+    const { url, limits, name } = this.#options;
+    const answer = await this.#exchange({
       method: 'GET',
       target: url.pathname + url.search,
-      headers: { accept: 'text/event-stream', ...(await credentials()) },
+      headers: { accept: 'text/event-stream' },
       body: null,
       answerMilliseconds: limits.answerMilliseconds,
       // What waits for news may be silent for long.
       idleMilliseconds: 0,
-    };
-    const answer = await (await pool()).send(request, this.#over.signal).answer;
+    });
     if (answer.status !== 200) throw refusal(name, answer.status, 'the opening of its stream');
     const type = (answer.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase();
     if (type !== 'text/event-stream') {
       throw new Fault('upstream_garbage', `MCP server ${name} does not answer with an event stream.`);
     }
     return answer;
+  }
+
+  #exchange(request: OutgoingRequest): Promise<Answer> {
+    const { pool, credentialed } = this.#options;
+    return credentialed(async (credentials) => {
+      const headers = { ...request.headers, ...credentials };
+      return await (await pool()).send({ ...request, headers }, this.#over.signal).answer;
+    });
   }
 
   /** Reads the stream to its end, which is the end of the session. */
@@ -167,20 +176,15 @@ class SseChannel implements Channel {
     let answered = false;
     try {
       if (this.#fault || this.#target === null) return;
-      const { pool, credentials, limits, name } = this.#options;
-      const request = {
+      const { limits, name } = this.#options;
+      const answer = await this.#exchange({
         method: 'POST',
         target: this.#target,
-        headers: {
-          accept: 'application/json, text/event-stream',
-          'content-type': 'application/json',
-          ...(await credentials()),
-        },
+        headers: { accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
         body: octets,
         answerMilliseconds: limits.answerMilliseconds,
         idleMilliseconds: limits.idleMilliseconds,
-      };
-      const answer = await (await pool()).send(request, this.#over.signal).answer;
+      });
       answered = true;
       if (answer.status >= 300) throw refusal(name, answer.status, 'a message');
       // It is taken. What else is said is nobody's matter; read, so that the connection can be used again.

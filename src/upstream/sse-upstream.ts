@@ -2,7 +2,8 @@ import { failureOf } from '../http/failure.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createChannelUpstream } from './channel-upstream.ts';
 import { createHttpPool } from './http-pool.ts';
-import { credentials, faultCodes, type HttpUpstreamOptions } from './http-upstream.ts';
+import { createShownHeaders } from './credential/shown-headers.ts';
+import { faultCodes, type HttpUpstreamOptions } from './http-upstream.ts';
 import type { SseServerDefinition } from './server-definition.ts';
 import { openSseChannel } from './sse-channel.ts';
 import type { Upstream } from './upstream.ts';
@@ -14,7 +15,8 @@ import type { Upstream } from './upstream.ts';
  */
 export function createSseUpstream(definition: SseServerDefinition, options: HttpUpstreamOptions): Upstream {
   const { name } = definition;
-  const { clock, limits, secrets, log } = options;
+  const { clock, limits, log } = options;
+  const shown = createShownHeaders(definition.headers, options.secrets);
   const pool = createHttpPool(definition, options);
 
   const faultOf = (error: unknown): Fault => {
@@ -37,7 +39,7 @@ export function createSseUpstream(definition: SseServerDefinition, options: Http
         name,
         url: new URL(definition.url),
         pool: async () => await pool.current(),
-        credentials: () => credentials(definition, secrets),
+        credentialed: (call) => shown.call(call),
         faultOf,
         limits,
         log,

@@ -35,7 +35,8 @@ export interface Upstream extends AsyncDisposable {
   readonly name: string;
   /**
    * Throws Fault `upstream_unreachable`, `upstream_failed`, `upstream_timeout`, `upstream_garbage`,
-   * `upstream_too_large`, `circuit_open`, `secret_unresolved`, `credential_unobtained`, `session_unknown` or `limit_reached`.
+   * `upstream_too_large`, `circuit_open`, `secret_unresolved`, `secret_unavailable`,
+   * `credential_unobtained`, `session_unknown` or `limit_reached`.
    */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   health(): UpstreamHealth;

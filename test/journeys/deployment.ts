@@ -51,6 +51,7 @@ export async function openTown(
   settings: Record<string, number> = {},
   {
     authority: authoritySettings = {},
+    secrets = {},
     plainPort = 0,
     on = {},
     // The program's own variable: `npm run test:reference` sets it for a whole run.
@@ -59,6 +60,8 @@ export async function openTown(
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
     readonly authority?: JsonObject;
+    /** Members of the configuration's `secrets`. */
+    readonly secrets?: JsonObject;
     /** Port of the plain listener; any free one unless given. */
     readonly plainPort?: number;
     /** Hosts of listeners, by name; loopback unless given. */
@@ -80,7 +83,13 @@ export async function openTown(
   );
   const deployment = await composeDeployment({
     config: toConfig(
-      configSchema.parse({ listeners, http: { engine }, gateway: settings, authority: authoritySettings }),
+      configSchema.parse({
+        listeners,
+        http: { engine },
+        gateway: settings,
+        authority: authoritySettings,
+        secrets,
+      }),
     ),
     data,
     passphrase: async () => passphrase,

@@ -10,7 +10,7 @@ import { recoverIssuance } from '../../ca/recover.ts';
 import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { HolderLimits } from '../../keys/limits.ts';
+import type { HolderLimits } from '../../secrets/holder-limits.ts';
 import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { trustOf } from '../feed/trust-of.ts';

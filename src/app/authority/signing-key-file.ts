@@ -9,7 +9,7 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import { type HolderContext, proveKey } from '../../keys/held-key.ts';
 import { readKeyReference } from '../../keys/key-reference.ts';
-import { defaultHolderLimits, type HolderLimits } from '../../keys/limits.ts';
+import { defaultHolderLimits, type HolderLimits } from '../../secrets/holder-limits.ts';
 import { openHeldKey } from '../../keys/open-key.ts';
 import { createRedactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';

@@ -43,6 +43,8 @@ import { createToolReports } from '../feed/tool-reports.ts';
 import type { ToolReport } from '../tools/tool-report.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { openSecrets } from './open-secrets.ts';
+import { tellOfSecrets } from './tell-of-secrets.ts';
 import { tokensInForce } from './tokens-in-force.ts';
 import { asksForSignature, credentialKind } from './server-asks.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
@@ -110,6 +112,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
   const reports = opened.use(createToolReports({ tell: options.tellTools ?? unheard, complain: log }));
   const redactor = createRedactor();
+  const secrets = opened.use(
+    openSecrets({
+      config: config.secrets,
+      environment: process.env,
+      clock,
+      redactor,
+      identity: () => identity.current(),
+      tell: tellOfSecrets(audit, (line) => log(redactor.redact(line))),
+    }),
+  );
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
   const upstreams = opened.use(
@@ -121,6 +133,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
           identity: () => identity.current(),
           log,
           redactor,
+          secrets,
           warden,
         }),
       log,

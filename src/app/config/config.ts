@@ -3,6 +3,7 @@ import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
+import { type SecretConfig, secretSettings } from './secret-settings.ts';
 import { type TokenConfig, tokenSettings } from './token-settings.ts';
 
 /** One place to listen. */
@@ -45,6 +46,7 @@ export interface Config {
     readonly publicUrl: string;
     readonly crlMinutes: number;
   };
+  readonly secrets: SecretConfig;
   readonly gateway: {
     readonly publicUrl: string;
     readonly audit: 'durable' | 'queued';
@@ -127,6 +129,7 @@ export const configSchema = z
         }),
       })
       .prefault({}),
+    secrets: secretSettings,
     gateway: z
       .strictObject({
         publicUrl: z.string().regex(gatewayUrlPattern).max(300).default('').meta({
@@ -213,8 +216,8 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  const { http, authority: authoritySettings, gateway } = settings;
-  return freeze({ listeners, http, authority: authoritySettings, gateway });
+  const { http, authority: authoritySettings, secrets, gateway } = settings;
+  return freeze({ listeners, http, authority: authoritySettings, secrets, gateway });
 }
 
 function tlsListener(port: number, description: string) {

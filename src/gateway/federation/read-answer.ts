@@ -101,6 +101,7 @@ const passedOn = [
   'upstream_too_large',
   'audit_unwritable',
   'secret_unresolved',
+  'secret_unavailable',
 ] as const;
 
 function isPassedOn(code: Json | undefined): code is (typeof passedOn)[number] {

@@ -1,7 +1,7 @@
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { sha256 } from '../../kernel/bytes.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
-import { type Attempts, createAttempts } from '../attempts.ts';
+import { type Attempts, createAttempts } from '../../secrets/attempts.ts';
 import { type HeldKey, type HolderContext, readHeldPublicKey } from '../held-key.ts';
 import { kmsFault } from './kms-fault.ts';
 import { type AwsKmsReference, writeAwsKmsReference } from './reference.ts';

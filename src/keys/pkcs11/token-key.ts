@@ -1,6 +1,6 @@
 import { equalBytes, sha256 } from '../../kernel/bytes.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { createAttempts } from '../attempts.ts';
+import { createAttempts } from '../../secrets/attempts.ts';
 import { type HeldKey, type HolderContext, readHeldPublicKey } from '../held-key.ts';
 import { cryptokiFault, isPinRefused } from './cryptoki-fault.ts';
 import { startModule } from './module-process.ts';

@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import type { VaultLogin, VaultPlace } from '../../secrets/vault/vault-place.ts';
 import {
   invalid,
   type Parameters,
@@ -7,32 +8,19 @@ import {
   writeParameters,
 } from '../reference-parts.ts';
 
-/** How to log in to Vault. */
-export type VaultLogin =
-  | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'approle'; readonly mount: string; readonly roleId: string; readonly secretId: string }
-  | {
-      readonly kind: 'cert';
-      readonly mount: string;
-      readonly role: string | null;
-      readonly certificate: string;
-      readonly key: string;
-    };
-
 /** A key of the transit secrets engine of Vault or OpenBao. */
-export interface VaultReference {
+export interface VaultReference extends VaultPlace {
   readonly kind: 'vault';
-  readonly address: string;
-  readonly namespace: string | null;
+  readonly login: KeyLogin;
   /** Where the engine is mounted, `transit` as a rule. */
   readonly mount: string;
   readonly key: string;
   /** The pinned version; null only until the key has been opened for the first time. */
   readonly version: number | null;
-  /** A PEM file with the only authorities that are trusted; null for the system's. */
-  readonly authorities: string | null;
-  readonly login: VaultLogin;
 }
+
+/** Commands of the authority have no certificate of their own to show, and run outside of pods. */
+type KeyLogin = Exclude<VaultLogin, { readonly kind: 'own-certificate' | 'kubernetes' }>;
 
 const known = [
   'address',
@@ -135,7 +123,7 @@ function absolute(name: string, path: string | undefined): string | undefined {
   throw invalid(`${name} must be an absolute path, since commands run in different folders`);
 }
 
-function readLogin(given: Parameters): VaultLogin {
+function readLogin(given: Parameters): KeyLogin {
   if (given['role'] !== undefined && given['certificate'] === undefined) {
     throw invalid('role is for a login with certificate; for AppRole it is role-id');
   }

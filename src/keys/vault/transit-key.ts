@@ -2,10 +2,10 @@ import type { KeyObject } from 'node:crypto';
 import { fromBase64, sha256, toBase64 } from '../../kernel/bytes.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { createAttempts } from '../attempts.ts';
+import { createAttempts } from '../../secrets/attempts.ts';
 import { type HeldKey, type HolderContext, readHeldPublicKey } from '../held-key.ts';
 import { type VaultReference, writeVaultReference } from './reference.ts';
-import { openVaultSession, type VaultSession } from './session.ts';
+import { openVaultSession, type VaultSession } from '../../secrets/vault/session.ts';
 
 /**
  * A P-256 key of the transit engine of Vault or OpenBao. A digest is sent and an ASN.1 signature comes back; the version
@@ -14,7 +14,9 @@ import { openVaultSession, type VaultSession } from './session.ts';
  */
 export async function openTransitKey(reference: VaultReference, context: HolderContext): Promise<HeldKey> {
   await using opened = new AsyncDisposableStack();
-  const session = opened.use(await openVaultSession(reference, context));
+  const session = opened.use(
+    await openVaultSession(reference, { ...context, addresses: 'any', refused: 'key_refused' }),
+  );
   const attempts = createAttempts(context.limits, `Vault at ${reference.address}`);
   const described = await attempts.run((signal) => describe(session, reference, context, signal));
   const version = reference.version ?? described.latest;

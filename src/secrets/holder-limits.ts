@@ -1,12 +1,12 @@
-/** How much a holder of keys is waited for and asked at once. */
+/** How much a holder of keys or secrets is waited for and asked at once. */
 export interface HolderLimits {
   /** One attempt, in milliseconds. */
   readonly attemptMilliseconds: number;
-  /** A whole signature with waiting and repeating, in milliseconds. */
+  /** A whole act with waiting and repeating, in milliseconds. */
   readonly totalMilliseconds: number;
   /** Attempts for what may be repeated. */
   readonly attempts: number;
-  /** Signatures under way at once; others wait their turn. */
+  /** Acts under way at once; others wait their turn. */
   readonly concurrent: number;
 }
 

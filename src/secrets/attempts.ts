@@ -1,5 +1,5 @@
 import { Fault } from '../kernel/fault.ts';
-import type { HolderLimits } from './limits.ts';
+import type { HolderLimits } from './holder-limits.ts';
 
 /** Lets so many acts run at once and repeats those that may be repeated, within one limit of time. */
 export interface Attempts {
@@ -96,6 +96,6 @@ function pause(milliseconds: number, over: AbortSignal): Promise<void> {
 function tooBusy(who: string, limits: HolderLimits): Fault {
   return new Fault(
     'unavailable',
-    `${who} did not come to this signature within ${limits.totalMilliseconds} ms; others were before it.`,
+    `${who} did not come to this within ${limits.totalMilliseconds} ms; others were before it.`,
   );
 }
