@@ -51,7 +51,7 @@ export async function carryOut(
       }),
     );
   } catch (error) {
-    return await answerFault(exchange, permit.inbound, toFault(error));
+    return await answerFault(exchange, permit.inbound, toFault(error), ports);
   }
   const live = ports.live.enter(call);
   try {
@@ -70,7 +70,7 @@ export async function carryOut(
     const fault = call.cutFor ?? endedBy(exchange) ?? toFault(error);
     reportInternal(fault, ports.log);
     ports.audit.note(failedEvent(call.record, fault, call.milliseconds));
-    if (!exchange.answered) await answerFault(exchange, permit.inbound, fault);
+    if (!exchange.answered) await answerFault(exchange, permit.inbound, fault, ports);
   } finally {
     live[Symbol.dispose]();
   }
@@ -148,7 +148,8 @@ class CallUnderWay implements LiveCall {
     const [first] = requests;
     const subject = first ? subjectOf(first) : { method: '', name: '' };
     const owner = { party: partyOf(permit.standing.caller, permit.grant), server: permit.server };
-    return { requests, session, handles: new AnswerSealer(owner, subject, ports), call: this };
+    const handles = new AnswerSealer(owner, subject, ports);
+    return { requests, session, handles, cuts: ports.guard.begin(permit.server), call: this };
   }
 
   /** Whether the caller may use an item of a list. */

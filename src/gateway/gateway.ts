@@ -47,7 +47,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
       } catch (error) {
         const fault = toFault(error);
         reportInternal(fault, ports.log);
-        await answerFault(exchange, null, fault);
+        await answerFault(exchange, null, fault, ports);
       }
     },
     review(connections) {

@@ -131,7 +131,7 @@ export async function refuse(
     await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
   } catch (error) {
     // A refusal that cannot be recorded is still a refusal; the caller learns of the log instead.
-    return await answerFault(exchange, seen.inbound, toFault(error));
+    return await answerFault(exchange, seen.inbound, toFault(error), ports);
   }
-  await answerFault(exchange, seen.inbound, fault);
+  await answerFault(exchange, seen.inbound, fault, ports);
 }

@@ -5,6 +5,7 @@ import type { JsonLimits } from '../kernel/parse-json.ts';
 import type { TokenGate } from '../oauth/resource/token-gate.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { AnswerGuard } from './answer-guard.ts';
 import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
@@ -40,6 +41,8 @@ export interface GatewayPorts {
   readonly limits: Limits;
   /** What tokens servers want besides certificates. */
   readonly tokens: TokenGate;
+  /** Cuts secrets out of every answer. */
+  readonly guard: AnswerGuard;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
   readonly toolHeaders: ToolHeaders;

@@ -7,6 +7,7 @@ import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
+import type { CutsMade } from './answer-guard.ts';
 import type { Permit } from './authorize.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
@@ -15,6 +16,8 @@ export interface Outcome {
   readonly status: number;
   /** Octets sent to the caller. */
   readonly bytes: number;
+  /** What was cut out of the answer; absent for nothing. */
+  readonly redacted?: CutsMade;
   /** SHA-256 of the octets sent, base64url. */
   readonly resultHash: string;
   readonly milliseconds: number;
@@ -173,7 +176,8 @@ export function refusedEvent(circumstances: Circumstances, fault: Fault, policyV
 
 export function answeredEvent(circumstances: Circumstances, outcome: Outcome): AuditEvent {
   const event = ending('call.answered', circumstances, outcome);
-  event[canonicalText] = answeredText(circumstances, outcome);
+  // Only what is the same in every call is written out at once.
+  if (!outcome.redacted) event[canonicalText] = answeredText(circumstances, outcome);
   return event;
 }
 
@@ -258,6 +262,7 @@ function ending(
     messages: shared.messages,
     milliseconds: more.milliseconds,
     reason: more.reason,
+    redacted: more.redacted && { known: more.redacted.known },
     resultHash: more.resultHash,
     serial: shared.serial,
     server: shared.server,

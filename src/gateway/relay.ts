@@ -11,6 +11,7 @@ import type { Message, Target } from '../mcp/message.ts';
 import { createSseDecoder, encodeSseEvent } from '../mcp/sse.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
 import type { Outcome } from './record.ts';
+import type { AnswerCuts, CutsMade } from './answer-guard.ts';
 import type { AnswerSealer } from './seal-answer.ts';
 
 /** What the relay needs to know of the request it answers. */
@@ -21,6 +22,8 @@ export interface Relaying {
   readonly session: string | null;
   /** Seals for the caller what the server gives out. */
   readonly handles: AnswerSealer;
+  /** Cuts secrets out; null where nothing is looked for. */
+  readonly cuts: AnswerCuts | null;
   readonly call: AnsweredCall;
 }
 
@@ -34,14 +37,15 @@ export interface AnsweredCall {
   spend(octets: number): Fault | null | Promise<Fault | null>;
 }
 
-type Sent = Pick<Outcome, 'status' | 'bytes' | 'resultHash'>;
+type Sent = Pick<Outcome, 'status' | 'bytes' | 'redacted' | 'resultHash'>;
 
 /**
  * Streams the upstream's answer to the caller. Lists are filtered by the policy that judges the calls; everything
  * else keeps its octets. Throws Fault `upstream_garbage` before the first octet is sent, never after it.
  */
 export function relay(exchange: Exchange, response: UpstreamResponse, relaying: Relaying): Promise<Sent> {
-  const headers = responseHeaders(response, relaying.session);
+  const sent = responseHeaders(response, relaying.session);
+  const headers = relaying.cuts?.headers(sent) ?? sent;
   // A stream that is resumed with GET may bring the answers of requests long gone.
   const filtering = exchange.method === 'GET' || relaying.requests.some(isAdapted);
   const how = { status: response.status, headers, filtering: filtering ? relaying : null, relaying };
@@ -75,30 +79,31 @@ interface Relay {
 async function relayWhole(
   exchange: Exchange,
   answer: Uint8Array,
-  { status, headers, filtering, relaying: { handles, call } }: Relay,
+  { status, headers, filtering, relaying: { handles, cuts, call } }: Relay,
 ): Promise<Sent> {
-  const body = handles.whole(
+  const own = handles.whole(
     filtering && answer.length > 0
       ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), filtering)))
       : answer,
   );
+  const body = cuts?.whole(own) ?? own;
   // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
   const spent = call.spend(body.length);
   if (spent instanceof Promise) await spent;
   await exchange.respond(status, headers, body.length > 0 ? body : undefined);
-  return { status, bytes: body.length, resultHash: sha256Base64url(body) };
+  return { status, bytes: body.length, resultHash: sha256Base64url(body), ...made(cuts) };
 }
 
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, filtering, relaying: { handles, call } }: Relay,
+  { status, headers, filtering, relaying: { handles, cuts, call } }: Relay,
 ): Promise<Sent> {
   const hash = new RunningHash();
   let bytes = 0;
   const held = handles.stream();
   const stream = exchange.stream(status, headers);
-  const send = async (chunk: Uint8Array): Promise<void> => {
+  const write = async (chunk: Uint8Array): Promise<void> => {
     if (chunk.length === 0) return;
     hash.update(chunk);
     bytes += chunk.length;
@@ -107,6 +112,7 @@ async function relayStream(
     if (overdrawn) throw overdrawn;
     await stream.write(chunk);
   };
+  const send = (chunk: Uint8Array): Promise<void> => write(cuts?.push(chunk) ?? chunk);
   const decoder = filtering ? createSseDecoder() : null;
   try {
     for await (const chunk of answers) {
@@ -125,12 +131,18 @@ async function relayStream(
         await send(held.push(utf8(encodeSseEvent({ ...event, data }))));
       }
     }
+    if (cuts) await write(cuts.end());
     await stream.end();
   } catch (error) {
     stream.abort();
     throw error;
   }
-  return { status, bytes, resultHash: hash.digest() };
+  return { status, bytes, resultHash: hash.digest(), ...made(cuts) };
+}
+
+function made(cuts: AnswerCuts | null): { readonly redacted?: CutsMade } {
+  const redacted = cuts?.made;
+  return redacted ? { redacted } : {};
 }
 
 /** How deep an answer may nest: it is serialised again, which recurses. */

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { Exchange } from '../http/exchange.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
+import { createRedactor } from '../secrets/redact.ts';
+import { createAnswerGuard } from './answer-guard.ts';
 import { handle } from './handle.ts';
 import type { GatewayPorts } from './ports.ts';
 import { reportInternal } from './report-internal.ts';
@@ -26,6 +28,7 @@ test('A2 what failed inside is in the server log with its cause, and the caller 
   };
   const ports = {
     clock: systemClock,
+    guard: createAnswerGuard(createRedactor()),
     view: { trustDomain: 'example.internal' },
     policies: () => ({ version: 'v' }),
     audit: {

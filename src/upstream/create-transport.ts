@@ -46,7 +46,7 @@ export function createTransport(definition: ServerDefinition, options: Transport
     log: (line: string) => options.log(redactor.redact(line)),
   };
   const { limits, log } = shared;
-  const learn = (secret: string): void => redactor.learn(secret);
+  const learn = (secret: string, life?: number): void => void redactor.learn(secret, life);
   const connecting = { ...shared, identity, engine: options.engine ?? 'wire', learn, subjects };
   const guarded = (transport: Upstream, callersShare: boolean): Upstream =>
     withCircuit(transport, { clock, limits: limits.circuit, shared: callersShare, log });

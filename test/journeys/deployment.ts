@@ -59,6 +59,8 @@ export async function openTown(
     from,
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
+    /** Where lines for the operator go; nowhere unless given. */
+    readonly log?: (line: string) => void;
     readonly authority?: JsonObject;
     /** Members of the configuration's `secrets`. */
     readonly secrets?: JsonObject;

@@ -4,6 +4,7 @@ import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
 import { queuedLog } from '../../audit/queued-log.ts';
+import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
@@ -44,6 +45,7 @@ import type { ToolReport } from '../tools/tool-report.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { openSecrets } from './open-secrets.ts';
+import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
 import { tokensInForce } from './tokens-in-force.ts';
 import { asksForSignature, credentialKind } from './server-asks.ts';
@@ -87,7 +89,8 @@ export interface GatewayOptions {
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { config, clock, identity, log } = options;
   await using opened = new AsyncDisposableStack();
-  const audit = opened.use(
+  const redactor = createRedactor(clock);
+  const written = opened.use(
     await openAuditLog({
       folder: options.auditFolder,
       origin: `${options.trustDomain}/gateway`,
@@ -96,6 +99,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       ...(options.disk && { disk: options.disk }),
     }),
   );
+  const audit = redactedLog(written, redactor);
   const view = createRegistryView({
     trustDomain: options.trustDomain,
     clock,
@@ -111,7 +115,6 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const tell = options.tellSeen ?? unheard;
   const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
   const reports = opened.use(createToolReports({ tell: options.tellTools ?? unheard, complain: log }));
-  const redactor = createRedactor();
   const secrets = opened.use(
     openSecrets({
       config: config.secrets,
@@ -167,6 +170,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       replays: memoryReplays(clock),
       clock,
     }),
+    guard: createAnswerGuard(redactor),
     requestLimits: {
       bodyBytes: config.gateway.bodyBytes,
       bodyMilliseconds: config.gateway.bodyMilliseconds,

@@ -31,6 +31,8 @@ const idJag = 'urn:ietf:params:oauth:token-type:id-jag';
 /** A token is not used in the last seconds of its life, which the call would outlive. */
 const margin = 5_000;
 const mostHeld = 4_096;
+/** How long the token of a caller is looked for in what leaves; most live five minutes, and each use begins anew. */
+const subjectLearnt = 15 * 60_000;
 
 interface Held {
   readonly token: Promise<string>;
@@ -60,7 +62,7 @@ export function createServerTokens(credential: ServerCredential, ports: TokenEnd
     }
   };
   const begin = (key: string, asker: TokenAsker): Promise<string> => {
-    if (asker.subjectToken !== null) ports.learn(asker.subjectToken);
+    if (asker.subjectToken !== null) ports.learn(asker.subjectToken, subjectLearnt);
     const asked = ports.clock.monotonic();
     const obtained = obtain.request(asker);
     const one: Held = { token: obtained.then(({ value }) => value), until: Number.POSITIVE_INFINITY };

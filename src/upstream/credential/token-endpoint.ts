@@ -34,7 +34,7 @@ export interface TokenEndpointPorts {
   readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
   readonly clock: Clock;
   /** Is told of every secret and token before it is used, so that it can be cut out of what leaves. */
-  readonly learn: (secret: string) => void;
+  readonly learn: (secret: string, life?: number) => void;
 }
 
 const limits = {
@@ -48,6 +48,9 @@ const limits = {
 const unsaidLife = 60_000;
 const longestLife = 3_600_000;
 const longestToken = 16 * 1024;
+/** How long a token is looked for in what leaves: past its end, since clocks differ, and a day when it says none. */
+const afterwards = 60_000;
+const unsaidLearnt = 24 * 3_600_000;
 
 export function createTokenEndpoint(server: TokenServer, ports: TokenEndpointPorts): TokenEndpoint {
   let open: {
@@ -140,7 +143,7 @@ async function authenticate(
         .setIssuedAt(now)
         .setExpirationTime(now + 60)
         .sign(key);
-      ports.learn(assertion);
+      ports.learn(assertion, 2 * 60_000);
       form.set('client_id', client.id);
       form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
       form.set('client_assertion', assertion);
@@ -161,7 +164,7 @@ function refusalOf(status: number, json: JsonObject): string {
   return `it answered ${status}${code}`;
 }
 
-function readToken(json: JsonObject, learn: (secret: string) => void): ObtainedToken {
+function readToken(json: JsonObject, learn: TokenEndpointPorts['learn']): ObtainedToken {
   const value = json['access_token'];
   const type = json['issued_token_type'];
   const kind = json['token_type'];
@@ -169,7 +172,7 @@ function readToken(json: JsonObject, learn: (secret: string) => void): ObtainedT
   if (typeof value !== 'string' || !/^[A-Za-z0-9\-._~+/]+=*$/.test(value) || value.length > longestToken) {
     throw new Error('its answer has no token that a header can carry');
   }
-  learn(value);
+  learn(value, typeof life === 'number' ? life * 1_000 + afterwards : unsaidLearnt);
   if (typeof kind !== 'string') throw new Error('its answer does not say of which type the token is');
   if (life !== undefined && (typeof life !== 'number' || life <= 0)) {
     throw new Error('its answer says no life of the token that can be one');
