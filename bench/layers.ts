@@ -85,6 +85,7 @@ async function check(
       server: serverName('300b'),
       address,
       grant: null,
+      passports: null,
       time: clock.now(),
     });
   }

@@ -13,7 +13,7 @@ test('A4 a call that policy asks about is refused as unapproved and not as denie
       text: 'permit (principal, action, resource); @id("look") @ask("money moves") forbid (principal, action == Action::"tools/call", resource == Tool::"bank/pay");',
     },
   ]);
-  const circumstances = { server: 'bank', address: '127.0.0.1', grant: null, time: 0 };
+  const circumstances = { server: 'bank', address: '127.0.0.1', grant: null, passports: null, time: 0 };
   assert.equal(authorize(policies, standing, callsOf('balance'), circumstances).server, 'bank');
   assert.throws(
     () => authorize(policies, standing, callsOf('pay'), circumstances),

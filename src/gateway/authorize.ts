@@ -2,8 +2,9 @@ import type { Standing } from '../identity/standing.ts';
 import type { AgentRecord } from '../identity/agent-record.ts';
 import { Fault } from '../kernel/fault.ts';
 import { rememberedFor } from '../kernel/remembered-for.ts';
-import type { Inbound, Target } from '../mcp/message.ts';
+import type { Inbound, Message, Target } from '../mcp/message.ts';
 import { asksOf } from '../mcp/targets.ts';
+import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import { type Decision, type Question, withoutLabels, withoutToken } from '../policy/question.ts';
@@ -15,6 +16,8 @@ export class Permit {
   readonly inbound: Inbound | null;
   /** What the token of the request is good for; null where its server wants none. */
   readonly grant: Grant | null;
+  /** By the call of a tool, what stands behind it; null where its server wants none. */
+  readonly passports: Passports | null;
   readonly policies: readonly string[];
   readonly policyVersion: string;
 
@@ -24,6 +27,7 @@ export class Permit {
     this.server = fields.server;
     this.inbound = fields.inbound;
     this.grant = fields.grant;
+    this.passports = fields.passports;
     this.policies = fields.policies;
     this.policyVersion = fields.policyVersion;
     Object.freeze(this);
@@ -32,11 +36,15 @@ export class Permit {
 
 const permitKey = Symbol('permit');
 
+/** The passports of the calls of a body. */
+export type Passports = ReadonlyMap<Message, Passport>;
+
 /** What is asked of policy, besides the message. */
 export interface Circumstances {
   readonly server: string;
   readonly address: string;
   readonly grant: Grant | null;
+  readonly passports: Passports | null;
   /** Epoch milliseconds. */
   readonly time: number;
 }
@@ -63,6 +71,7 @@ export function authorize(
     server: circumstances.server,
     inbound,
     grant: circumstances.grant,
+    passports: circumstances.passports,
     policies: deciding,
     policyVersion: policies.version,
   });
@@ -76,7 +85,7 @@ export function mayUse(
   target: Target,
   circumstances: Circumstances,
 ): boolean {
-  return policies.couldPermit(question(standing, action, target, null, circumstances));
+  return policies.couldPermit(question(standing, action, { target, message: null }, circumstances));
 }
 
 function questions(
@@ -90,7 +99,7 @@ function questions(
     if (message.kind !== 'request') asked.push(sessionQuestion(standing, circumstances));
     else {
       for (const { action, target } of asksOf(message))
-        asked.push(question(standing, action, target, message.arguments, circumstances));
+        asked.push(question(standing, action, { target, message }, circumstances));
     }
   }
   return asked;
@@ -98,14 +107,13 @@ function questions(
 
 /** Notifications, responses, GET and DELETE belong to a session: they need the right to open one. */
 function sessionQuestion(standing: Standing, circumstances: Circumstances): Question {
-  return question(standing, 'initialize', { kind: 'server' }, null, circumstances);
+  return question(standing, 'initialize', { target: { kind: 'server' }, message: null }, circumstances);
 }
 
 function question(
   standing: Standing,
   action: string,
-  target: Target,
-  given: Question['context']['arguments'],
+  { target, message }: { readonly target: Target; readonly message: Message | null },
   circumstances: Circumstances,
 ): Question {
   const { caller, agent } = standing;
@@ -115,13 +123,14 @@ function question(
     server: circumstances.server,
     target,
     context: {
-      arguments: given,
+      arguments: message && message.arguments,
       time: circumstances.time,
       address: circumstances.address,
       profile: standing.profile,
       ...(circumstances.grant ? granted(circumstances.grant) : withoutToken),
       key: standing.hardware ? 'hardware' : 'unknown',
       ...withoutLabels,
+      passport: (message && circumstances.passports?.get(message)) ?? null,
     },
   };
 }

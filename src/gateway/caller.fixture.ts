@@ -75,7 +75,13 @@ export function callsOf(...tools: readonly string[]): Inbound {
 /** What a policy that permits everything says to a body. */
 export function permitOf(standing: Standing, server: string, inbound: Inbound | null): Permit {
   const everything = compilePolicies([{ name: 'all.cedar', text: 'permit (principal, action, resource);' }]);
-  return authorize(everything, standing, inbound, { server, address: '127.0.0.1', grant: null, time: 0 });
+  return authorize(everything, standing, inbound, {
+    server,
+    address: '127.0.0.1',
+    grant: null,
+    passports: null,
+    time: 0,
+  });
 }
 
 /** A rule that limits nothing, changed as told. */

@@ -4,7 +4,6 @@ import type { JsonObject } from '../kernel/canonical-json.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
 import type { Message, Target } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
-import type { Grant } from '../oauth/resource/grant.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
 import { forward, sessionFor } from './forward.ts';
@@ -121,12 +120,13 @@ class CallUnderWay implements LiveCall {
     try {
       const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
       ports.tokens.confirm(permit.grant, permit.server);
+      for (const passport of permit.passports?.values() ?? []) ports.passports.confirm(passport);
       if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
         authorize(
           ports.policies(),
           standing,
           permit.inbound,
-          circumstances(this.exchange, permit.server, permit.grant, ports),
+          circumstances(this.exchange, permit.server, permit, ports),
         );
       }
       return null;
@@ -155,7 +155,7 @@ class CallUnderWay implements LiveCall {
   /** Whether the caller may use an item of a list. */
   mayUse(action: string, target: Target): boolean {
     const { permit, ports } = this;
-    const asked = circumstances(this.exchange, permit.server, permit.grant, ports);
+    const asked = circumstances(this.exchange, permit.server, permit, ports);
     return mayUse(ports.policies(), permit.standing, action, target, asked);
   }
 
@@ -178,10 +178,10 @@ function requestsOf({ inbound }: Permit): readonly Message[] {
 export function circumstances(
   exchange: Exchange,
   server: string,
-  grant: Grant | null,
+  { grant, passports }: Pick<Circumstances, 'grant' | 'passports'>,
   ports: GatewayPorts,
 ): Circumstances {
-  return { server, address: exchange.connection.address, grant, time: ports.clock.now() };
+  return { server, address: exchange.connection.address, grant, passports, time: ports.clock.now() };
 }
 
 /** Why whoever asked for the exchange ended it, when that was said. */

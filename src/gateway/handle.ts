@@ -14,6 +14,7 @@ import { carryOut, circumstances } from './carry-out.ts';
 import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
 import { partyOf } from './party-of.ts';
+import { passportsOf } from './passports.ts';
 import type { GatewayPorts } from './ports.ts';
 import { circumstancesOf, refusedEvent, type Seen } from './record.ts';
 import { reportInternal } from './report-internal.ts';
@@ -56,12 +57,15 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     const inbound = (seen.inbound = given && openHandles(given, holder, ports));
     await place.countBatch(inbound);
     ports.tokens.demand(grant, server, grant ? tokenAsks(inbound) : []);
+    // Delegation, where the server wants one behind each call of a tool.
+    const delegated = ports.passports.wants(server);
+    const passports = delegated ? await passportsOf(inbound, server, standing, ports.passports) : null;
     // 5 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     permit = authorize(
       ports.policies(),
       confirmStanding(standing.caller, ports.view, ports.clock.now()),
       inbound,
-      circumstances(exchange, server, grant, ports),
+      circumstances(exchange, server, { grant, passports }, ports),
     );
     // 6 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
     await place.claim(permit);

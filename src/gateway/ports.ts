@@ -2,6 +2,7 @@ import type { CallLog } from '../audit/log.ts';
 import type { IdentityView } from '../identity/identity-view.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { JsonLimits } from '../kernel/parse-json.ts';
+import type { PassportGate } from '../oauth/agent-passport/passport-gate.ts';
 import type { TokenGate } from '../oauth/resource/token-gate.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -48,6 +49,8 @@ export interface GatewayPorts {
   readonly toolHeaders: ToolHeaders;
   readonly toolPins: ToolPins;
   readonly signedCalls: SignedCalls;
+  /** What delegations servers want behind calls of their tools. */
+  readonly passports: PassportGate;
   /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
   readonly log: (line: string) => void;
   /** What the endpoint of all servers needs besides. */

@@ -6,6 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
+import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { CutsMade } from './answer-guard.ts';
 import type { Permit } from './authorize.ts';
@@ -140,15 +141,17 @@ export function permittedEvent(
   },
 ): AuditEvent {
   const person = circumstances.token?.person ?? permit.standing.agent?.owner ?? null;
-  const { policies, policyVersion } = permit;
+  const { passports, policies, policyVersion } = permit;
   const { signed, credential } = more;
+  const delegated = passports && passports.size > 0;
   const evidence = {
+    ...(delegated && { passports: [...passports.values()].map(passportRecord) }),
     ...(signed && { signature: signatureRecord(signed) }),
     ...(credential && { credential }),
   };
   const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
   // Only what is the same in every call is written out at once.
-  if (!signed && !credential)
+  if (!signed && !credential && !delegated)
     event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
   return event;
 }
@@ -162,6 +165,18 @@ type SignatureRecord = {
 
 function signatureRecord({ base, contentDigest, signature }: SignedCall): SignatureRecord {
   return { base, contentDigest, value: signature };
+}
+
+/** Under which delegation a call was made, by whom, and the hash of the act. */
+type PassportRecord = {
+  readonly action: string;
+  readonly agent: string;
+  readonly delegation: string;
+  readonly issuer: string;
+};
+
+function passportRecord({ actionRef, agent, delegation, issuer }: Passport): PassportRecord {
+  return { action: actionRef, agent: short(agent), delegation, issuer: short(issuer) };
 }
 
 export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {

@@ -130,6 +130,8 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   call_unsigned: 403,
   call_signature_refused: 403,
   call_replayed: 403,
+  passport_required: 403,
+  passport_refused: 403,
   protocol_version: 400,
   message_invalid: 400,
   params_invalid: 400,

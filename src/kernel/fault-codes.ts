@@ -93,6 +93,10 @@ export const faultCodes = {
   call_unsigned: 'The server asks for signed calls, and the call is not signed.',
   call_signature_refused: 'The signature of the call does not verify, or does not say what it has to.',
   call_replayed: 'The signed call was made before.',
+  passport_required:
+    'Calls of the tools of this server come with an Agent Passport intent, and this one does not.',
+  passport_refused:
+    'The Agent Passport of the call is not accepted; the code in brackets says by which rule.',
   protocol_version: 'The MCP revision is not supported.',
   message_invalid: 'The body is not one MCP message of the stated revision.',
   params_invalid: 'The parameters of the MCP request are missing or of the wrong kind.',

@@ -4,6 +4,7 @@ import { Fault } from '../kernel/fault.ts';
 import { cedarArguments } from './cedar-arguments.ts';
 import { ipText } from './ip-text.ts';
 import type { Question } from './question.ts';
+import { passportMembers } from './passport-members.ts';
 import { actionOf, actions, type ContextMember } from './schema.ts';
 
 /** A question in Cedar's terms. */
@@ -97,6 +98,9 @@ function contextOf(question: Question, reads: ReadonlySet<ContextMember>, open: 
   if (reads.has('key')) members['key'] = context.key;
   if (reads.has('labels')) members['labels'] = [...context.labels];
   if (reads.has('touched')) members['touched'] = [...context.touched];
+  for (const [name, value] of passportMembers(context.passport)) {
+    if (reads.has(name)) members[name] = typeof value === 'object' ? [...value] : value;
+  }
   const ip = reads.has('ip') ? ipText(context.address) : null;
   if (ip !== null) members['ip'] = { __extn: { fn: 'ip', arg: ip } };
   return members;

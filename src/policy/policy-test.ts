@@ -44,6 +44,15 @@ const testShape = z.strictObject({
   labels: z.array(z.string()).default([]),
   touched: z.array(z.string()).default([]),
   actors: z.array(z.string()).default([]),
+  passport: z
+    .strictObject({
+      issuer: z.string(),
+      scopes: z.array(z.string()).default([]),
+      values: z.array(z.string()).default([]),
+      reputation: z.int().min(0).max(100).default(0),
+      reversibility: z.enum(['tentative', 'compensable', 'irreversible']).default('tentative'),
+    })
+    .optional(),
   time: z.iso.datetime().default('1970-01-01T00:00:00Z'),
   expect: z.enum(['permit', 'ask', 'deny']),
   by: z.string().optional(),
@@ -113,6 +122,7 @@ function testOf(test: z.infer<typeof testShape>): PolicyTest {
         key: test.key,
         labels: test.labels,
         touched: test.touched,
+        passport: test.passport ?? null,
       },
     },
     expect: test.expect,

@@ -1,6 +1,18 @@
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import type { Ask } from './rule.ts';
 
+/** An authority that was passed on to the agent (draft-pidlisnyi-aps), as far as policies can look at it. */
+export interface DelegatedAuthority {
+  /** Who began the chain of delegations. */
+  readonly issuer: string;
+  /** What the call asks for, each granted by the chain. */
+  readonly scopes: readonly string[];
+  readonly values: readonly string[];
+  /** 0 to 100. */
+  readonly reputation: number;
+  readonly reversibility: string;
+}
+
 /** May this agent do this, to this, now? Everything that a policy can look at. */
 export interface Question {
   readonly agent: { readonly name: string; readonly owner: string; readonly roles: readonly string[] };
@@ -38,10 +50,12 @@ export interface Question {
     readonly labels: readonly string[];
     /** The labels of what this agent has used for this person in this task. */
     readonly touched: readonly string[];
+    /** What an Agent Passport lets the agent do in this call; null without one. */
+    readonly passport: DelegatedAuthority | null;
   };
 }
 
-/** What a question says of tokens where there is none. */
+/** What a question says of tokens and passports where there are none. */
 export const withoutToken = Object.freeze({
   binding: 'certificate',
   person: null,
@@ -49,6 +63,7 @@ export const withoutToken = Object.freeze({
   scopes: Object.freeze([]),
   acr: null,
   actors: Object.freeze([]),
+  passport: null,
 } as const satisfies Partial<Question['context']>);
 
 /** A policy that asks for an approval, and why. */

@@ -7,6 +7,7 @@ import { type Slice, sliceOf } from './evaluate/slice.ts';
 import type { Decision, Question } from './question.ts';
 import type { ContextMember } from './schema.ts';
 import { decisionOf, isPossible, type RuleBook } from './verdicts.ts';
+import { passportMembers } from './passport-members.ts';
 
 /** A slice, and what it already says. */
 export interface RememberedSlice extends Slice {
@@ -96,7 +97,7 @@ function saidBy(
 function keyOfCaller({ agent, action, context }: Question, reads: ReadonlySet<ContextMember>): string {
   const address = reads.has('address') || reads.has('ip') ? context.address : null;
   const rest = JSON.stringify([action, address, context.profile, context.binding, context.key]);
-  return `${textOfAgent(agent)}${rest}${textOfRead(context, reads)}`;
+  return `${textOfAgent(agent)}${rest}${textOfRead(context, reads)}${textOfPassport(context, reads)}`;
 }
 
 /** Of token and labels too only what a rule looks at. */
@@ -106,6 +107,13 @@ function textOfRead(context: Question['context'], reads: ReadonlySet<ContextMemb
 }
 
 const readMembers = ['person', 'client', 'scopes', 'acr', 'actors', 'labels', 'touched'] as const;
+
+/** Of a passport likewise: the rest of it is another in every call. */
+function textOfPassport({ passport }: Question['context'], reads: ReadonlySet<ContextMember>): string {
+  if (passport === null) return '';
+  const read = passportMembers(passport).filter(([name]) => reads.has(name));
+  return read.length === 0 ? '' : JSON.stringify(Object.fromEntries(read));
+}
 
 const textOfAgent = rememberedForFrozen(({ name, owner, roles }: Question['agent']): string =>
   JSON.stringify([name, owner, roles]),

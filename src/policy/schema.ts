@@ -72,10 +72,24 @@ export const contextMembers = {
   key: 'String',
   labels: 'Set<String>',
   touched: 'Set<String>',
+  passport: 'String',
+  passportScopes: 'Set<String>',
+  passportValues: 'Set<String>',
+  passportReputation: 'Long',
+  passportReversibility: 'String',
 } as const;
 
 /** Those that are left out where there is nothing to say: the address is no IP address, the token says no person. */
-const optionalMembers: ReadonlySet<string> = new Set(['ip', 'person', 'client', 'acr', 'actor']);
+const optionalMembers: ReadonlySet<string> = new Set([
+  'ip',
+  'person',
+  'client',
+  'acr',
+  'actor',
+  'passport',
+  'passportReputation',
+  'passportReversibility',
+]);
 
 export type ContextMember = keyof typeof contextMembers;
 

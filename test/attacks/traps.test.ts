@@ -141,6 +141,12 @@ describe('traps that others fell into', () => {
       key: 'context.key == "unknown"',
       labels: '!context.labels.contains("private")',
       touched: '!context.touched.contains("private")',
+      // With an Agent Passport they are filled: test/journeys/agent-passports.test.ts.
+      passport: '!(context has passport)',
+      passportScopes: '!context.passportScopes.contains("a")',
+      passportValues: '!context.passportValues.contains("a")',
+      passportReputation: '!(context has passportReputation)',
+      passportReversibility: '!(context has passportReversibility)',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));
     assert.deepEqual(entityTypes['Agent']?.attributes, ['name', 'owner', 'profile']);

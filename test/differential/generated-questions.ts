@@ -57,6 +57,11 @@ export function generateQuestion(random: SeededRandom): Question {
       acr: random.pick([null, 'a']),
       actors: random.pick([[], ['a'], ['a', 'ci-bot'], ['ci-bot', 'a']]),
       key: random.pick(['hardware', 'unknown']),
+      passport: random.pick([
+        null,
+        { issuer: 'a', scopes: [], values: ['a'], reputation: 5, reversibility: 'tentative' },
+        { issuer: 'did:key:z', scopes: ['a', 'files:read'], values: [], reputation: 0, reversibility: 'a' },
+      ]),
     },
   };
 }

@@ -63,6 +63,8 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   call_unsigned: 3,
   call_signature_refused: 3,
   call_replayed: 3,
+  passport_required: 3,
+  passport_refused: 3,
   enrolment_needed: 3,
   token_required: 3,
   token_invalid: 3,

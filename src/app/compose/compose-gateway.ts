@@ -13,6 +13,7 @@ import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { FetchedKeys } from '../../oauth/keys/fetched-keys.ts';
 import { memoryReplays } from '../../oauth/resource/memory-replays.ts';
 import { createProofNonces } from '../../oauth/resource/proof-nonces.ts';
+import { createPassportGate } from '../../oauth/agent-passport/passport-gate.ts';
 import { createTokenGate } from '../../oauth/resource/token-gate.ts';
 import { createStateSeal } from '../../gateway/state-seal.ts';
 import { createTaskLedger } from '../../gateway/task-ledger.ts';
@@ -188,6 +189,12 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
         const { certificate, clientAuthorities } = trusted();
         return [certificate, clientAuthorities].flatMap((pem) => decodePem(pem, 'CERTIFICATE'));
       },
+    }),
+    passports: createPassportGate({
+      rules: view.passports,
+      clock,
+      done: memoryNonces(clock),
+      gateway: () => config.gateway.publicUrl || agents.url,
     }),
     // The cause of a failure may quote what a server was sent.
     log: (line) => log(redactor.redact(line)),

@@ -13,6 +13,9 @@ export const clientsFileName = 'clients.yaml';
 /** The file of issuers of JWTs to workloads, in the data folder of the authority. */
 export const workloadsFileName = 'workloads.yaml';
 
+/** The file of Agent Passports, beside the policies. */
+export const agentPassportsFileName = 'agent-passports.yaml';
+
 /** The file of limits, beside the policies. */
 export const limitsFileName = 'limits.yaml';
 

@@ -2,11 +2,16 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, toFault } from '../../kernel/fault.ts';
-import { limitsFileName, signedCallsFileName, tokensFileName } from '../config/file-names.ts';
+import {
+  agentPassportsFileName,
+  limitsFileName,
+  signedCallsFileName,
+  tokensFileName,
+} from '../config/file-names.ts';
 import type { PolicyFile } from './feed-message.ts';
 import { readPolicyFilesInTurns } from './policy-rules.ts';
 
-/** The folder of `*.cedar` files, `limits.yaml`, `tokens.yaml` and `signed-calls.yaml`, read again whenever it changes. */
+/** The folder of `*.cedar` files, `limits.yaml`, `tokens.yaml`, `signed-calls.yaml` and `agent-passports.yaml`, read again whenever it changes. */
 export interface PolicyFolder extends Disposable {
   /** The newest files that compiled together. */
   current(): readonly PolicyFile[];
@@ -71,7 +76,7 @@ export async function openPolicyFolder(options: {
   };
 }
 
-/** The `*.cedar` files, `limits.yaml`, `tokens.yaml` and `signed-calls.yaml` of a folder in name order. */
+/** The `*.cedar` files, `limits.yaml`, `tokens.yaml`, `signed-calls.yaml` and `agent-passports.yaml` of a folder in name order. */
 export async function readPolicies(folder: string): Promise<readonly PolicyFile[]> {
   const all = await readdir(folder);
   for (const name of all) refuseMisnamed(name);
@@ -81,7 +86,12 @@ export async function readPolicies(folder: string): Promise<readonly PolicyFile[
   );
 }
 
-const settings: ReadonlySet<string> = new Set([limitsFileName, tokensFileName, signedCallsFileName]);
+const settings: ReadonlySet<string> = new Set([
+  agentPassportsFileName,
+  limitsFileName,
+  tokensFileName,
+  signedCallsFileName,
+]);
 
 /** Passed over, it would be limits that hold nothing, tokens that nobody wants, and calls that nobody has to sign. */
 function refuseMisnamed(name: string): void {
@@ -91,6 +101,10 @@ function refuseMisnamed(name: string): void {
   }
   if (/^tokens?\.(ya?ml|json)$/i.test(name)) {
     throw new Fault('config_invalid', `Token rules are read from ${tokensFileName}, not ${name}. Rename it.`);
+  }
+  if (/^agent[-_]?passports?\.(ya?ml|json)$/i.test(name)) {
+    const detail = `Agent Passports are read from ${agentPassportsFileName}, not ${name}. Rename it.`;
+    throw new Fault('config_invalid', detail);
   }
   if (/^signed[-_]?calls?\.(ya?ml|json)$/i.test(name)) {
     const detail = `Which calls are signed is read from ${signedCallsFileName}, not ${name}. Rename it.`;

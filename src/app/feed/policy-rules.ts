@@ -1,7 +1,14 @@
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import { compilePolicies, compilePoliciesInTurns, type PolicySet } from '../../policy/compile-policies.ts';
 import { type FileTokenRules, noTokens } from '../../oauth/resource/token-rules.ts';
-import { limitsFileName, signedCallsFileName, tokensFileName } from '../config/file-names.ts';
+import type { PassportRules } from '../../oauth/agent-passport/passport-rules.ts';
+import { noPassports, readAgentPassports } from '../config/agent-passports-file.ts';
+import {
+  agentPassportsFileName,
+  limitsFileName,
+  signedCallsFileName,
+  tokensFileName,
+} from '../config/file-names.ts';
 import { readLimits } from '../config/limits-file.ts';
 import { readSigningServers, type SigningServers } from '../config/signed-calls-file.ts';
 import { readTokens } from '../config/tokens-file.ts';
@@ -12,6 +19,7 @@ export interface PolicyRules {
   readonly policies: PolicySet;
   readonly limits: LimitRules;
   readonly signingServers: SigningServers;
+  readonly passports: PassportRules;
   readonly tokens: FileTokenRules;
 }
 
@@ -20,6 +28,7 @@ export function readPolicyFiles(files: readonly PolicyFile[], earlier: PolicySet
   return {
     limits: limitsOf(files),
     signingServers: signingServersOf(files),
+    passports: passportsOf(files),
     tokens: tokensOf(files),
     policies: compilePolicies(policiesOf(files), earlier),
   };
@@ -33,6 +42,7 @@ export async function readPolicyFilesInTurns(
   return {
     limits: limitsOf(files),
     signingServers: signingServersOf(files),
+    passports: passportsOf(files),
     tokens: tokensOf(files),
     policies: await compilePoliciesInTurns(policiesOf(files), earlier),
   };
@@ -46,6 +56,11 @@ function limitsOf(files: readonly PolicyFile[]): LimitRules {
 function signingServersOf(files: readonly PolicyFile[]): SigningServers {
   const found = files.find(({ name }) => name === signedCallsFileName);
   return found ? readSigningServers(found.name, found.text) : noServers;
+}
+
+function passportsOf(files: readonly PolicyFile[]): PassportRules {
+  const found = files.find(({ name }) => name === agentPassportsFileName);
+  return found ? readAgentPassports(found.name, found.text) : noPassports;
 }
 
 /** What the files say of tokens. Throws Fault `config_invalid`. */

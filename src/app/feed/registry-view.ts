@@ -1,6 +1,7 @@
 import type { AgentRecord } from '../../identity/agent-record.ts';
 import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { PassportRules } from '../../oauth/agent-passport/passport-rules.ts';
 import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import type { SigningServers } from '../config/signed-calls-file.ts';
@@ -26,6 +27,8 @@ export interface RegistryView {
   limits(): LimitRules;
   /** The servers whose calls have to be signed. */
   signingServers(): SigningServers;
+  /** Whose Agent Passports count, and where they are wanted. */
+  passports(): PassportRules;
   /** The token rules of the policy folder; another value whenever the folder changed. */
   tokenRules(): FileTokenRules;
   servers(): ReadonlyMap<string, ServerDefinition>;
@@ -63,7 +66,7 @@ export function createRegistryView(options: {
   const servers = new Map<string, ServerDefinition>();
   const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
-  let { policies, limits, signingServers, tokens: tokenRules } = readPolicyFiles([]);
+  let { policies, limits, signingServers, passports, tokens: tokenRules } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
   let tokens: TokenTrust | null = null;
@@ -77,6 +80,7 @@ export function createRegistryView(options: {
     if (next.policies.version !== policies.version) policies = next.policies;
     limits = next.limits;
     signingServers = next.signingServers;
+    passports = next.passports;
     tokenRules = next.tokens;
   };
   const takePolicies = (message: FeedMessage & { readonly policies: readonly PolicyFile[] }): void => {
@@ -176,6 +180,7 @@ export function createRegistryView(options: {
     policies: () => policies,
     limits: () => limits,
     signingServers: () => signingServers,
+    passports: () => passports,
     tokenRules: () => tokenRules,
     servers: () => servers,
     partners,

@@ -44,7 +44,8 @@ export function serversFor(asking: Asking, method: string) {
 
 /** As the road to a server will ask policy: with the token only where the server wants one. */
 export function circumstancesAt({ exchange, ports, grant }: Asking, server: string): Circumstances {
-  return circumstances(exchange, server, ports.tokens.wants(server) ? grant : null, ports);
+  const given = { grant: ports.tokens.wants(server) ? grant : null, passports: null };
+  return circumstances(exchange, server, given, ports);
 }
 
 /**

@@ -205,6 +205,7 @@ function questionOf(context: CommandContext, input: CommandInput): Question {
       key: input.must('key') === 'hardware' ? 'hardware' : 'unknown',
       labels: input.list('label'),
       touched: input.list('touched'),
+      passport: null,
     },
   };
 }

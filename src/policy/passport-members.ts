@@ -1,0 +1,23 @@
+import type { DelegatedAuthority } from './question.ts';
+import type { ContextMember } from './schema.ts';
+
+type PassportMember = Extract<ContextMember, `passport${string}`>;
+
+/** The members of the context that a passport gives; its sets are empty without one, and the rest is not there. */
+export function passportMembers(
+  passport: DelegatedAuthority | null,
+): readonly (readonly [PassportMember, string | number | readonly string[]])[] {
+  if (passport === null) return none;
+  return [
+    ['passport', passport.issuer],
+    ['passportScopes', passport.scopes],
+    ['passportValues', passport.values],
+    ['passportReputation', passport.reputation],
+    ['passportReversibility', passport.reversibility],
+  ];
+}
+
+const none: ReturnType<typeof passportMembers> = [
+  ['passportScopes', []],
+  ['passportValues', []],
+];
