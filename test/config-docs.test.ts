@@ -7,6 +7,7 @@ import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
+import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
@@ -33,6 +34,11 @@ test('T7 the published JSON Schema of limits.yaml is the one the program reads b
 test('O9 the published JSON Schema of signed-calls.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'signed-calls.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(signedCallsJsonSchema())), remedy);
+});
+
+test('O9 the published JSON Schema of agent-passports.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'agent-passports.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(agentPassportsJsonSchema())), remedy);
 });
 
 test('O1 the published JSON Schema of tokens.yaml is the one the program reads by', () => {

@@ -232,6 +232,7 @@ function beginning(
     readonly policyVersion?: string;
     readonly reason?: string;
     readonly credential?: string;
+    readonly passports?: readonly PassportRecord[];
     readonly signature?: SignatureRecord;
   },
 ): Begun {
@@ -248,6 +249,7 @@ function beginning(
     httpMethod: shared.httpMethod,
     issuer: shared.token?.issuer,
     messages: shared.messages,
+    passports: more.passports,
     person: more.person,
     policies: more.policies,
     policyVersion: more.policyVersion,

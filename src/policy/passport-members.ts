@@ -3,7 +3,7 @@ import type { ContextMember } from './schema.ts';
 
 type PassportMember = Extract<ContextMember, `passport${string}`>;
 
-/** The members of the context that a passport gives; its sets are empty without one, and the rest is not there. */
+/** The members of the context that a passport gives; without one `passport` is not there, and the rest is the least that there is. */
 export function passportMembers(
   passport: DelegatedAuthority | null,
 ): readonly (readonly [PassportMember, string | number | readonly string[]])[] {
@@ -20,4 +20,6 @@ export function passportMembers(
 const none: ReturnType<typeof passportMembers> = [
   ['passportScopes', []],
   ['passportValues', []],
+  ['passportReputation', 0],
+  ['passportReversibility', ''],
 ];

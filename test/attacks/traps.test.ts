@@ -145,8 +145,8 @@ describe('traps that others fell into', () => {
       passport: '!(context has passport)',
       passportScopes: '!context.passportScopes.contains("a")',
       passportValues: '!context.passportValues.contains("a")',
-      passportReputation: '!(context has passportReputation)',
-      passportReversibility: '!(context has passportReversibility)',
+      passportReputation: 'context.passportReputation == 0',
+      passportReversibility: 'context.passportReversibility == ""',
     };
     assert.deepEqual(Object.keys(conditions), Object.keys(contextMembers));
     assert.deepEqual(entityTypes['Agent']?.attributes, ['name', 'owner', 'profile']);

@@ -1,6 +1,7 @@
 import { assertNever } from '../../kernel/assert-never.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { ipText } from '../ip-text.ts';
+import { passportMembers } from '../passport-members.ts';
 import type { Question } from '../question.ts';
 import { actionOf, actions } from '../schema.ts';
 import { addressRange } from './ip-functions.ts';
@@ -65,8 +66,9 @@ export function callerFrame(question: Question): CallerFrame {
   const { agent, context } = question;
   const action = actionOf(question.action);
   const groups = actions[action]?.groups ?? [];
-  const { person, client, acr, scopes, actors } = context;
+  const { passport, person, client, acr, scopes, actors } = context;
   refuseIllFormed([agent.name, agent.owner, ...agent.roles, question.action]);
+  if (passport) refuseIllFormed([passport.issuer, ...passport.scopes, ...passport.values]);
   refuseIllFormed([person ?? '', client ?? '', acr ?? '', ...scopes, ...actors]);
   refuseIllFormed([...context.labels, ...context.touched]);
   return {
@@ -139,6 +141,9 @@ function contextOf({ action: method, context }: Question, action: string): Conte
   for (const name of ['person', 'client', 'acr'] as const) {
     const said = context[name];
     if (said !== null) members.set(name, said);
+  }
+  for (const [name, value] of passportMembers(context.passport)) {
+    members.set(name, typeof value === 'object' ? new SetValue(value) : value);
   }
   const [actor] = context.actors;
   if (actor !== undefined) members.set('actor', actor);
