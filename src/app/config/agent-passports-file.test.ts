@@ -22,8 +22,8 @@ test('O9 agent-passports.yaml is read whole, and every delegation in it is verif
   });
   assert.deepEqual([...rules.servers.keys()], ['billing', 'files']);
   assert.deepEqual(rules.servers.get('billing')?.get('pay'), ['payments:pay']);
-  assert.deepEqual([...rules.chains.keys()].sort(), [first['delegation_id'], second['delegation_id']].sort());
-  assert.equal(rules.revoked.has(String(first['delegation_id'])), true);
+  assert.deepEqual([...rules.chains.keys()], [second['delegation_id'], first['delegation_id']]);
+  assert.equal([...rules.revoked].includes(first['delegation_id'] as string), true);
   assert.equal(rules.keyOf(agent.did, agent.method, 0), agent.publicKey);
 });
 

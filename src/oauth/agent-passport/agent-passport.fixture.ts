@@ -84,7 +84,7 @@ export function intended(agent: Party, delegation: JsonObject, changes: Changes 
   const issued = issueApsMcpAuthorizationV1({
     agent_id: agent.did,
     verification_method: agent.method,
-    delegation_ref: String(delegation['delegation_id']),
+    delegation_ref: delegation['delegation_id'],
     mcp_server: billing,
     tool_name: 'pay',
     arguments: { amount: 12, to: 'ada' },

@@ -74,7 +74,7 @@ export function checkIntent(
   if (!isExact(call.arguments) || hashOf('APS-MCP-ARGUMENTS-V1', call.arguments) !== said.argumentsHash) {
     return new IntentRefusal('MCP_ARGUMENTS_MISMATCH', 'It was made for other arguments.');
   }
-  if (hashOf('APS-ACTION-REF-V2', actionOf(said.record)) !== intent.actionRef) {
+  if (hashOf('APS-ACTION-REF-V2', actionOf(said)) !== intent.actionRef) {
     return new IntentRefusal('MCP_ACTION_REF_MISMATCH', 'action_ref is not the hash of the act.');
   }
   if (call.now < intent.issuedAt || call.now >= intent.expiresAt) {
@@ -84,8 +84,8 @@ export function checkIntent(
   if (key === null) {
     return new IntentRefusal('MCP_SIGNING_KEY_NOT_FOUND', `No key is known for ${said.verificationMethod}.`);
   }
-  const { signature, ...unsigned } = said.record;
-  if (verifiesEd25519(`APS-MCP-INTENT-V1\0${canonicalJson(unsigned)}`, String(signature), key)) return intent;
+  const { signature: _signature, ...unsigned } = said.record;
+  if (verifiesEd25519(`APS-MCP-INTENT-V1\0${canonicalJson(unsigned)}`, said.signature, key)) return intent;
   return new IntentRefusal('MCP_SIGNATURE_INVALID', 'Its signature is not of this text by that key.');
 }
 
@@ -95,6 +95,7 @@ interface Said {
   readonly tool: string;
   readonly argumentsHash: string;
   readonly verificationMethod: string;
+  readonly signature: string;
   readonly record: JsonObject;
 }
 
@@ -131,7 +132,13 @@ function readIntent(value: Json): { readonly intent: Intent; readonly said: Said
   if (!isText(method) || !method.startsWith(`${agent}#`))
     return malformed('verification_method is a part of agent_id.');
   if (!isText(delegation)) return malformed('delegation_ref is the id of a delegation.');
-  const { mcp_server: server, tool_name: tool, arguments_hash: argumentsHash, action_ref: actionRef } = value;
+  const {
+    mcp_server: server,
+    tool_name: tool,
+    arguments_hash: argumentsHash,
+    action_ref: actionRef,
+    signature,
+  } = value;
   if (!isText(server) || canonicalServerUri(server) !== server)
     return malformed('mcp_server is no canonical URI.');
   if (typeof tool !== 'string' || !/^[A-Za-z0-9_.-]{1,128}$/.test(tool))
@@ -140,7 +147,7 @@ function readIntent(value: Json): { readonly intent: Intent; readonly said: Said
     !isHex(argumentsHash, 64) ||
     !isHex(actionRef, 64) ||
     !isHex(value['nonce'], 32) ||
-    !isHex(value['signature'], 128)
+    !isHex(signature, 128)
   ) {
     return malformed('arguments_hash, action_ref, nonce and signature are hexadecimal.');
   }
@@ -155,7 +162,7 @@ function readIntent(value: Json): { readonly intent: Intent; readonly said: Said
   }
   return {
     intent: { agent, delegation, scopes, spend, issuedAt, expiresAt, actionRef },
-    said: { server, tool, argumentsHash, verificationMethod: method, record: value },
+    said: { server, tool, argumentsHash, verificationMethod: method, signature, record: value },
   };
 }
 
@@ -188,7 +195,7 @@ function isText(value: Json | undefined): value is string {
 }
 
 /** The act that an intent is about, as its `action_ref` is taken over it (`aps-action-ref-v2`). */
-function actionOf(record: JsonObject): JsonObject {
+function actionOf({ server, tool, record }: Said): JsonObject {
   const {
     agent_id = null,
     arguments_hash = null,
@@ -200,7 +207,7 @@ function actionOf(record: JsonObject): JsonObject {
     profile: 'aps-action-ref-v2',
     agent_id,
     action_type: 'mcp:tools/call',
-    target: `${String(record['mcp_server'])}#tool=${encodeURIComponent(String(record['tool_name']))}`,
+    target: `${server}#tool=${encodeURIComponent(tool)}`,
     payload_ref: arguments_hash,
     scope_required,
     issued_at,

@@ -2,7 +2,7 @@ import type { Delegation } from './delegation.ts';
 import { keyOfDid } from './did-key.ts';
 import { Refusal } from './refusal.ts';
 import { type ChainPorts, type VerifiedChain, verifyChain } from './verify-chain.ts';
-import type { JsonObject } from '../../kernel/canonical-json.ts';
+import type { Json, JsonObject } from '../../kernel/canonical-json.ts';
 
 /** What is wanted of calls to a server: the scopes that each tool needs, where they are not `mcp:<server>:<tool>`. */
 export type PassportTools = ReadonlyMap<string, readonly string[]>;
@@ -44,7 +44,7 @@ export function chainsOf(
   records: readonly JsonObject[],
   ports: ChainPorts,
 ): ReadonlyMap<string, VerifiedChain> | UnsoundRecord {
-  const byId = new Map(records.map((record) => [String(record['delegation_id']), record]));
+  const byId = new Map(records.map((record) => [record['delegation_id'], record]));
   const chains = new Map<string, VerifiedChain>();
   for (const [place, record] of records.entries()) {
     const chain = verifyChain(ancestryOf(record, byId), ports);
@@ -55,10 +55,13 @@ export function chainsOf(
 }
 
 /** Root first. A circle of parents ends where it closes, and the first of it has a parent: no chain. */
-function ancestryOf(leaf: JsonObject, byId: ReadonlyMap<string, JsonObject>): readonly JsonObject[] {
+function ancestryOf(
+  leaf: JsonObject,
+  byId: ReadonlyMap<Json | undefined, JsonObject>,
+): readonly JsonObject[] {
   const line = new Set<JsonObject>([leaf]);
   for (let at: JsonObject | undefined = leaf; at; ) {
-    at = byId.get(String(at['parent_delegation_id']));
+    at = byId.get(at['parent_delegation_id']);
     if (!at || line.has(at)) break;
     line.add(at);
   }

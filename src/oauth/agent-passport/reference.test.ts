@@ -133,7 +133,7 @@ test('O9 chains are judged as the reference implementation judges them, by the s
         const refusal = chain instanceof Refusal ? chain : chainRefusalNow(chain, at, () => revocation);
         return refusal?.code ?? 'valid';
       })();
-      const theirs = verifyAuthorityDelegationChain(all as never, {
+      const theirs = verifyAuthorityDelegationChain(all, {
         now: new Date(at).toISOString(),
         resolveVerificationKey: (issuer, method) => ports.keyOf(issuer, method, 0),
         trustRoot: ({ issuer }) => issuer === root.did,

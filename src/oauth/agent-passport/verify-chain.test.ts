@@ -176,7 +176,7 @@ test('O9 each of the seven facets may only shrink', () => {
 
 test('O9 a delegation counts within its time only, and where nobody says whether it was revoked it does not', () => {
   const records = chainOf();
-  const leaf = String(records[1]?.['delegation_id']);
+  const leaf = records[1]?.['delegation_id'];
   assert.equal(refused(records, noon - 60_001), '0 NOT_YET_VALID');
   assert.equal(refused(records, noon + 3_600_000), '0 EXPIRED');
   assert.equal(
@@ -195,6 +195,6 @@ test('O9 a proof of a chain cannot be made up (law 1)', () => {
   assert.throws(() => new Forged(Symbol('verified chain'), chain, []), TypeError);
 });
 
-function bodyOf({ delegation_id, signature, ...body }: JsonObject): JsonObject {
+function bodyOf({ delegation_id: _id, signature: _signature, ...body }: JsonObject): JsonObject {
   return body;
 }

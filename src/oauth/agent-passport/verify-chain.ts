@@ -88,18 +88,18 @@ export function chainRefusalNow(
 function signatureRefusal(chain: readonly Delegation[], ports: ChainPorts): Refusal | null {
   const seen = new Set<string>();
   for (const [index, delegation] of chain.entries()) {
-    const { id, issuer, verificationMethod, issuedAt } = delegation;
+    const { id, issuer, signature, verificationMethod, issuedAt } = delegation;
     if (seen.has(id)) return new Refusal('CHAIN_DUPLICATE_ID', 'It is in the chain twice.', index);
     seen.add(id);
-    const { delegation_id, signature, ...body } = delegation.record;
+    const { delegation_id: _id, signature: _signature, ...body } = delegation.record;
     const named = `sha256:${toHex(sha256(`APS-AUTHORITY-DELEGATION-ID-V1\0${canonicalJson(body)}`))}`;
     if (named !== id) return new Refusal('ID_MISMATCH', 'Its id is not the hash of what it says.', index);
     const key = ports.keyOf(issuer, verificationMethod, issuedAt);
     if (key === null) {
       return new Refusal('KEY_RESOLUTION_FAILED', `No key is known for ${verificationMethod}.`, index);
     }
-    const signed = `APS-AUTHORITY-DELEGATION-SIGNATURE-V1\0${canonicalJson({ ...body, delegation_id })}`;
-    if (!verifiesEd25519(signed, String(signature), key)) {
+    const signed = `APS-AUTHORITY-DELEGATION-SIGNATURE-V1\0${canonicalJson({ ...body, delegation_id: id })}`;
+    if (!verifiesEd25519(signed, signature, key)) {
       return new Refusal('SIGNATURE_INVALID', 'Its signature is not of this text by that key.', index);
     }
   }
