@@ -11,8 +11,7 @@ import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 
-/** Rewrites the JSON Schemas of countersign.yaml, attestation.yaml, clients.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
-/** Rewrites the JSON Schemas of countersign.yaml, agent-passports.yaml, attestation.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
+/** Rewrites the JSON Schemas of countersign.yaml, agent-passports.yaml, attestation.yaml, clients.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
 writeFileSync('docs/countersign.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/agent-passports.schema.json', `${JSON.stringify(agentPassportsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/attestation.schema.json', `${JSON.stringify(attestationJsonSchema(), null, 2)}\n`);
