@@ -16,10 +16,12 @@ const agentPassportsSchema = z
     roots: z.array(did).max(64).default([]).meta({ description: 'Who may begin a chain of delegations.' }),
     keys: z
       .record(
-        z
-          .string()
-          .regex(/^did:[a-z0-9]+:[^\s#]+#\S+$/, 'must be a verification method: a DID, "#" and a name'),
+        z.string(),
         z.string().regex(/^[0-9a-f]{64}$/, 'must be an Ed25519 key: 64 lower-case hexadecimal digits'),
+      )
+      .refine(
+        (keys) => Object.keys(keys).every((name) => /^did:[a-z0-9]+:[^\s#]+#\S+$/.test(name)),
+        'must name each key by its verification method: a DID, "#" and a name',
       )
       .default({})
       .meta({ description: 'Keys of DIDs that are not themselves the key, by verification method.' }),
