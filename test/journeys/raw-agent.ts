@@ -61,13 +61,13 @@ export async function rawAgent(
     if (session !== null) headers['mcp-session-id'] = session;
     if (session !== null) headers['mcp-protocol-version'] = '2025-11-25';
     const body = JSON.stringify({ jsonrpc: '2.0', id: ++ids, method, params });
-    return await read(await fetch(url, { method: 'POST', headers, body }), ids);
+    return await readAnswer(await fetch(url, { method: 'POST', headers, body }), ids);
   };
   return {
     legacy,
     async modern(method, params = {}) {
       const id = ++ids;
-      return await read(await fetch(url, { method: 'POST', ...modernRequest(id, method, params) }), id);
+      return await readAnswer(await fetch(url, { method: 'POST', ...modernRequest(id, method, params) }), id);
     },
     async initialize() {
       const hello = {
@@ -100,7 +100,8 @@ export async function rawAgent(
   };
 }
 
-function modernRequest(id: number, method: string, params: Params) {
+/** Headers and body of a request of 2026-07-28. */
+export function modernRequest(id: number, method: string, params: Params) {
   const named = params['name'] ?? params['uri'] ?? params['taskId'];
   const mirrors = /^(tools\/call|prompts\/get|resources\/read|tasks\/(get|update|cancel))$/.test(method);
   const _meta = {
@@ -144,7 +145,8 @@ function encode(text: string): string {
   return `=?base64?${Buffer.from(text).toString('base64')}?=`;
 }
 
-async function read(response: Response, id: number): Promise<RawAnswer> {
+/** The answer to one request, in JSON or at the end of an event stream. */
+export async function readAnswer(response: Response, id: number): Promise<RawAnswer> {
   const text = await response.text();
   const messages = response.headers.get('content-type')?.startsWith('text/event-stream')
     ? [...text.matchAll(/^data: (.+)$/gm)].map(([, data]) => JSON.parse(data ?? 'null') as Params)
