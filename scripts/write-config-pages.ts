@@ -5,6 +5,7 @@ import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
+import { callApprovalsJsonSchema } from '../src/app/config/call-approvals-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
@@ -18,6 +19,7 @@ writeFileSync('docs/attestation.schema.json', `${JSON.stringify(attestationJsonS
 writeFileSync('docs/clients.schema.json', `${JSON.stringify(clientsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/issuance.schema.json', `${JSON.stringify(issuanceJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/limits.schema.json', `${JSON.stringify(limitsJsonSchema(), null, 2)}\n`);
+writeFileSync('docs/call-approvals.schema.json', `${JSON.stringify(callApprovalsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/signed-calls.schema.json', `${JSON.stringify(signedCallsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/tokens.schema.json', `${JSON.stringify(tokensJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/workloads.schema.json', `${JSON.stringify(workloadsJsonSchema(), null, 2)}\n`);

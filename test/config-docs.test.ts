@@ -8,6 +8,7 @@ import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file.ts';
+import { callApprovalsJsonSchema } from '../src/app/config/call-approvals-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
@@ -29,6 +30,11 @@ test('the published JSON Schema is the one the program reads by', () => {
 test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
+});
+
+test('A4 the published JSON Schema of call-approvals.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'call-approvals.schema.json'), 'utf8'));
+  assert.deepEqual(published, callApprovalsJsonSchema());
 });
 
 test('O9 the published JSON Schema of signed-calls.yaml is the one the program reads by', () => {

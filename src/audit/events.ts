@@ -50,6 +50,13 @@ export const auditEvents = {
   'approval.granted': 'An administrator granted a request that waited.',
   'approval.refused': 'An administrator refused a request that waited, or took a grant back.',
   'approval.used': 'A request that was granted is about to become a certificate.',
+  'call-approval.asked':
+    'A call waits for somebody to approve it: who makes it, the tool, the hash of its arguments, the policies that ask.',
+  'call-approval.granted': 'Somebody approved a call that waited.',
+  'call-approval.refused': 'Somebody refused a call that waited, or took an approval back.',
+  'call-approval.used': 'An approval was used up: the one call that it is good for is about to be made.',
+  'call-approval.withdrawn': 'The client gave up a call that waited or was approved.',
+  'call-approval.expired': 'A call was not decided, or not made, in time.',
   'device.refused':
     'The certificates of an agent were revoked, because its device is not compliant any more.',
   'device.unchecked': 'Whether a device is compliant could not be told.',

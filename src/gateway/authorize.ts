@@ -8,8 +8,10 @@ import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import { type Decision, type Question, withoutLabels, withoutToken } from '../policy/question.ts';
+import { askedCall } from './approval/asked-call.ts';
+import type { Approval, AskedCall } from './approval/call-approvals.ts';
 
-/** Proof that policy permits every message of one inbound body, as it stands. Only `authorize` makes one. */
+/** Proof that policy permits every message of one inbound body, as it stands. Only `judge` makes one. */
 export class Permit {
   readonly standing: Standing;
   readonly server: string;
@@ -20,9 +22,11 @@ export class Permit {
   readonly passports: Passports | null;
   readonly policies: readonly string[];
   readonly policyVersion: string;
+  /** What a person approved, where policy asks for that; to be used up before anything is forwarded. */
+  readonly approval: Approval | null;
 
   constructor(key: typeof permitKey, fields: Omit<Permit, 'never'>) {
-    if (key !== permitKey) throw new TypeError('a Permit is made by authorize() only');
+    if (key !== permitKey) throw new TypeError('a Permit is made by judge() only');
     this.standing = fields.standing;
     this.server = fields.server;
     this.inbound = fields.inbound;
@@ -30,6 +34,7 @@ export class Permit {
     this.passports = fields.passports;
     this.policies = fields.policies;
     this.policyVersion = fields.policyVersion;
+    this.approval = fields.approval;
     Object.freeze(this);
   }
 }
@@ -47,12 +52,26 @@ export interface Circumstances {
   readonly passports: Passports | null;
   /** Epoch milliseconds. */
   readonly time: number;
+  /** What a person approved; none unless given. */
+  readonly approval?: Approval | null;
+}
+
+/** A call that would be permitted, had a person approved it. */
+export class Unapproved {
+  readonly call: AskedCall;
+  /** Why it is not permitted, for people. */
+  readonly detail: string;
+
+  constructor(call: AskedCall, detail: string) {
+    this.call = call;
+    this.detail = detail;
+  }
 }
 
 /**
  * Asks policy about every message of the body, or about the session itself when there is none (GET, DELETE).
- * Throws Fault `denied`, `call_unapproved` or `policy_error` for the first message that is not permitted: a batch is permitted whole
- * or not at all, because what is forwarded is the body.
+ * Throws Fault `denied`, `call_unapproved` or `policy_error` for the first message that is not permitted: a batch is permitted
+ * whole or not at all, because what is forwarded is the body.
  */
 export function authorize(
   policies: PolicySet,
@@ -60,10 +79,30 @@ export function authorize(
   inbound: Inbound | null,
   circumstances: Circumstances,
 ): Permit {
+  const judged = judge(policies, standing, inbound, circumstances);
+  if (judged instanceof Permit) return judged;
+  throw new Fault('call_unapproved', judged.detail);
+}
+
+/** As `authorize`; a call that policy asks about, and that is not the one which was approved, is given back as `Unapproved`. */
+export function judge(
+  policies: PolicySet,
+  standing: Standing,
+  inbound: Inbound | null,
+  circumstances: Circumstances,
+): Permit | Unapproved {
   let deciding: readonly string[] = [];
+  let approval: Approval | null = null;
   for (const question of questions(standing, inbound, circumstances)) {
     const decision = policies.decide(question);
-    if (decision.outcome !== 'permit') throw refusal(question, decision);
+    if (decision.outcome === 'deny') throw refusal(question, decision);
+    if (decision.outcome === 'ask') {
+      const unapproved = unapprovedCall({ question, decision }, standing, inbound, circumstances);
+      approval = circumstances.approval ?? null;
+      if (approval?.digest !== unapproved.call.digest) return unapproved;
+      deciding = [...decision.permits, ...decision.policies];
+      continue;
+    }
     deciding = deciding.length === 0 ? decision.policies : [...new Set([...deciding, ...decision.policies])];
   }
   return new Permit(permitKey, {
@@ -74,7 +113,28 @@ export function authorize(
     passports: circumstances.passports,
     policies: deciding,
     policyVersion: policies.version,
+    approval,
   });
+}
+
+type AskDecision = Extract<Decision, { outcome: 'ask' }>;
+
+/** Throws Fault `call_unapproved` for a call in a batch: what waits is one call, and what is forwarded is the body. */
+function unapprovedCall(
+  { question, decision }: { readonly question: Question; readonly decision: AskDecision },
+  standing: Standing,
+  inbound: Inbound | null,
+  { server, address, grant }: Circumstances,
+): Unapproved {
+  const detail = refusedText(question, decision.detail);
+  const [message] = inbound?.messages ?? [];
+  if (!message || inbound?.batch) {
+    throw new Fault(
+      'call_unapproved',
+      `${detail}. Nothing in a batch can wait for that: send the call alone.`,
+    );
+  }
+  return new Unapproved(askedCall({ standing, grant, server, address, message, decision }), detail);
 }
 
 /** Whether an item of a list is shown: some arguments could be permitted. The check on the call decides (law 7). */
@@ -146,19 +206,19 @@ const subjectOf = rememberedFor(({ name, owner, roles }: AgentRecord): Question[
   Object.freeze({ name, owner, roles }),
 );
 
-function refusal(question: Question, decision: Exclude<Decision, { outcome: 'permit' }>): Fault {
-  const what = `${question.action}${targetText(question.target)} on server ${question.server}`;
-  const who = `agent ${question.agent.name}`;
-  if (decision.outcome === 'ask') {
-    return new Fault('call_unapproved', `Refused: ${what} for ${who}: ${decision.detail}`);
-  }
+function refusal(question: Question, decision: Extract<Decision, { outcome: 'deny' }>): Fault {
   if (decision.reason === 'policy_error') {
+    const { action, target, server, agent } = question;
     return new Fault(
       'policy_error',
-      `Refused: a policy failed while deciding ${what} for ${who}: ${decision.detail}`,
+      `Refused: a policy failed while deciding ${action}${targetText(target)} on server ${server} for agent ${agent.name}: ${decision.detail}`,
     );
   }
-  return new Fault('denied', `Refused: ${what} for ${who}: ${decision.detail}`);
+  return new Fault('denied', refusedText(question, decision.detail));
+}
+
+function refusedText({ action, target, server, agent }: Question, why: string): string {
+  return `Refused: ${action}${targetText(target)} on server ${server} for agent ${agent.name}: ${why}`;
 }
 
 function targetText(target: Target): string {

@@ -122,12 +122,10 @@ class CallUnderWay implements LiveCall {
       ports.tokens.confirm(permit.grant, permit.server);
       for (const passport of permit.passports?.values() ?? []) ports.passports.confirm(passport);
       if (ports.policies().version !== permit.policyVersion || standing.agent !== permit.standing.agent) {
-        authorize(
-          ports.policies(),
-          standing,
-          permit.inbound,
-          circumstances(this.exchange, permit.server, permit, ports),
-        );
+        authorize(ports.policies(), standing, permit.inbound, {
+          ...circumstances(this.exchange, permit.server, permit, ports),
+          approval: permit.approval,
+        });
       }
       return null;
     } catch (error) {

@@ -8,7 +8,10 @@ import { checkSessionRequest } from '../mcp/session-request.ts';
 import type { PendingCall, SignedCall } from '../oauth/signed-call/check-call.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import { answerFault } from './answer-fault.ts';
-import { authorize, type Permit } from './authorize.ts';
+import { type Permit, Unapproved, judge } from './authorize.ts';
+import type { Approval } from './approval/call-approvals.ts';
+import { takeClientAnswer } from './approval/client-answer.ts';
+import { seekApproval, useApproval } from './approval/seek-approval.ts';
 import { callerOf } from './caller-of.ts';
 import { carryOut, circumstances } from './carry-out.ts';
 import { isOverLimit, type Place } from './limits.ts';
@@ -20,6 +23,8 @@ import { circumstancesOf, refusedEvent, type Seen } from './record.ts';
 import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
 import { tokenAsks } from './token-asks.ts';
+
+const unanswered = { inbound: null, answer: null } as const;
 
 type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
 
@@ -54,21 +59,30 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     signed = signature && (await signature.settle());
     ports.toolHeaders.check(server, given, exchange.headers);
     const holder = { party: partyOf(caller, grant), server };
-    const inbound = (seen.inbound = given && openHandles(given, holder, ports));
+    const { inbound: asked, answer } = given ? takeClientAnswer(given, holder, ports.handles) : unanswered;
+    const inbound = (seen.inbound = asked && openHandles(asked, holder, ports));
     await place.countBatch(inbound);
     ports.tokens.demand(grant, server, grant ? tokenAsks(inbound) : []);
     // Delegation, where the server wants one behind each call of a tool.
     const delegated = ports.passports.wants(server);
     const passports = delegated ? await passportsOf(inbound, server, standing, ports.passports) : null;
     // 5 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
-    permit = authorize(
-      ports.policies(),
-      confirmStanding(standing.caller, ports.view, ports.clock.now()),
-      inbound,
-      circumstances(exchange, server, { grant, passports }, ports),
-    );
+    const judged = (approval: Approval | null): Permit | Unapproved => {
+      const now = confirmStanding(standing.caller, ports.view, ports.clock.now());
+      return judge(ports.policies(), now, inbound, {
+        ...circumstances(exchange, server, { grant, passports }, ports),
+        approval,
+      });
+    };
+    const first = judged(null);
+    permit =
+      first instanceof Unapproved
+        ? await seekApproval(first, { exchange, inbound, holder, answer, judge: judged, ports })
+        : first;
     // 6 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
     await place.claim(permit);
+    // What a person approved is used up last, and before anything is forwarded.
+    if (permit.approval) await useApproval(permit.approval, ports);
   } catch (error) {
     place?.[Symbol.dispose]();
     return await refuse(exchange, server, seen, toFault(error), ports);

@@ -7,6 +7,7 @@ import type { TokenGate } from '../oauth/resource/token-gate.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { AnswerGuard } from './answer-guard.ts';
+import type { CallApprovals } from './approval/call-approvals.ts';
 import type { FederationPorts } from './federation/federation.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
@@ -46,6 +47,10 @@ export interface GatewayPorts {
   readonly guard: AnswerGuard;
   readonly requestLimits: RequestLimits;
   readonly live: LiveCalls;
+  /** Whoever keeps the approvals of calls that policy asks about. */
+  readonly approvals: CallApprovals;
+  /** How long a call that waits to be approved is held, in milliseconds. */
+  readonly approvalWait: number;
   readonly toolHeaders: ToolHeaders;
   readonly toolPins: ToolPins;
   readonly signedCalls: SignedCalls;

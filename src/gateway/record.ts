@@ -141,17 +141,18 @@ export function permittedEvent(
   },
 ): AuditEvent {
   const person = circumstances.token?.person ?? permit.standing.agent?.owner ?? null;
-  const { passports, policies, policyVersion } = permit;
+  const { passports, policies, policyVersion, approval } = permit;
   const { signed, credential } = more;
   const delegated = passports && passports.size > 0;
   const evidence = {
     ...(delegated && { passports: [...passports.values()].map(passportRecord) }),
     ...(signed && { signature: signatureRecord(signed) }),
     ...(credential && { credential }),
+    ...(approval && { approval: approval.id }),
   };
   const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
   // Only what is the same in every call is written out at once.
-  if (!signed && !credential && !delegated)
+  if (!signed && !credential && !delegated && !approval)
     event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
   return event;
 }
@@ -231,6 +232,7 @@ function beginning(
     readonly policies?: readonly string[];
     readonly policyVersion?: string;
     readonly reason?: string;
+    readonly approval?: string;
     readonly credential?: string;
     readonly passports?: readonly PassportRecord[];
     readonly signature?: SignatureRecord;
@@ -240,6 +242,7 @@ function beginning(
     actors: shared.token?.actors,
     address: shared.address,
     agent: shared.agent,
+    approval: more.approval,
     binding: shared.token?.binding,
     client: shared.token?.client,
     code: more.code,

@@ -3,7 +3,7 @@ import { concat, equalBytes, fromBase64url, toBase64url, utf8 } from '../kernel/
 import { Fault } from '../kernel/fault.ts';
 
 /** What a sealed text is for: one made for one thing does not open as another. */
-export type SealPurpose = 'cursor' | 'task' | 'request-state' | 'event' | 'session';
+export type SealPurpose = 'cursor' | 'task' | 'request-state' | 'event' | 'session' | 'approval';
 
 /** For whom and for what a text is sealed. */
 export interface SealOwner {
@@ -88,6 +88,7 @@ const called: Readonly<Record<SealPurpose, string>> = {
   'request-state': 'request state',
   event: 'event id',
   session: 'session id',
+  approval: 'request state',
 };
 
 function unknownHandle(owner: SealOwner, cause?: unknown): Fault {

@@ -42,7 +42,7 @@ export const faultCodes = {
   join_token_invalid: 'The join token is unknown, used, expired or made for another name or profile.',
   workload_refused: 'The JWT of a workload is not one that the authority gives a certificate for.',
   approval_pending: 'The request waits for an administrator; the same request is to be sent again.',
-  approval_refused: 'An administrator refused the request.',
+  approval_refused: 'Whoever was asked refused the request.',
   device_refused: 'The device of the agent is not compliant, or none is known.',
   login_refused: 'The login of a person is not one that the authority accepts.',
   invitation_invalid: 'The enrolment link is unknown, used or over.',

@@ -36,6 +36,7 @@ function isAnswer(code: FaultCode, inbound: Inbound | null): boolean {
 const answers: ReadonlySet<FaultCode> = new Set([
   'denied',
   'call_unapproved',
+  'approval_refused',
   'policy_error',
   'name_unknown',
   'name_refused',

@@ -46,15 +46,19 @@ export interface RawAgent extends AsyncDisposable {
 const both = 'application/json, text/event-stream';
 const capabilities = { elicitation: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
-/** `known`: an agent that is registered, with another certificate. */
+/** `known`: an agent that is registered, with another certificate; `at`: an endpoint elsewhere. */
 export async function rawAgent(
   town: Town,
   name: string,
-  { server, known = false }: { readonly server?: string; readonly known?: boolean } = {},
+  {
+    server,
+    known = false,
+    at,
+  }: { readonly server?: string; readonly known?: boolean; readonly at?: string } = {},
 ): Promise<RawAgent> {
   if (!known) await town.addAgent(name);
   const fetch = mutualFetch(await town.issue(name));
-  const url = server === undefined ? `${town.gateway.agents.url}/mcp` : town.endpoint(server);
+  const url = at ?? (server === undefined ? `${town.gateway.agents.url}/mcp` : town.endpoint(server));
   let ids = 0;
   const legacy: RawAgent['legacy'] = async (session, method, params = {}) => {
     const headers: Record<string, string> = { 'content-type': 'application/json', accept: both };

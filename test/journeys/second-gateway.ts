@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AuthorityApprovals } from '../../src/app/approvals/gateway-approvals.ts';
 import { composeGateway, type RunningGateway } from '../../src/app/compose/compose-gateway.ts';
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
 import type { FeedMessage } from '../../src/app/feed/feed-message.ts';
@@ -27,11 +28,12 @@ export interface SecondGateway extends AsyncDisposable {
   hears(messages: boolean): void;
 }
 
-/** `settings` are members of the configuration's `gateway`; `port` is any free one unless given. */
+/** `settings` are members of the configuration's `gateway`; `port` is any free one, and nobody approves calls, unless given. */
 export async function openSecondGateway(
   town: Town,
   settings: Record<string, number> = {},
   port = 0,
+  approvals?: AuthorityApprovals,
 ): Promise<SecondGateway> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'countersign-second-'));
@@ -62,6 +64,7 @@ export async function openSecondGateway(
           if (listening) listener(message);
         });
       },
+      ...(approvals && { approvals }),
       log: () => undefined,
     }),
   );

@@ -8,6 +8,7 @@ import { readServerDefinition } from '../../upstream/server-definition.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import { acmeOperations } from './acme-operations.ts';
 import { approvalOperations } from './approval-operations.ts';
+import { callApprovalOperations } from './call-approval-operations.ts';
 import { alertOperations } from './alert-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
@@ -169,6 +170,7 @@ export const operations: readonly Operation[] = [
   ...joinTokenOperations,
   ...rotationOperations,
   ...approvalOperations,
+  ...callApprovalOperations,
   ...partnerOperations,
   ...acmeOperations,
   ...logOperations,

@@ -57,6 +57,7 @@ type Acts = Omit<
   | 'rootCrl'
   | 'rootOcsp'
   | 'partners'
+  | 'callApprovals'
   | 'bundle'
   | 'issuanceLog'
   | 'auditKey'

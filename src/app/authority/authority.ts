@@ -24,6 +24,7 @@ import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
 import type { RegisteredClients } from '../../oauth/server/registered-clients.ts';
 import type { EntryCipher } from '../../oauth/server/entry-cipher.ts';
 import type { TokenKeys } from '../../oauth/server/token-keys.ts';
+import type { CallApprovalQueue } from '../approvals/call-approval-queue.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { ServerStates } from '../feed/server-states.ts';
@@ -152,6 +153,8 @@ export interface Authority extends AsyncDisposable {
   readonly issuance: Pick<ChangingFile<RunningRules>, 'current'>;
   /** Grants or refuses a request that waits. Fault `not_found`, `conflict`, `denied`. */
   decide(id: string, decision: Decision): Promise<ApprovalRecord>;
+  /** The calls that policy asks somebody about. */
+  readonly callApprovals: CallApprovalQueue;
   /** Asks about every device with a live certificate; null when devices need not be compliant. */
   checkDevices(signal: AbortSignal): Promise<Awaited<ReturnType<typeof checkDevices>> | null>;
   readonly rootCrl: RootCrl;

@@ -9,6 +9,7 @@ import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls
 import { recoverIssuance } from '../../ca/recover.ts';
 import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
+import { callApprovalQueue } from '../approvals/call-approval-queue.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { HolderLimits } from '../../secrets/holder-limits.ts';
 import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
@@ -17,7 +18,7 @@ import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { FeedTrust, PolicyFile } from '../feed/feed-message.ts';
 import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
-import { tokensOf } from '../feed/policy-rules.ts';
+import { callApprovalsOf, tokensOf } from '../feed/policy-rules.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
@@ -187,6 +188,14 @@ export async function openAuthority(options: {
       store,
       audit,
       clock,
+    }),
+    callApprovals: callApprovalQueue({
+      rules: () => callApprovalsOf(policies.current()),
+      records: store.callApprovals,
+      agents: store.agents,
+      audit,
+      clock,
+      tell: feed.publishDecided,
     }),
     bundle: () => ownBundle(rootsOf(issuers.all()), { meta: store.meta, clock }),
     bindingSecrets: bindingSecrets(auditKey),

@@ -31,6 +31,10 @@ const families: readonly Family[] = [
   { words: ['rotate'], load: async () => [(await import('./commands/rotate-root.ts')).rotateRootCommand] },
   { words: ['join-token'], load: async () => (await import('./commands/join-token.ts')).joinTokenCommands },
   { words: ['approval'], load: async () => (await import('./commands/approval.ts')).approvalCommands },
+  {
+    words: ['call-approval'],
+    load: async () => (await import('./commands/call-approval.ts')).callApprovalCommands,
+  },
   { words: ['partner'], load: async () => (await import('./commands/partner.ts')).partnerCommands },
   {
     words: ['acme-key', 'acme-account'],

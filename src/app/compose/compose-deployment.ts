@@ -11,6 +11,7 @@ import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
+import { watchCallApprovals } from './watch-call-approvals.ts';
 import { watchDevices } from './watch-devices.ts';
 import { watchPartners } from './watch-partners.ts';
 import { type RunningExpiryWatch, watchEnds } from './watch-ends.ts';
@@ -56,6 +57,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   opened.use(watchDevices({ authority, clock, log }));
+  opened.use(watchCallApprovals({ authority, log }));
   opened.use(watchPartners({ authority, clock, log }));
   const expiry = opened.use(await watchEnds({ config, authority, clock, log }));
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
@@ -108,6 +110,11 @@ async function besideAuthority(
       tellSeen: (seen) => authority.agentsSeen(seen),
       tellTools: (reports) => authority.tools.heard('gateway', reports),
       tellServers: async (states) => authority.serverStates.heard('gateway', states),
+      approvals: {
+        ask: (call) => authority.callApprovals.ask(call, 'gateway'),
+        use: (approval) => authority.callApprovals.use(approval, 'gateway'),
+        withdraw: (approval) => authority.callApprovals.withdraw(approval, 'gateway'),
+      },
       log,
       staple,
       ...(options.disk && { disk: options.disk }),

@@ -5,6 +5,7 @@ import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
 import { queuedLog } from '../../audit/queued-log.ts';
 import { createAnswerGuard } from '../../gateway/answer-guard.ts';
+import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
 import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
@@ -79,6 +80,8 @@ export interface GatewayOptions {
   readonly tellServers?: (states: readonly ServerState[]) => Promise<void>;
   /** Tells the registry which tools servers list. */
   readonly tellTools?: (reports: readonly ToolReport[]) => Promise<void>;
+  /** Where calls are approved; nowhere unless given, and what policy asks about is refused. */
+  readonly approvals?: AuthorityApprovals;
   readonly log: (line: string) => void;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
@@ -126,6 +129,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       tell: tellOfSecrets(audit, (line) => log(redactor.redact(line))),
     }),
   );
+  const approvals = gatewayApprovals(options.approvals ?? null, redactor);
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
   const upstreams = opened.use(
@@ -178,6 +182,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       json: { depth: config.gateway.jsonDepth, values: config.gateway.jsonValues },
     },
     live,
+    approvals,
+    approvalWait: config.gateway.approvalWaitMilliseconds,
     toolHeaders: createToolHeaders(),
     toolPins: createToolPins({ seen: reports.listed }),
     signedCalls: createSignedCalls({
@@ -267,7 +273,13 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     opened.use(tellServerStates({ states, tell: options.tellServers, clock, complain: log }));
   }
   opened.adopt(setInterval(review, reviewMilliseconds), clearInterval);
-  opened.adopt(await options.follow(view.apply), (stop) => stop());
+  opened.adopt(
+    await options.follow((message) => {
+      view.apply(message);
+      approvals.hear(message);
+    }),
+    (stop) => stop(),
+  );
   const held = opened.move();
   return {
     agents,

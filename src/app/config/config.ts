@@ -60,6 +60,7 @@ export interface Config {
     readonly bodyMilliseconds: number;
     readonly jsonDepth: number;
     readonly jsonValues: number;
+    readonly approvalWaitMilliseconds: number;
     readonly listMilliseconds: number;
     readonly sessionsPerAgent: number;
     readonly sessionIdleMilliseconds: number;
@@ -187,6 +188,12 @@ export const configSchema = z
         jsonValues: whole(16, 10_000_000, 100_000, {
           description: 'How many values a message may hold.',
           reason: 'Bounds the memory that 4 MiB of JSON can turn into.',
+        }),
+        approvalWaitMilliseconds: whole(0, 600_000, 45_000, {
+          description:
+            'How long a call that policy asks about is held until somebody has decided, in milliseconds; then it is refused with the id to come again for.',
+          reason:
+            'Most clients give a call up after a minute; whoever approves within this is not noticed at all.',
         }),
         listMilliseconds: whole(50, 300_000, 3_000, {
           description: 'How long a list at /mcp waits for one of the servers, in milliseconds.',

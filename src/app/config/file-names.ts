@@ -19,6 +19,9 @@ export const agentPassportsFileName = 'agent-passports.yaml';
 /** The file of limits, beside the policies. */
 export const limitsFileName = 'limits.yaml';
 
+/** The file of who approves calls, beside the policies. */
+export const callApprovalsFileName = 'call-approvals.yaml';
+
 /** The file of servers whose calls have to be signed, beside the policies. */
 export const signedCallsFileName = 'signed-calls.yaml';
 

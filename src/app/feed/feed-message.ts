@@ -36,7 +36,12 @@ export type FeedMessage =
   | { readonly type: 'change'; readonly change: Change }
   | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
   // With it when it has changed; who does not know the member passes it over.
-  | { readonly type: 'heartbeat'; readonly trust?: FeedTrust };
+  | {
+      readonly type: 'heartbeat';
+      readonly trust?: FeedTrust;
+      /** Ids of calls that nobody has to wait for any more (`call-approval.*`). */
+      readonly decided?: readonly string[];
+    };
 
 /** Where a gateway hears of the registry. */
 export interface Feed {

@@ -8,6 +8,8 @@ export const heartbeatMilliseconds = 1_000;
 export interface LocalFeed extends Feed, Disposable {
   /** Publishes a new set of policies. */
   publishPolicies(files: readonly PolicyFile[]): void;
+  /** Tells which calls were decided that gateways may hold. */
+  publishDecided(ids: readonly string[]): void;
   /** Tells whom to trust now. */
   publishTrust(): void;
 }
@@ -42,6 +44,7 @@ export function createLocalFeed(
       ready = true;
       return () => listeners.delete(gate);
     },
+    publishDecided: (decided) => tell({ type: 'heartbeat', decided }),
     publishTrust: () => tell({ type: 'heartbeat', trust: trust() }),
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import {
   agentPassportsFileName,
+  callApprovalsFileName,
   limitsFileName,
   signedCallsFileName,
   tokensFileName,
@@ -11,7 +12,7 @@ import {
 import type { PolicyFile } from './feed-message.ts';
 import { readPolicyFilesInTurns } from './policy-rules.ts';
 
-/** The folder of `*.cedar` files, `limits.yaml`, `tokens.yaml`, `signed-calls.yaml` and `agent-passports.yaml`, read again whenever it changes. */
+/** The folder of `*.cedar` files and of the settings beside them, read again whenever it changes. */
 export interface PolicyFolder extends Disposable {
   /** The newest files that compiled together. */
   current(): readonly PolicyFile[];
@@ -76,7 +77,7 @@ export async function openPolicyFolder(options: {
   };
 }
 
-/** The `*.cedar` files, `limits.yaml`, `tokens.yaml`, `signed-calls.yaml` and `agent-passports.yaml` of a folder in name order. */
+/** The `*.cedar` files of a folder and the settings beside them, in name order. */
 export async function readPolicies(folder: string): Promise<readonly PolicyFile[]> {
   const all = await readdir(folder);
   for (const name of all) refuseMisnamed(name);
@@ -88,12 +89,13 @@ export async function readPolicies(folder: string): Promise<readonly PolicyFile[
 
 const settings: ReadonlySet<string> = new Set([
   agentPassportsFileName,
+  callApprovalsFileName,
   limitsFileName,
   tokensFileName,
   signedCallsFileName,
 ]);
 
-/** Passed over, it would be limits that hold nothing, tokens that nobody wants, and calls that nobody has to sign. */
+/** Passed over, it would be limits that hold nothing, tokens that nobody wants, calls that nobody has to sign, and approvals that anybody gives. */
 function refuseMisnamed(name: string): void {
   if (settings.has(name)) return;
   if (/^limits?\.(ya?ml|json)$/i.test(name)) {
@@ -104,6 +106,10 @@ function refuseMisnamed(name: string): void {
   }
   if (/^agent[-_]?passports?\.(ya?ml|json)$/i.test(name)) {
     const detail = `Agent Passports are read from ${agentPassportsFileName}, not ${name}. Rename it.`;
+    throw new Fault('config_invalid', detail);
+  }
+  if (/^(call[-_]?)?approv(al|er)s?\.(ya?ml|json)$/i.test(name)) {
+    const detail = `Who approves calls is read from ${callApprovalsFileName}, not ${name}. Rename it.`;
     throw new Fault('config_invalid', detail);
   }
   if (/^signed[-_]?calls?\.(ya?ml|json)$/i.test(name)) {

@@ -5,10 +5,13 @@ import type { PassportRules } from '../../oauth/agent-passport/passport-rules.ts
 import { noPassports, readAgentPassports } from '../config/agent-passports-file.ts';
 import {
   agentPassportsFileName,
+  callApprovalsFileName,
   limitsFileName,
   signedCallsFileName,
   tokensFileName,
 } from '../config/file-names.ts';
+import type { CallApprovalRules } from '../approvals/approvers.ts';
+import { defaultCallApprovals, readCallApprovals } from '../config/call-approvals-file.ts';
 import { readLimits } from '../config/limits-file.ts';
 import { readSigningServers, type SigningServers } from '../config/signed-calls-file.ts';
 import { readTokens } from '../config/tokens-file.ts';
@@ -21,6 +24,8 @@ export interface PolicyRules {
   readonly signingServers: SigningServers;
   readonly passports: PassportRules;
   readonly tokens: FileTokenRules;
+  /** For the authority alone. */
+  readonly callApprovals: CallApprovalRules;
 }
 
 /** Reads all of the files or none. Throws Fault `policy_invalid` or `config_invalid`. */
@@ -30,6 +35,7 @@ export function readPolicyFiles(files: readonly PolicyFile[], earlier: PolicySet
     signingServers: signingServersOf(files),
     passports: passportsOf(files),
     tokens: tokensOf(files),
+    callApprovals: callApprovalsOf(files),
     policies: compilePolicies(policiesOf(files), earlier),
   };
 }
@@ -44,6 +50,7 @@ export async function readPolicyFilesInTurns(
     signingServers: signingServersOf(files),
     passports: passportsOf(files),
     tokens: tokensOf(files),
+    callApprovals: callApprovalsOf(files),
     policies: await compilePoliciesInTurns(policiesOf(files), earlier),
   };
 }
@@ -67,6 +74,12 @@ function passportsOf(files: readonly PolicyFile[]): PassportRules {
 export function tokensOf(files: readonly PolicyFile[]): FileTokenRules {
   const tokens = files.find(({ name }) => name === tokensFileName);
   return tokens ? readTokens(tokens.name, tokens.text) : noTokens;
+}
+
+/** What the files say of approvals of calls. Throws Fault `config_invalid`. */
+export function callApprovalsOf(files: readonly PolicyFile[]): CallApprovalRules {
+  const found = files.find(({ name }) => name === callApprovalsFileName);
+  return found ? readCallApprovals(found.name, found.text) : defaultCallApprovals;
 }
 
 function policiesOf(files: readonly PolicyFile[]): readonly PolicyFile[] {

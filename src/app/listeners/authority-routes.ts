@@ -16,6 +16,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
+import { callRoutes } from './call-routes.ts';
 import { answerBundle } from './people-routes.ts';
 import { estRoutes } from './est-routes.ts';
 import { holderOf } from './holder.ts';
@@ -117,6 +118,7 @@ const routes: readonly Route[] = [
     kinds: ['gateway'],
     answer: ({ exchange, authority, holder }) => streamFeed(exchange, authority, proven(holder).caller),
   },
+  ...callRoutes,
   ...estRoutes,
   ...personRoutes,
   ...subAgentRoutes,

@@ -14,6 +14,7 @@ import { consentRecords } from './sqlite/consents.ts';
 import { changeFeed, dropOldChanges } from './sqlite/changes.ts';
 import { connect } from './sqlite/connection.ts';
 import { approvalRecords } from './sqlite/approvals.ts';
+import { callApprovalRecords } from './sqlite/call-approvals.ts';
 import { invitationRecords } from './sqlite/invitations.ts';
 import { joinTokenRecords } from './sqlite/join-tokens.ts';
 import { storeMeta } from './sqlite/meta.ts';
@@ -46,6 +47,7 @@ export async function openStore(options: {
     blockedKeys: blockedKeys(connection),
     joinTokens: joinTokenRecords(connection),
     approvals: approvalRecords(connection),
+    callApprovals: callApprovalRecords(connection),
     acmeKeys: acmeKeyRecords(connection),
     acmeAccounts: acmeAccountRecords(connection),
     acmeOrders: acmeOrderRecords(connection),

@@ -12,6 +12,7 @@ import type { Passkeys } from '../../oauth/people/passkeys.ts';
 import type { PersonRegistry } from '../../oauth/people/person-registry.ts';
 import type { UsedTokens } from '../../enrol/workload/used-tokens.ts';
 import type { OauthRecords } from '../../oauth/server/oauth-records.ts';
+import type { CallApprovalRecords } from '../approvals/call-approval-records.ts';
 import type { AgentRecords } from './agent-records.ts';
 import type { AlertRecords } from './alert-records.ts';
 import type { CertificateEnds } from './certificate-ends.ts';
@@ -40,6 +41,7 @@ export interface Store extends AsyncDisposable {
   readonly blockedKeys: BlockedKeys;
   readonly joinTokens: JoinTokenRecords;
   readonly approvals: ApprovalRecords;
+  readonly callApprovals: CallApprovalRecords;
   readonly acmeKeys: AcmeKeyRecords;
   readonly acmeAccounts: AcmeAccountRecords;
   readonly acmeOrders: AcmeOrderRecords;

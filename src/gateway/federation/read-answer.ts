@@ -88,6 +88,7 @@ const passedOn = [
   'login_insufficient',
   'denied',
   'call_unapproved',
+  'approval_refused',
   'policy_error',
   'limit_reached',
   'rate_exceeded',

@@ -2,6 +2,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { join, resolve } from 'node:path';
 import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import { remoteApprovals } from '../../approvals/remote-approvals.ts';
 import { type AdminIdentity, callAuthority } from '../../admin/remote-administration.ts';
 import { listenerNames } from '../../compose/compose-authority.ts';
 import { composeGateway } from '../../compose/compose-gateway.ts';
@@ -92,6 +93,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
         const servers = states.map((state) => ({ ...state }));
         await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });
       },
+      approvals: remoteApprovals(authority, () => shownBy(identity)),
       log,
     }),
   );

@@ -24,6 +24,7 @@ import { tokenOwners } from './0018-token-owners.ts';
 import { subAgents } from './0019-sub-agents.ts';
 import { sessionsAtProviders } from './0020-sessions-at-providers.ts';
 import { tools } from './0021-tools.ts';
+import { callApprovals } from './0022-call-approvals.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -48,6 +49,7 @@ const migrations: readonly Migration[] = [
   subAgents,
   sessionsAtProviders,
   tools,
+  callApprovals,
 ];
 
 /** The schema version this program writes. */

@@ -1,0 +1,156 @@
+import type { SQLOutputValue } from 'node:sqlite';
+import { callNotDecidable, tooManyCallsWait } from '../../approvals/call-approval-faults.ts';
+import {
+  type CallApproval,
+  type CallApprovalRecords,
+  keptMilliseconds,
+  mostCallsWaiting,
+} from '../../approvals/call-approval-records.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { JsonObject } from '../../../kernel/canonical-json.ts';
+import type { Connection } from './connection.ts';
+
+/** The calls of the store that wait for somebody to approve them. */
+export function callApprovalRecords({ database, read, write }: Connection): CallApprovalRecords {
+  const forget = database.prepare('DELETE FROM call_approvals WHERE expires_at <= ?');
+  const close = database.prepare(
+    `UPDATE call_approvals SET state = 'over' WHERE digest = ? AND state = 'refused' AND expires_at <= ?`,
+  );
+  const end = database.prepare(
+    `UPDATE call_approvals SET state = 'over' WHERE state IN ('waiting', 'granted') AND expires_at <= ? RETURNING *`,
+  );
+  const open = database.prepare(
+    `SELECT * FROM call_approvals WHERE digest = ? AND state IN ('waiting', 'granted', 'refused')`,
+  );
+  const waiting = database.prepare(
+    `SELECT count(*) AS "all", coalesce(sum(spiffe_id = ?), 0) AS own FROM call_approvals
+     WHERE state IN ('waiting', 'granted')`,
+  );
+  const insert = database.prepare(
+    `INSERT INTO call_approvals (id, digest, agent, spiffe_id, owner, person, client, server, method, target, params,
+       arguments_hash, asks, policy_version, address, gateway, state, asked_at, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)`,
+  );
+  const decide = database.prepare(
+    `UPDATE call_approvals SET state = ?2, decided_at = ?3, decided_by = ?4, reason = ?5,
+       expires_at = coalesce(?6, expires_at)
+     WHERE id = ?1 AND ?3 < expires_at AND (state = 'waiting' OR (state = 'granted' AND ?2 = 'refused')) RETURNING *`,
+  );
+  const use = database.prepare(
+    `UPDATE call_approvals SET state = 'used', used_at = ?3
+     WHERE id = ?1 AND digest = ?2 AND state = 'granted' AND ?3 < expires_at RETURNING *`,
+  );
+  const withdraw = database.prepare(
+    `UPDATE call_approvals SET state = 'withdrawn', decided_at = ?3
+     WHERE id = ?1 AND digest = ?2 AND state IN ('waiting', 'granted') AND ?3 < expires_at RETURNING *`,
+  );
+  const select = database.prepare('SELECT * FROM call_approvals WHERE id = ?');
+  const every = database.prepare('SELECT * FROM call_approvals ORDER BY asked_at, id');
+  const live = database.prepare(
+    `SELECT * FROM call_approvals WHERE state IN ('waiting', 'granted') ORDER BY asked_at, id`,
+  );
+  const openFor = (digest: string, now: number): CallApproval | null => {
+    close.run(digest, now);
+    const row = open.get(digest);
+    return row ? toRecord(row) : null;
+  };
+  return {
+    ask: (record) =>
+      write(() => {
+        const { digest, spiffeId, askedAt: now } = record;
+        const known = openFor(digest, now);
+        if (known && now < known.expiresAt) return { record: known, added: false };
+        // What is past its end and was not swept yet is said to be over by `expire`, which the log hears of.
+        if (known) throw new Fault('conflict', `The request ${known.id} is over; ask again.`);
+        const counts = waiting.get(spiffeId);
+        if (
+          Number(counts?.['all']) >= mostCallsWaiting.all ||
+          Number(counts?.['own']) >= mostCallsWaiting.ofAgent
+        )
+          throw tooManyCallsWait();
+        insert.run(...columnsOf(record));
+        return { record, added: true };
+      }),
+    find: (id) =>
+      read(() => {
+        const row = select.get(id);
+        return row ? toRecord(row) : null;
+      }),
+    decide: (id, { state, by, reason, expiresAt }, now) =>
+      write(() => {
+        const row = decide.get(id, state, now, by, reason, expiresAt);
+        if (row) return toRecord(row);
+        const found = select.get(id);
+        if (found) throw callNotDecidable(toRecord(found), now);
+        throw new Fault('not_found', `No call ${id} waits. See: countersign call-approval list`);
+      }),
+    use: (id, digest, now) => write(() => orNull(use.get(id, digest, now))),
+    withdraw: (id, digest, now) => write(() => orNull(withdraw.get(id, digest, now))),
+    expire: (now) =>
+      write(() => {
+        forget.run(now - keptMilliseconds);
+        return end.all(now).map(toRecord);
+      }),
+    list: (all) => read(() => (all ? every : live).all().map(toRecord)),
+  };
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+function columnsOf(record: CallApproval): (string | number | null)[] {
+  return [
+    record.id,
+    record.digest,
+    record.agent,
+    record.spiffeId,
+    record.owner,
+    record.person,
+    record.client,
+    record.server,
+    record.method,
+    record.target,
+    JSON.stringify(record.params),
+    record.argumentsHash,
+    JSON.stringify(record.asks),
+    record.policyVersion,
+    record.address,
+    record.gateway,
+    record.askedAt,
+    record.expiresAt,
+  ];
+}
+
+function orNull(row: Row | undefined): CallApproval | null {
+  return row ? toRecord(row) : null;
+}
+
+function toRecord(row: Row): CallApproval {
+  const text = (name: string): string => String(row[name]);
+  const textOrNull = (name: string): string | null => (row[name] === null ? null : text(name));
+  const timeOrNull = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
+  return {
+    id: text('id'),
+    digest: text('digest'),
+    agent: text('agent'),
+    spiffeId: text('spiffe_id'),
+    owner: text('owner'),
+    person: textOrNull('person'),
+    client: textOrNull('client'),
+    server: text('server'),
+    method: text('method'),
+    target: text('target'),
+    params: JSON.parse(text('params')) as JsonObject,
+    argumentsHash: text('arguments_hash'),
+    asks: JSON.parse(text('asks')) as CallApproval['asks'],
+    policyVersion: text('policy_version'),
+    address: text('address'),
+    gateway: text('gateway'),
+    state: text('state') as CallApproval['state'],
+    askedAt: Number(row['asked_at']),
+    expiresAt: Number(row['expires_at']),
+    decidedAt: timeOrNull('decided_at'),
+    decidedBy: textOrNull('decided_by'),
+    reason: textOrNull('reason'),
+    usedAt: timeOrNull('used_at'),
+  };
+}
