@@ -7,7 +7,7 @@ import { actions } from './schema.ts';
 /** The requests that a person can approve: those that do something, one at a time. */
 const approvable: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
-const known = ['id', 'ask', 'approver'] as const;
+const known = ['id', 'ask', 'approver', 'undeclared'] as const;
 
 /**
  * Refuses annotations that do not mean what was written: a permit that asks, an approver of nothing, a name that is a slip.

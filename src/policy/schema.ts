@@ -80,7 +80,14 @@ export const contextMembers = {
 } as const;
 
 /** Those that are left out where there is nothing to say: the address is no IP address, the token says no person. */
-const optionalMembers: ReadonlySet<string> = new Set(['ip', 'person', 'client', 'acr', 'actor', 'passport']);
+export const optionalMembers: ReadonlySet<string> = new Set([
+  'ip',
+  'person',
+  'client',
+  'acr',
+  'actor',
+  'passport',
+]);
 
 export type ContextMember = keyof typeof contextMembers;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -201,6 +201,43 @@ test('A3 policy check holds the policies against a file of tools: every slip is 
       /tools\.yaml: files\.tools\.0\.name/,
     );
     assert.equal((await run('policy', 'check', folder, '--tools', join(folder, 'none'))).code, 4);
+  });
+});
+
+test('A3 policy diff says what a change allows more and less, and ends with 6 where nothing more is wanted', async () => {
+  await inFolder(async (folder) => {
+    const [before, after] = [join(folder, 'before'), join(folder, 'after')];
+    for (const place of [before, after]) await mkdir(place);
+    const permit = (role: string): string =>
+      `@id("may-read") permit (principal in Role::"${role}", action == Action::"tools/call", resource == Tool::"files/read");`;
+    await writeFile(join(before, 'a.cedar'), permit('staff'));
+    await writeFile(join(after, 'a.cedar'), permit('staff'));
+    const same = await run('policy', 'diff', before, after, '--refuse-wider');
+    assert.equal(same.code, 0);
+    assert.match(same.stdout, /^Nothing is allowed more.*\nNothing is allowed less/);
+    await writeFile(join(after, 'a.cedar'), permit('guest'));
+    const other = await run('policy', 'diff', before, after);
+    assert.equal(other.code, 0);
+    assert.match(
+      other.stdout,
+      /Allowed more:\n  by policy "may-read" \(a\.cedar:1\):\n    tools\/call of the tool files\/read: denied → permitted, for example an agent with the role guest/,
+    );
+    assert.match(
+      other.stdout,
+      /Allowed less:[\s\S]*permitted → denied, for example an agent with the role staff/,
+    );
+    const { code, stdout } = await run('policy', 'diff', before, after, '--refuse-wider', '--json');
+    assert.equal(code, 6);
+    const { wider, more } = JSON.parse(stdout) as {
+      wider: boolean;
+      more: { certainty: string; policy: string }[];
+    };
+    assert.deepEqual([wider, more[0]?.certainty, more[0]?.policy], [true, 'shown', 'may-read']);
+    await writeFile(join(after, 'a.cedar'), permit('staff'));
+    await writeFile(join(before, 'limits.yaml'), 'limits: []');
+    const settings = await run('policy', 'diff', before, after, '--refuse-wider');
+    assert.equal(settings.code, 6);
+    assert.match(settings.stdout, /limits\.yaml differs/);
   });
 });
 

@@ -17,6 +17,7 @@ import { tokenText } from '../tokens-text.ts';
 import { readToolsFile, toolsFlag } from '../tools-file.ts';
 import { limitsOf, limitText } from '../limits-text.ts';
 import { policyCheckCommand } from './policy-check.ts';
+import { policyDiffCommand } from './policy-diff.ts';
 
 const bindings: readonly Question['context']['binding'][] = [
   'certificate',
@@ -29,6 +30,7 @@ const bindings: readonly Question['context']['binding'][] = [
 /** The commands about policies; they read files only and need no authority. */
 export const policyCommands: readonly Command[] = [
   policyCheckCommand,
+  policyDiffCommand,
   {
     path: ['policy', 'explain'],
     summary: 'Say what the policies decide about one request, and why',
