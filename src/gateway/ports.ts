@@ -34,7 +34,7 @@ export interface GatewayPorts {
   readonly view: IdentityView;
   readonly policies: () => PolicySet;
   readonly upstream: (server: string) => Upstream | null;
-  /** How the gateway gets its token for a server; null where it gets none. */
+  /** How the gateway shows a server who it is, as records say it; null where it shows nothing of the kind. */
   readonly credentialOf: (server: string) => string | null;
   readonly seal: SessionSeal;
   /** Seals whatever else servers give out to come back with. */

@@ -40,6 +40,9 @@ export class ChannelSession {
   #gone: Fault | null = null;
   #answered = false;
   #timer: NodeJS.Timeout | null = null;
+  /** Calls that come to an end by themselves, and who waits for that. */
+  #working = 0;
+  #quiet = Promise.withResolvers<void>();
 
   constructor(options: ChannelSessionOptions) {
     this.#options = options;
@@ -58,6 +61,19 @@ export class ChannelSession {
   /** Whether anybody waits for anything. */
   get busy(): boolean {
     return this.#ids.size > 0 || this.#news.open;
+  }
+
+  /** Whether a call is under way that comes to an end by itself. */
+  get working(): boolean {
+    return this.#working > 0;
+  }
+
+  /** Resolves when no such call is under way, or the signal is aborted. */
+  async quiet(signal: AbortSignal | null): Promise<void> {
+    if (!this.working || signal?.aborted) return;
+    const left = Promise.withResolvers<void>();
+    signal?.addEventListener('abort', () => left.resolve(), { once: true });
+    await Promise.race([this.#quiet.promise, left.promise]);
   }
 
   /** Whether the server answered any request well. */
@@ -118,11 +134,20 @@ export class ChannelSession {
       onLeft: leave,
       onOver: () => {
         signal.removeEventListener('abort', leave);
+        if (!listening) this.#worked();
         this.#watch();
       },
     });
+    if (!listening) this.#working += 1;
     signal.addEventListener('abort', leave, { once: true });
     return call;
+  }
+
+  #worked(): void {
+    this.#working -= 1;
+    if (this.#working > 0) return;
+    this.#quiet.resolve();
+    this.#quiet = Promise.withResolvers<void>();
   }
 
   #forward(message: Message, call: StdioCall | null): void {

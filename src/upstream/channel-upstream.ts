@@ -15,7 +15,9 @@ export interface ChannelUpstreamOptions {
   readonly clock: Clock;
   readonly limits: UpstreamLimits;
   /** Opens a channel to the server: starts a child, or connects. */
-  readonly start: (listeners: ChannelListeners) => Promise<Channel>;
+  readonly start: (listeners: ChannelListeners, opening: Opening) => Promise<Channel>;
+  /** What channels are opened with now; one that was opened with something else is replaced. Null: with nothing that changes. */
+  readonly material: (() => Promise<Material>) | null;
   /** Whether a channel that was in use may end without anything being wrong; else the next one waits. */
   readonly mayEnd: boolean;
   /** The channels that may be open at once, and what people call one. */
@@ -23,11 +25,21 @@ export interface ChannelUpstreamOptions {
   readonly log: (line: string) => void;
 }
 
+/** What a channel is opened with, such as the environment of a child. */
+export type Material = Readonly<Record<string, string>>;
+
+/** For whom a channel is opened, and with what. */
+export interface Opening {
+  readonly caller: string;
+  readonly material: Material | null;
+}
+
 /** A place at the server: a channel that is starting, alive or ending. */
 interface Place {
   /** The MCP session id, or null for the channel that a caller's modern requests share. */
   readonly id: string | null;
   readonly caller: string;
+  readonly material: Material | null;
   readonly session: Promise<ChannelSession>;
   /** Set once it has started. */
   open: ChannelSession | null;
@@ -67,18 +79,27 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
       failed(place, toFault(error));
     }
   };
-  const open = (caller: string, era: Inbound['era'], id: string | null): Place => {
+  const open = (opening: Opening, era: Inbound['era'], id: string | null): Place => {
+    const { caller, material } = opening;
     if (disposed) throw new Fault('upstream_unreachable', `MCP server ${name} was removed.`);
     backOff.check(caller);
     makeRoom(places, caller, { most, ...limits }, end);
     const session = openChannelSession({
       era,
       limits,
-      start,
+      start: (listeners) => start(listeners, opening),
       onUnused: () => void end(place),
       onGone: (fault) => failed(place, fault),
     });
-    const place: Place = { id, caller, session, open: null, ending: null, usedAt: clock.monotonic() };
+    const place: Place = {
+      id,
+      caller,
+      material,
+      session,
+      open: null,
+      ending: null,
+      usedAt: clock.monotonic(),
+    };
     places.add(place);
     void settle(place);
     return place;
@@ -91,16 +112,41 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     }
     throw new Fault('session_unknown', 'This session does not exist at the MCP server. Start a new one.');
   };
-  const shared = (caller: string): Place => {
+  /** The place that the modern requests of a caller share; one of before its material changed ends when its calls are over. */
+  const shared = (opening: Opening): Place => {
     for (const place of places) {
-      if (place.id === null && place.caller === caller && !place.ending) return place;
+      if (place.id !== null || place.caller !== opening.caller || place.ending) continue;
+      if (sameMaterial(place, opening)) return place;
+      place.ending = place.session
+        .then(async (session) => await session.quiet(null))
+        .catch(() => undefined)
+        .then(async () => await place.open?.end());
     }
-    return open(caller, 'modern', null);
+    return open(opening, 'modern', null);
+  };
+  /**
+   * A session whose material changed ends before its next request, once what is under way is over: whoever asks starts a new
+   * one. Calls that take longer than a while are not waited for; then the session goes on with what it has.
+   */
+  const settleMaterial = async (place: Place, opening: Opening, signal: AbortSignal): Promise<void> => {
+    if (sameMaterial(place, opening)) return;
+    const session = await place.session;
+    await session.quiet(AbortSignal.any([signal, AbortSignal.timeout(quietMilliseconds)]));
+    if (session.working) return;
+    void end(place);
+    throw new Fault(
+      'session_unknown',
+      'The secrets that this session was opened with were replaced. Start a new one.',
+    );
   };
 
-  const initialize = async (inbound: Inbound, request: UpstreamRequest): Promise<UpstreamResponse> => {
+  const initialize = async (
+    inbound: Inbound,
+    request: UpstreamRequest,
+    opening: Opening,
+  ): Promise<UpstreamResponse> => {
     const id = randomId();
-    const place = open(request.caller, 'legacy', id);
+    const place = open(opening, 'legacy', id);
     try {
       const response = await (await place.session).post(inbound, request.signal);
       const refused = response.headers['content-type'] === 'application/json' && !place.open?.answered;
@@ -125,14 +171,20 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
         await end(place);
         return empty(204);
       }
+      const asks = inbound.messages.some(({ kind }) => kind === 'request');
+      const opening = { caller, material: asks && options.material ? await options.material() : null };
       if (inbound.era === 'modern') {
-        const place = shared(caller);
+        const place = shared(opening);
         place.usedAt = clock.monotonic();
         return (await place.session).post(inbound, signal);
       }
-      if (id !== undefined) return (await find(id, caller).session).post(inbound, signal);
+      if (id !== undefined) {
+        const place = find(id, caller);
+        if (asks) await settleMaterial(place, opening, signal);
+        return (await place.session).post(inbound, signal);
+      }
       if (inbound.messages.length === 1 && inbound.messages[0]?.method === 'initialize') {
-        return initialize(inbound, request);
+        return initialize(inbound, request, opening);
       }
       throw new Fault(
         'header_mismatch',
@@ -155,6 +207,16 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
       await Promise.all([...places].map(end));
     },
   };
+}
+
+/** How long a request waits for those before it when its session is to be replaced, in milliseconds. */
+const quietMilliseconds = 10_000;
+
+function sameMaterial(place: Pick<Place, 'material'>, opening: Pick<Opening, 'material'>): boolean {
+  const [was, now] = [place.material, opening.material];
+  if (was === now || was === null || now === null) return was === now;
+  const names = Object.keys(now);
+  return names.length === Object.keys(was).length && names.every((name) => was[name] === now[name]);
 }
 
 /** How a channel ends that did nothing wrong. */

@@ -4,6 +4,7 @@ import { createTransport, type TransportOptions } from './create-transport.ts';
 import { createSubjectTokens, type SubjectTokens } from './credential/subject-tokens.ts';
 import { bridgeEras } from './eras/bridge-eras.ts';
 import { defaultUpstreamLimits } from './limits.ts';
+import { refusePlaintextDefinition } from './plaintext-definition.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -14,6 +15,8 @@ export interface UpstreamOptions extends TransportOptions {
 
 /** The upstream of a definition, which takes requests of both eras whichever its server speaks. */
 export function createUpstream(definition: ServerDefinition, options: UpstreamOptions): Upstream {
+  // One that was stored before it would have been refused.
+  refusePlaintextDefinition(definition);
   const subjects = createSubjectTokens();
   const bridged = bridgeEras(createTransport(definition, { ...options, subjects }), {
     clock: options.clock,
@@ -23,7 +26,7 @@ export function createUpstream(definition: ServerDefinition, options: UpstreamOp
     silenceIsLegacy: definition.transport === 'stdio',
     seal: options.seal ?? createSeal(randomBytes(32)),
   });
-  const exchanges = definition.transport === 'http' && definition.credential !== undefined;
+  const exchanges = definition.transport !== 'stdio' && definition.credential !== undefined;
   return exchanges ? remembering(bridged, subjects) : bridged;
 }
 

@@ -9,8 +9,7 @@ import { rememberedFor, rememberedForFrozen } from '../kernel/remembered-for.ts'
 import type { Headers } from '../wire/headers.ts';
 import type { Secrets } from '../secrets/resolve.ts';
 import { boundEvents } from './bound-events.ts';
-import { createCallersTokens } from './credential/callers-tokens.ts';
-import { createShownHeaders } from './credential/shown-headers.ts';
+import { createServerCredentials } from './credential/server-credentials.ts';
 import type { SubjectTokens } from './credential/subject-tokens.ts';
 import { type CallerTracker, createCallerTracker } from './caller-tracker.ts';
 import { createHttpPool } from './http-pool.ts';
@@ -36,12 +35,8 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
   const { limits, log } = options;
   const url = new URL(definition.url);
   const target = url.pathname + url.search;
-  const shown =
-    Object.keys(definition.headers).length > 0
-      ? createShownHeaders(definition.headers, options.secrets)
-      : null;
   const pool = createHttpPool(definition, options);
-  const tokens = definition.credential ? createCallersTokens(definition.credential, options) : null;
+  const credentials = createServerCredentials(definition, options);
   const callers = createCallerTracker();
   const up: UpstreamHealth = { state: 'up', detail: 'answering' };
   let health: UpstreamHealth = { state: 'idle', detail: 'not used yet' };
@@ -68,24 +63,13 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     return await sending.answer;
   };
 
-  /** Credentials are chosen by the definition alone; they go last so that no header of the caller can stand in for them. */
-  const credentialed = async (
-    request: UpstreamRequest,
-    call: (credentials: OutgoingRequest['headers'] | null) => Promise<Answer>,
-  ): Promise<Answer> => {
-    const showing = (token: OutgoingRequest['headers'] | null): Promise<Answer> =>
-      shown ? shown.call((headers) => call({ ...headers, ...token })) : call(token);
-    return tokens
-      ? await tokens.call(request, (authorization) => showing({ authorization }))
-      : await showing(null);
-  };
-
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     const call = new TrackedCall(request, callers);
     try {
       const own = ownHeaders(request.headers);
-      const answer = await credentialed(request, (credentials) =>
-        exchange(request, credentials ? { ...own, ...credentials } : own, call),
+      // They go last, so that no header of the caller can stand in for them.
+      const answer = await credentials.call(request, (shown) =>
+        exchange(request, shown ? { ...own, ...shown } : own, call),
       );
       const response = await readResponse(answer, limits);
       health = up;
@@ -133,7 +117,7 @@ export function createHttpUpstream(definition: HttpServerDefinition, options: Ht
     },
     async [Symbol.asyncDispose]() {
       callers.endAll();
-      await tokens?.[Symbol.asyncDispose]();
+      await credentials[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
     },
   };

@@ -113,3 +113,40 @@ test('nothing but a Fault is ever thrown', () => {
     }),
   );
 });
+
+for (const [where, definition] of [
+  ['headers.authorization', { ...http, headers: { authorization: 'Bearer canary-in-plain-text' } }],
+  ['headers.X-Api-Key', { ...http, headers: { 'X-Api-Key': 'canary-in-plain-text' } }],
+  ['headers.x-any', { ...http, headers: { 'x-any': 'ghp_canaryInPlainText' } }],
+  ['headers.cookie', { ...http, transport: 'sse', headers: { 'x-any': 'a ${env:A}', cookie: 'canary=1' } }],
+  ['url', { ...http, url: 'https://a.example/mcp?api_key=canary-in-plain-text' }],
+  ['environment.GITHUB_TOKEN', { ...stdio, environment: { GITHUB_TOKEN: 'canary-in-plain-text' } }],
+  ['environment.ANY', { ...stdio, environment: { ANY: 'postgres://user:canary@db.example/x' } }],
+  ['command[2]', { ...stdio, command: ['server', '--key', 'sk-canary-in-plain-text'] }],
+  ['command[1]', { ...stdio, command: ['server', '--url=https://user:canary@a.example'] }],
+] as const) {
+  test(`S1 a secret in plain text in ${where} is refused with the way to move it, and not told`, () => {
+    assert.throws(
+      () => readServerDefinition(definition),
+      (error) => {
+        assert.ok(error instanceof Fault && error.code === 'invalid_input');
+        assert.match(error.message, /plain text\. Put it in a secret store/);
+        assert.ok(!error.message.includes('canary'), error.message);
+        return true;
+      },
+    );
+  });
+}
+
+test('S1 references, and what only sounds like a secret, are read', () => {
+  for (const definition of [
+    { ...http, headers: { authorization: 'Bearer ${vault:kv/data/x#y}', 'x-tenant': 'blue' } },
+    { ...http, headers: { authorization: 'env:TOKEN' } },
+    {
+      ...stdio,
+      environment: { GITHUB_TOKEN: 'k8s:a/b#c', EMPTY_TOKEN: '', TOKEN_URL: 'https://a.example/token' },
+    },
+  ]) {
+    readServerDefinition(definition);
+  }
+});

@@ -1,7 +1,9 @@
 import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
+import { parseValue } from '../secrets/reference.ts';
 import { readCredentialOf, type ServerCredential } from './credential/read-credential.ts';
+import { refusePlaintextDefinition } from './plaintext-definition.ts';
 
 /** How long a server may take; what is left out is as for every server. Milliseconds. */
 export interface ServerTimeouts {
@@ -31,7 +33,7 @@ export interface HttpServerDefinition {
     /** The name the server's certificate must carry, or null for the host of the URL. */
     readonly serverName: string | null;
   };
-  /** Sent with every request; values are secret references or plain. */
+  /** Sent with every request; values are plain, or have secret references in them. */
   readonly headers: Readonly<Record<string, string>>;
   /** How the gateway gets a token for it; by none unless given. */
   readonly credential?: ServerCredential;
@@ -39,7 +41,7 @@ export interface HttpServerDefinition {
 }
 
 /** An MCP server reached over HTTP+SSE, the transport of 2024-11-05: `url` is where its event stream is opened. */
-export type SseServerDefinition = Omit<HttpServerDefinition, 'transport' | 'era' | 'credential'> & {
+export type SseServerDefinition = Omit<HttpServerDefinition, 'transport' | 'era'> & {
   readonly transport: 'sse';
   /** No server of the modern era has it. */
   readonly era: 'legacy';
@@ -55,7 +57,7 @@ export interface StdioServerDefinition {
   readonly command: readonly string[];
   /** Absolute working directory, or null for the child's own fresh home. */
   readonly directory: string | null;
-  /** Added to the scrubbed environment; values are secret references or plain. */
+  /** Added to the scrubbed environment; values are plain, or have secret references in them. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
@@ -64,6 +66,12 @@ export type ServerDefinition = HttpServerDefinition | SseServerDefinition | Stdi
 
 /** Reads a definition strictly. Throws Fault `invalid_input` that names the member and what is wrong with it. */
 export function readServerDefinition(json: Json): ServerDefinition {
+  const definition = readDefinition(json);
+  refusePlaintextDefinition(definition);
+  return definition;
+}
+
+function readDefinition(json: Json): ServerDefinition {
   if (!isJsonObject(json)) throw invalid('server', 'must be an object');
   const transport = json['transport'];
   if (transport === 'http' || transport === 'sse') {
@@ -76,7 +84,7 @@ export function readServerDefinition(json: Json): ServerDefinition {
       'tls',
       'headers',
       'timeouts',
-      ...(transport === 'http' ? ['credential'] : []),
+      'credential',
     ]);
     const reached = {
       url: readUrl(json['url']),
@@ -90,7 +98,14 @@ export function readServerDefinition(json: Json): ServerDefinition {
       return Object.freeze({ ...readCommon(json), transport, era, ...reached, ...credential });
     }
     if (era === 'modern') throw invalid('era', 'must be "legacy": HTTP+SSE is a transport of that era');
-    return Object.freeze({ ...readCommon(json), transport, era: 'legacy' as const, ...reached });
+    const credential = readCredentialOf(json, false);
+    return Object.freeze({
+      ...readCommon(json),
+      transport,
+      era: 'legacy' as const,
+      ...reached,
+      ...credential,
+    });
   }
   if (transport === 'stdio') {
     refuseUnknown('server', json, [
@@ -250,6 +265,7 @@ function checkHeaderName(member: string, name: string): void {
 
 function checkHeaderValue(member: string, text: string): void {
   if (!/^[\t\x20-\x7e]*$/.test(text)) throw invalid(member, 'must be printable ASCII');
+  parseValue(text);
 }
 
 function checkVariableName(member: string, name: string): void {
@@ -257,7 +273,9 @@ function checkVariableName(member: string, name: string): void {
     throw invalid(member, 'is not the name of an environment variable');
 }
 
-function checkVariableValue(): void {}
+function checkVariableValue(_member: string, text: string): void {
+  parseValue(text);
+}
 
 function readText(member: string, value: Json | undefined): string {
   if (typeof value !== 'string') throw invalid(member, value === undefined ? 'is missing' : 'must be a text');

@@ -16,7 +16,8 @@ export interface SseChannelOptions extends ChannelListeners {
   readonly pool: () => Promise<OutgoingPool>;
   /** Makes an exchange with the credentials of the server's definition. */
   readonly credentialed: (
-    call: (credentials: Readonly<Record<string, string>>) => Promise<Answer>,
+    signal: AbortSignal,
+    call: (credentials: Readonly<Record<string, string>> | null) => Promise<Answer>,
   ) => Promise<Answer>;
   /** Reads what an exchange failed with. */
   readonly faultOf: (error: unknown) => Fault;
@@ -116,7 +117,7 @@ class SseChannel implements Channel {
 
   #exchange(request: OutgoingRequest): Promise<Answer> {
     const { pool, credentialed } = this.#options;
-    return credentialed(async (credentials) => {
+    return credentialed(this.#over.signal, async (credentials) => {
       const headers = { ...request.headers, ...credentials };
       return await (await pool()).send({ ...request, headers }, this.#over.signal).answer;
     });

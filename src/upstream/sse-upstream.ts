@@ -2,7 +2,7 @@ import { failureOf } from '../http/failure.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createChannelUpstream } from './channel-upstream.ts';
 import { createHttpPool } from './http-pool.ts';
-import { createShownHeaders } from './credential/shown-headers.ts';
+import { createServerCredentials } from './credential/server-credentials.ts';
 import { faultCodes, type HttpUpstreamOptions } from './http-upstream.ts';
 import type { SseServerDefinition } from './server-definition.ts';
 import { openSseChannel } from './sse-channel.ts';
@@ -16,7 +16,7 @@ import type { Upstream } from './upstream.ts';
 export function createSseUpstream(definition: SseServerDefinition, options: HttpUpstreamOptions): Upstream {
   const { name } = definition;
   const { clock, limits, log } = options;
-  const shown = createShownHeaders(definition.headers, options.secrets);
+  const credentials = createServerCredentials(definition, options);
   const pool = createHttpPool(definition, options);
 
   const faultOf = (error: unknown): Fault => {
@@ -34,12 +34,14 @@ export function createSseUpstream(definition: SseServerDefinition, options: Http
     // Servers restart, and proxies end a stream on which nothing is said.
     mayEnd: true,
     most: { channels: limits.streams, called: ['stream', 'streams'] },
-    start: (listeners) =>
+    material: null,
+    start: (listeners, { caller }) =>
       openSseChannel({
         name,
         url: new URL(definition.url),
         pool: async () => await pool.current(),
-        credentialed: (call) => shown.call(call),
+        // Tokens of callers are obtained with the newest that this very caller came with.
+        credentialed: (signal, call) => credentials.call({ caller, signal, subjectToken: null }, call),
         faultOf,
         limits,
         log,
@@ -50,6 +52,7 @@ export function createSseUpstream(definition: SseServerDefinition, options: Http
     ...upstream,
     async [Symbol.asyncDispose]() {
       await upstream[Symbol.asyncDispose]();
+      await credentials[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
     },
   };

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { SecretResolver } from '../secrets/resolve.ts';
+import { hasReference } from '../secrets/reference.ts';
+import type { Secrets } from '../secrets/resolve.ts';
 import { createChannelUpstream } from './channel-upstream.ts';
 import type { ChildWarden } from './child-warden.ts';
 import type { UpstreamLimits } from './limits.ts';
@@ -10,7 +11,7 @@ import type { Upstream } from './upstream.ts';
 export interface StdioUpstreamOptions {
   readonly clock: Clock;
   readonly limits: UpstreamLimits;
-  readonly secrets: SecretResolver;
+  readonly secrets: Secrets;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: (line: string) => void;
   readonly warden: ChildWarden | null;
@@ -22,7 +23,8 @@ export function createStdioUpstream(
   options: StdioUpstreamOptions,
 ): Upstream {
   const { name } = definition;
-  const { clock, limits, log } = options;
+  const { clock, limits, log, secrets } = options;
+  const texts = Object.values(definition.environment).filter(hasReference);
   return createChannelUpstream({
     name,
     clock,
@@ -30,17 +32,31 @@ export function createStdioUpstream(
     log,
     mayEnd: false,
     most: { channels: limits.children, called: ['child', 'children'] },
-    start: async (listeners) =>
-      startChild({
-        name,
-        command: definition.command,
-        directory: definition.directory,
-        environment: await childEnvironment(definition, options),
-        limits,
-        log,
-        warden: options.warden,
-        ...listeners,
-      }),
+    material: texts.length > 0 ? () => childEnvironment(definition, options) : null,
+    async start(listeners, { material }) {
+      // For as long as the child has them, whether it is asked or not.
+      const kept = texts.map((text) => secrets.keep(text));
+      const release = (): void => kept.forEach((one) => one[Symbol.dispose]());
+      try {
+        return await startChild({
+          name,
+          command: definition.command,
+          directory: definition.directory,
+          environment: material ?? (await childEnvironment(definition, options)),
+          limits,
+          log,
+          warden: options.warden,
+          ...listeners,
+          onGone(fault) {
+            release();
+            listeners.onGone(fault);
+          },
+        });
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
   });
 }
 

@@ -111,6 +111,12 @@ export const operations: readonly Operation[] = [
     if (!server) throw unknown('MCP server', input.name, servers);
     return plain({ ...withOffer(server, servers), gateways: serverStates.of(input.name) });
   }),
+  operation(
+    'secret.check',
+    false,
+    z.strictObject({ reference: z.string().min(1).max(4_096) }),
+    async ({ secretChecks }, input) => plain(await secretChecks.check(input.reference)),
+  ),
   operation('server.remove', true, z.strictObject({ name }), async (authority, input) => {
     const known = await authority.store.servers.list();
     if (!known.some((one) => one.name === input.name)) throw unknown('MCP server', input.name, known);

@@ -19,6 +19,7 @@ import { namePattern } from '../../x509/leaf-profile.ts';
 import { refuseLookAlike } from '../admin/server-offer.ts';
 import { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
+import { createSecretChecks } from '../feed/secret-checks.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import { openCatalogue } from '../tools/catalogue.ts';
@@ -88,6 +89,7 @@ export function administered(parts: Parts): Acts {
     subjects: subjectStates(store),
     feed,
     serverStates: createServerStates(clock),
+    secretChecks: createSecretChecks(),
     tools: openCatalogue(parts),
     describe: () => ({
       ...trustBundleRoute(ca),

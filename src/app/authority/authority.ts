@@ -27,6 +27,7 @@ import type { TokenKeys } from '../../oauth/server/token-keys.ts';
 import type { CallApprovalQueue } from '../approvals/call-approval-queue.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
+import type { SecretChecks } from '../feed/secret-checks.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
@@ -100,6 +101,7 @@ export interface Authority extends AsyncDisposable {
   readonly urlsOf: (issuer: Issuer) => PublicationUrls | null;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
+  readonly secretChecks: SecretChecks;
   readonly tools: ToolCatalogue;
   /** Whether an agent or a server may have certificates. */
   readonly subjects: SubjectStates;

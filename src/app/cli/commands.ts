@@ -20,6 +20,7 @@ const families: readonly Family[] = [
   { words: ['person'], load: async () => (await import('./commands/person.ts')).personCommands },
   { words: ['server'], load: async () => (await import('./commands/server.ts')).serverCommands },
   { words: ['tool'], load: async () => (await import('./commands/tool.ts')).toolCommands },
+  { words: ['secret'], load: async () => [(await import('./commands/secret.ts')).secretCheckCommand] },
   { words: ['cert'], load: async () => (await import('./commands/cert.ts')).certCommands },
   { words: ['cert'], load: async () => (await import('./commands/cert-proof.ts')).certProofCommands },
   { words: ['cert'], load: async () => [(await import('./commands/cert-monitor.ts')).certMonitorCommand] },

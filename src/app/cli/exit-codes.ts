@@ -81,6 +81,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   authority_missing: 4,
   approval_pending: 5,
   unavailable: 5,
+  secret_unavailable: 5,
   timed_out: 5,
   state_locked: 5,
   port_taken: 5,

@@ -120,6 +120,7 @@ async function besideAuthority(
       ...(options.disk && { disk: options.disk }),
     }),
   );
+  opened.use(authority.secretChecks.answeredBy((reference) => gateway.checkSecret(reference)));
   const held = opened.move();
   return { ...gateway, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

@@ -46,6 +46,8 @@ import { createToolReports } from '../feed/tool-reports.ts';
 import type { ToolReport } from '../tools/tool-report.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { checkSecret } from './check-secret.ts';
+import type { SecretCheck } from '../feed/secret-checks.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
@@ -62,6 +64,8 @@ export interface RunningGateway extends AsyncDisposable {
   readonly view: RegistryView;
   readonly audit: AuditLog;
   readonly upstreams: UpstreamSet;
+  /** Says whether a secret reference resolves here, and never its value. */
+  checkSecret(reference: string): Promise<SecretCheck>;
   liveCalls(): number;
 }
 
@@ -286,6 +290,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     view,
     audit,
     upstreams,
+    checkSecret: (reference) => checkSecret(secrets, config.secrets, redactor, reference),
     liveCalls: live.count,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

@@ -2,6 +2,9 @@ import type { TlsMaterial } from '../../http/exchange.ts';
 import { type AddressPolicy, addressRanges } from '../../http/address-guard.ts';
 import { assertNever } from '../../kernel/assert-never.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { awsCredentials } from '../../secrets/aws/credentials.ts';
+import { createSecretsManager } from '../../secrets/aws/secrets-manager.ts';
+import { createKubernetesSecrets } from '../../secrets/kubernetes/kubernetes-secrets.ts';
 import type { SecretEvent } from '../../secrets/held-secret.ts';
 import { secretLimits } from '../../secrets/holder-gate.ts';
 import type { SecretHolders } from '../../secrets/holder.ts';
@@ -28,7 +31,7 @@ export function openSecrets(ports: SecretPorts): Secrets {
   const { holdMilliseconds, outageMilliseconds } = config;
   // What a login needs is in the environment or a file, and in no holder.
   const own = createSecretResolver({ environment, redactor, clock, holdMilliseconds: 0 });
-  const holders = { ...vaultOf(ports, own) };
+  const holders = { ...vaultOf(ports, own), ...awsOf(ports), ...kubernetesOf(ports) };
   return createSecretResolver({
     environment,
     redactor,
@@ -60,6 +63,34 @@ function vaultOf({ config, clock, identity }: SecretPorts, secrets: SecretResolv
         const { certificate, key } = identity();
         return { certificate, key };
       },
+    }),
+  };
+}
+
+function awsOf({ config, clock, environment }: SecretPorts): SecretHolders {
+  const { region, endpoint, profile, addresses } = config.aws;
+  if (region === '') return {};
+  return {
+    'aws-sm': createSecretsManager({
+      region,
+      endpoint: endpoint || null,
+      addresses: guardOf(addresses),
+      credentials: awsCredentials(environment, { region, profile: profile || null }),
+      clock,
+    }),
+  };
+}
+
+function kubernetesOf({ config, redactor }: SecretPorts): SecretHolders {
+  const { address, ca, addresses, serviceAccount } = config.kubernetes;
+  if (address === '') return {};
+  return {
+    k8s: createKubernetesSecrets({
+      address,
+      authorities: ca,
+      addresses: guardOf(addresses),
+      tokenFile: serviceAccount,
+      learn: (secret) => redactor.learn(secret),
     }),
   };
 }

@@ -4,7 +4,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { type ApprovalRule, approvableDoors } from '../../enrol/approval/approval-rules.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 import { explainIssue } from './explain-issue.ts';
-import { refusePlaintextSecrets } from './plaintext-secret.ts';
+import { refusePlaintextSecrets } from '../../secrets/plaintext-secret.ts';
 import { readYaml } from './read-yaml.ts';
 
 /** Where a register of devices is, or a webhook that knows. References stand for secrets. */

@@ -8,7 +8,7 @@ import type { CommandContext, CommandInput, Flag } from '../cli/command.ts';
 import { type Config, configSchema, toConfig } from './config.ts';
 import { explainIssue } from './explain-issue.ts';
 import { configJsonSchema, listSettings, type Setting, variableOf } from './json-schema.ts';
-import { refusePlaintextSecrets } from './plaintext-secret.ts';
+import { refusePlaintextSecrets } from '../../secrets/plaintext-secret.ts';
 import { readYaml } from './read-yaml.ts';
 
 /** The flags of every command that reads the configuration. */
@@ -46,6 +46,8 @@ export async function loadConfig(
     ...flagSettings(input.list('set'), settings),
     ...(input.given['ports'] === 'any' ? anyPorts(settings) : []),
   ].reduce((json, { path, value }) => withMember(json, path, value), fromFile.json);
+  // What comes from variables and flags is told of when it is wrong, so it must not be a secret either.
+  refusePlaintextSecrets(merged, 'The settings');
   const checked = configSchema.safeParse(merged);
   if (checked.success) return toConfig(checked.data);
   const schema = configJsonSchema();

@@ -1,6 +1,7 @@
 import { isCollection, isMap, isNode, isPair, isSeq, LineCounter, parseDocument } from 'yaml';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { refuseSecretValues } from '../../secrets/plaintext-secret.ts';
 
 /** A YAML mapping as JSON, and where its members stand. */
 export interface YamlFile {
@@ -9,7 +10,10 @@ export interface YamlFile {
   line(path: readonly string[]): number | null;
 }
 
-/** Reads one YAML 1.2 document (core schema), without aliases and without a name twice. Fault `config_invalid`. */
+/**
+ * Reads one YAML 1.2 document (core schema), without aliases, without a name twice and without what services hand out as
+ * credentials. Fault `config_invalid`.
+ */
 export function readYaml(file: string, text: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
@@ -33,6 +37,7 @@ export function readYaml(file: string, text: string): YamlFile {
     );
   }
   const json = value;
+  refuseSecretValues(json, file);
   return {
     json,
     line(path) {

@@ -12,6 +12,9 @@ const notPlace = 'must be https://host:port; http is for this machine alone';
 const notReference = 'must be env:NAME or file:/path, where the secret is';
 const notFile = 'must be an absolute path';
 
+/** Where every pod has what it needs to speak to its cluster. */
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+
 const vault = z
   .strictObject({
     address: z.string().regex(place, notPlace).max(300).default('').meta({
@@ -57,15 +60,10 @@ const vault = z
         'Where the token is, for the login token, as env:NAME or file:/path; read again for every request.',
       reason: 'There is none to begin with.',
     }),
-    serviceAccount: z
-      .string()
-      .regex(file, notFile)
-      .max(1_024)
-      .default('/var/run/secrets/kubernetes.io/serviceaccount/token')
-      .meta({
-        description: 'The file with the token of the service account, for the login kubernetes.',
-        reason: 'Where every pod has it.',
-      }),
+    serviceAccount: z.string().regex(file, notFile).max(1_024).default(`${serviceAccount}/token`).meta({
+      description: 'The file with the token of the service account, for the login kubernetes.',
+      reason: 'Where every pod has it.',
+    }),
   })
   .prefault({})
   .refine(({ login, roleId, secretId }) => login !== 'approle' || (roleId !== '' && secretId !== ''), {
@@ -77,6 +75,49 @@ const vault = z
   .refine(({ login, token }) => login !== 'token' || token !== '', {
     message: 'needs token for the login token',
   });
+
+const aws = z
+  .strictObject({
+    region: z
+      .string()
+      .regex(/^([a-z]{2}(-[a-z]+)+-\d)?$/, 'must be the name of a region, such as eu-central-1')
+      .default('')
+      .meta({
+        description:
+          'The region of AWS Secrets Manager, for references that begin with aws-sm:; an ARN names its own. Empty: it is not asked.',
+        reason: 'Only you know where they are.',
+      }),
+    endpoint: z.string().regex(place, notPlace).max(300).default('').meta({
+      description: 'Another address than the one of AWS itself, such as a VPC endpoint; empty: that one.',
+      reason: 'Most reach AWS over the internet.',
+    }),
+    addresses: addresses('AWS Secrets Manager'),
+    profile: z.string().max(300).default('').meta({
+      description:
+        'A profile of the shared AWS files, for which @aws-sdk/client-kms has to be installed; empty: AWS_ACCESS_KEY_ID or what that package finds.',
+      reason: 'Credentials come the way every AWS program gets them.',
+    }),
+  })
+  .prefault({});
+
+const kubernetes = z
+  .strictObject({
+    address: z.string().regex(place, notPlace).max(300).default('').meta({
+      description:
+        'The API server of Kubernetes, for references that begin with k8s:; in a pod https://kubernetes.default.svc. Empty: it is not asked.',
+      reason: 'A gateway in a pod has no right to secrets unless somebody gives it one.',
+    }),
+    ca: z.string().regex(file, notFile).max(1_024).default(`${serviceAccount}/ca.crt`).meta({
+      description: 'A file with the authority of the cluster, in PEM.',
+      reason: 'Where every pod has it.',
+    }),
+    addresses: addresses('the API server'),
+    serviceAccount: z.string().regex(file, notFile).max(1_024).default(`${serviceAccount}/token`).meta({
+      description: 'The file with the token of the service account, read again for every request.',
+      reason: 'Where every pod has it, and where the platform replaces it.',
+    }),
+  })
+  .prefault({});
 
 /** The settings of the programs that hold secrets. */
 export const secretSettings = z
@@ -93,6 +134,8 @@ export const secretSettings = z
       reason: 'A call whose secret cannot be looked at is not made, unless somebody decides that it may be.',
     }),
     vault,
+    aws,
+    kubernetes,
   })
   .prefault({});
 

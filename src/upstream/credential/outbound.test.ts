@@ -394,7 +394,6 @@ test('O5 a definition is read as it was written, and what would make two credent
   for (const wrong of [
     { ...definition, era: 'auto' },
     { ...definition, headers: { Authorization: 'env:X' } },
-    { ...definition, transport: 'sse' },
   ]) {
     assert.throws(() => readServerDefinition(wrong), isFault('invalid_input'));
   }
