@@ -7,6 +7,7 @@ import { HeldSecret, type SecretEvent } from './held-secret.ts';
 import { HolderGate, mayPass, secretLimits } from './holder-gate.ts';
 import type { HolderLimits } from './holder-limits.ts';
 import { type Leased, type SecretHolder, type SecretHolders, sourceOf } from './holder.ts';
+import { LearntValues } from './learnt-values.ts';
 import type { Redactor } from './redact.ts';
 import { type HeldElsewhere, parseValue, type SecretReference, type ValuePart } from './reference.ts';
 
@@ -32,7 +33,7 @@ export interface Secrets extends SecretResolver, AsyncDisposable {
 export interface SecretResolverOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Learns every value that is handed out. */
-  readonly redactor: Pick<Redactor, 'learn'>;
+  readonly redactor: Pick<Redactor, 'learn' | 'forget'>;
   readonly clock: Clock;
   /** How long a file's value, or one without a lease, is used before it is read again, in milliseconds; 5,000 unless given. */
   readonly holdMilliseconds?: number;
@@ -54,6 +55,7 @@ export function createSecretResolver(options: SecretResolverOptions): Secrets {
   const files = new Map<string, { readonly value: string; readonly until: number }>();
   const parsed = new Map<string, readonly ValuePart[]>();
   const elsewhere = createElsewhere(options);
+  const learnt = new LearntValues(redactor, clock);
 
   const partsOf = (text: string): readonly ValuePart[] => {
     const known = parsed.get(text);
@@ -84,7 +86,7 @@ export function createSecretResolver(options: SecretResolverOptions): Secrets {
   const partValue = async (part: ValuePart, again: boolean): Promise<string> => {
     if (part.kind === 'text') return part.text;
     const value = await valueOf(part.text, part.reference, again);
-    redactor.learn(value);
+    learnt.use(part.text, value);
     return value;
   };
   const read = async (text: string, again: boolean): Promise<string> => {

@@ -232,3 +232,19 @@ test('S1 no text makes reading references do anything but read or refuse', () =>
     { numRuns: 2_000 },
   );
 });
+
+test('S1 the redactor knows a value while it is in use and for an hour after it was replaced', async () => {
+  await using place = await folder();
+  const path = join(place.path, 'token');
+  const secrets = resolver();
+  for (const value of ['value-number-one', 'value-number-two', 'value-number-three']) {
+    await writeFile(path, value, { mode: 0o600 });
+    clock.advance(5_001);
+    for (let calls = 0; calls < 3; calls++) assert.equal(await secrets.resolve(`file:${path}`), value);
+  }
+  assert.equal(secrets.redactor.redact('value-number-one value-number-three'), '[secret] [secret]');
+  clock.advance(3_600_001);
+  await writeFile(path, 'value-number-four');
+  await secrets.resolve(`file:${path}`);
+  assert.equal(secrets.redactor.redact('value-number-one value-number-three'), 'value-number-one [secret]');
+});

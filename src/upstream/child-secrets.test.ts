@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -71,8 +72,13 @@ async function work(
   more: JsonObject = {},
   session?: string,
 ): Promise<string> {
-  const { wait = 0, id = 1 } = more;
-  const call = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'x', arguments: { wait } } };
+  const { wait: delay = 0, id = 1 } = more;
+  const call = {
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'x', arguments: { wait: delay } },
+  };
   const headers: Record<string, string> = session === undefined ? {} : { 'mcp-session-id': session };
   const answer = await jsonOf(await upstream.send(post(era, call, { headers })));
   const result = answer['result'] as { content?: readonly { text?: string }[] } | undefined;
@@ -98,8 +104,7 @@ function alive(pid: number): boolean {
 }
 
 async function gone(pid: number): Promise<void> {
-  for (let tries = 0; tries < 300 && alive(pid); tries++)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let tries = 0; tries < 300 && alive(pid); tries++) await wait(10);
   assert.equal(alive(pid), false);
 }
 
@@ -110,6 +115,7 @@ test('S1 a child whose secret was replaced is replaced before the next call, and
   assert.match(first, /^one \d+$/);
   assert.equal(await work(upstream, 'modern', { id: 2 }), first);
   const slow = work(upstream, 'modern', { id: 3, wait: 300 });
+  await wait(50);
   vault.value = 'two';
   const next = await work(upstream, 'modern', { id: 4 });
   assert.match(next, /^two \d+$/);
@@ -125,6 +131,7 @@ test('S1 a session whose child has an old secret ends once its calls are over: 4
   const first = await work(upstream, 'legacy', {}, session);
   assert.match(first, /^one /);
   const slow = work(upstream, 'legacy', { id: 2, wait: 200 }, session);
+  await wait(50);
   vault.value = 'two';
   const refused = assert.rejects(work(upstream, 'legacy', { id: 3 }, session), { code: 'session_unknown' });
   assert.equal(await slow, first);

@@ -46,8 +46,10 @@ function holderOf(kind: 'env' | 'file' | 'vault' | 'aws-sm' | 'k8s', config: Sec
   }
 }
 
-/** With everything that caused it. */
-function reasons(error: unknown): string {
+/** With everything that caused it, and nothing twice. */
+function reasons(error: unknown, said = ''): string {
+  const text = errorText(error);
+  const sofar = said.includes(text) ? said : `${said} ${text}`.trim();
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? errorText(error) : `${errorText(error)} ${reasons(cause)}`;
+  return cause === undefined ? sofar : reasons(cause, sofar);
 }

@@ -43,7 +43,7 @@ export function openSecrets(ports: SecretPorts): Secrets {
   });
 }
 
-function vaultOf({ config, clock, identity }: SecretPorts, secrets: SecretResolver): SecretHolders {
+function vaultOf({ config, clock, identity, redactor }: SecretPorts, secrets: SecretResolver): SecretHolders {
   const { address, namespace, ca, addresses } = config.vault;
   if (address === '') return {};
   const place = {
@@ -59,6 +59,7 @@ function vaultOf({ config, clock, identity }: SecretPorts, secrets: SecretResolv
       limits: secretLimits,
       addresses: guardOf(addresses),
       refused: 'secret_unresolved',
+      learn: (secret, life) => void redactor.learn(secret, life),
       identity: () => {
         const { certificate, key } = identity();
         return { certificate, key };
@@ -90,7 +91,7 @@ function kubernetesOf({ config, redactor }: SecretPorts): SecretHolders {
       authorities: ca,
       addresses: guardOf(addresses),
       tokenFile: serviceAccount,
-      learn: (secret) => redactor.learn(secret),
+      learn: (secret) => void redactor.learn(secret, tokenLife),
     }),
   };
 }
@@ -115,6 +116,9 @@ function loginOf(vault: SecretConfig['vault']): VaultLogin {
       return assertNever(vault.login);
   }
 }
+
+/** No token of a service account lives longer, in milliseconds. */
+const tokenLife = 24 * 3_600_000;
 
 /** Link-local addresses, and with them the metadata services of clouds, are in neither. */
 function guardOf(addresses: 'public' | 'any'): AddressPolicy {

@@ -192,5 +192,6 @@ async function fetchToken(path: string, body: JsonObject, given: LoggingIn): Pro
   // 0 is a token without an end. A new one is fetched when two thirds are over.
   const life = seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY;
   const now = ports.clock.monotonic();
+  ports.learn?.(text, life);
   return { text, until: now + (life * 2) / 3, ends: now + life, fetched: true };
 }

@@ -44,6 +44,8 @@ export interface VaultPorts {
   readonly addresses: AddressPolicy;
   /** The code of a fault that waiting does not mend. */
   readonly refused: FaultCode;
+  /** Told of every token that is fetched, with its life in milliseconds, so that it can be cut out of logs. */
+  readonly learn?: (secret: string, life: number) => void;
   /** Our own certificate and key in PEM, for the login with it. */
   readonly identity?: () => { readonly certificate: string; readonly key: string };
 }
