@@ -61,7 +61,7 @@ test('S1 AWS Secrets Manager (moto): versions and stages, members of JSON, and e
     Name: 'prod/github',
     SecretString: JSON.stringify({ token: canary, port: 5432, no: {} }),
   });
-  const arn = String(made['ARN']);
+  const arn = made['ARN'] as string;
   await order(moto, 'CreateSecret', { Name: 'plain', SecretString: 'canary-of-plain-text' });
   await order(moto, 'CreateSecret', {
     Name: 'octets',
@@ -82,7 +82,7 @@ test('S1 AWS Secrets Manager (moto): versions and stages, members of JSON, and e
       // The rotated value counts at the next call.
       assert.equal(await secrets.resolve('aws-sm:prod/github#token'), 'canary-of-later');
       assert.equal(await secrets.resolve('aws-sm:prod/github?stage=AWSPREVIOUS#token'), canary);
-      const version = String(next['VersionId']);
+      const version = next['VersionId'] as string;
       assert.equal(await secrets.resolve(`aws-sm:prod/github?version=${version}#token`), 'canary-of-later');
     },
   );

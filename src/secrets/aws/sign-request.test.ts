@@ -35,7 +35,11 @@ async function sentBySdk(
 }
 
 test('S1 signs what the AWS SDK signs, octet by octet', async () => {
-  const secret = fc.string({ minLength: 1, maxLength: 60, unit: fc.constantFrom(...'abcXYZ019/+=') });
+  const secret = fc.string({
+    minLength: 1,
+    maxLength: 60,
+    unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '/', '+', '='),
+  });
   await fc.assert(
     fc.asyncProperty(secret, fc.option(secret), fc.string({ maxLength: 40 }), async (key, session, keyId) => {
       const credentials = {
