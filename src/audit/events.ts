@@ -107,6 +107,8 @@ export const auditEvents = {
   'passkey.removed': 'A passkey of a person was removed.',
   'token.issued':
     'An access token was issued: for whom, to which client and agent, for which server, how it is bound.',
+  'client.registered':
+    'A program has registered itself as a client: what it calls itself, and where people are sent back to.',
   'token.refused': 'A request for tokens was refused: the error and the reason.',
   'tokens.refused':
     'More requests for tokens were refused than are recorded one by one: how many, in how long.',

@@ -39,6 +39,13 @@ export function oauthRecordsContract(
     assert.equal(await records.consume('AuthorizationCode', 'none', 2_000), false);
   });
 
+  specify('O2 those of a model that are not over are counted', async (records) => {
+    await records.put(entry('one', { model: 'Client', expiresAt: 5_000 }));
+    await records.put(entry('two', { model: 'Client', expiresAt: null }));
+    await records.put(entry('three'));
+    assert.deepEqual([await records.count('Client', 4_999), await records.count('Client', 5_000)], [2, 1]);
+  });
+
   specify('O2 a proof that was noted is not noted a second time (RFC 9449 §11.1)', async (records) => {
     const added = await Promise.all(Array.from({ length: 20 }, () => records.putOnce(entry('proof'))));
     assert.equal(added.filter(Boolean).length, 1);

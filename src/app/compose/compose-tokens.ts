@@ -69,6 +69,7 @@ export async function composeTokens(options: {
     },
     assertions: authority.assertions,
     documents: clientDocuments(await documentClient(settings, opened), clock),
+    registration: settings.clientRegistration === 'open',
     resources: tokenResources(authority, settings, options.gatewayUrl),
     scopes: settings.scopes,
     record: tokenRecord({ records: store.oauth, audit, strangers }),

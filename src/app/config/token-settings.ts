@@ -70,6 +70,11 @@ export const tokenSettings = z
       reason:
         'It is how MCP clients of others introduce themselves; a person decides, and sees the host of that URL.',
     }),
+    clientRegistration: z.enum(['closed', 'open']).default('closed').meta({
+      description:
+        'Whether programs may register themselves as clients, at /register (RFC 7591). MCP has it for old clients alone.',
+      reason: 'Nobody vouches for what such a client says of itself, and strangers fill the store.',
+    }),
     clientAddresses: z
       .array(
         z.string().regex(rangePattern, 'must be public, private, loopback or a range such as 10.1.0.0/16'),

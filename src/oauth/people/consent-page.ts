@@ -23,11 +23,10 @@ export interface ConsentView {
 export function consentPage({ asked, person, servers, key }: ConsentView): Page {
   const { client, redirectUri, uid, agent } = asked;
   const name = client.name ?? client.host ?? client.id;
-  const source = client.host ?? client.id;
   const body = html`<h1>Let ${name} act for you?</h1>
 <p>You are <strong>${person.displayName ?? person.person}</strong>${person.displayName === null ? '' : ` (${person.person})`}.</p>
 <dl>
-${row('Who asks', html`${name}, says <code>${source}</code>`)}
+${row('Who asks', whoAsks(asked))}
 ${row('Where the answer is sent', place(redirectUri))}
 ${row('To use', html`<ul>${servers.map(serverWords)}</ul>`)}
 ${row('What it may do', mayDo(asked))}
@@ -43,6 +42,14 @@ ${warning(asked)}
 <p class="quiet">You did not begin this yourself, just now? Then somebody wants you to say yes for them: do not allow it.</p>`;
   const formTargets = redirectUri === null ? [] : [formTarget(redirectUri)];
   return { title: `Let ${name} act for you?`, body, formTargets };
+}
+
+/** Whose word the name is. */
+function whoAsks({ client }: InteractionDetails): Html {
+  const name = client.name ?? client.host ?? client.id;
+  if (client.selfMade)
+    return html`a program that calls itself <strong>${name}</strong>; nobody vouches for that`;
+  return html`${name}, says <code>${client.host ?? client.id}</code>`;
 }
 
 function row(title: string, value: Html): Html {

@@ -9,6 +9,7 @@ import type { EntryCipher } from './entry-cipher.ts';
 import type { Assertions } from './assertions.ts';
 import type { ClientDocuments } from './client-documents.ts';
 import { type Handing, HandedRequest, HeldResponse } from './handed-request.ts';
+import { dynamicClients } from './dynamic-clients.ts';
 import { withDefaultScope } from './default-scope.ts';
 import {
   finishInteraction,
@@ -58,6 +59,8 @@ export interface AuthorizationServerOptions {
   readonly people: PeopleDirectory;
   readonly resources: TokenResources;
   readonly documents: ClientDocuments;
+  /** Whether clients may register themselves (RFC 7591). */
+  readonly registration: boolean;
   readonly assertions: Assertions;
   /** Scopes that no server is known to have yet may be asked for as well. */
   readonly scopes: readonly string[];
@@ -77,14 +80,18 @@ const formLimit = { bytes: 56 * 1024, milliseconds: 10_000 };
 export function openAuthorizationServer(options: AuthorizationServerOptions): AuthorizationServer {
   const { issuer, keys } = options;
   const engines = createEngines(options);
+  const registration = options.registration ? dynamicClients(options) : null;
   return {
     issuer,
     keys: keys.publicKeys,
-    serves: (path) => programPaths.has(path),
+    serves: (path) => programPaths.has(path) || (registration !== null && path === routes.registration),
     async answer(exchange) {
       if (exchange.path === routes.jwks) return await answerKeys(exchange, keys);
       const { agent, refusal } = await agentBehind(exchange, options.agents);
-      const form = await exchange.body(formLimit);
+      const sent = await exchange.body(formLimit);
+      const registers = registration !== null && exchange.path === routes.registration;
+      const form = registers ? await registration.admit(exchange, sent) : sent;
+      if (!form) return;
       if (asksAboutTokens.has(exchange.path)) {
         const gateway = !agent && (await isGateway(exchange, options.agents));
         if (await answerStructured(exchange, form, { agent, gateway }, options)) return;

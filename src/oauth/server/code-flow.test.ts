@@ -55,7 +55,14 @@ describe('O2 the authorization code flow', () => {
     assert.deepEqual(details, {
       prompt: 'consent',
       signedInSince: null,
-      client: { id: spiffe('reader'), name: 'reader', host: null, proven: false, documentHash: null },
+      client: {
+        id: spiffe('reader'),
+        name: 'reader',
+        host: null,
+        selfMade: false,
+        proven: false,
+        documentHash: null,
+      },
       redirectUri: 'http://127.0.0.1:49152/callback',
       asksAgain: false,
       life: 86_400,

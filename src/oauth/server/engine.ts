@@ -12,6 +12,7 @@ import { registerAssertionGrant } from './assertion-grant.ts';
 import { richRequests } from './authorization-details.ts';
 import { checkClientAssertion } from './client-assertion.ts';
 import { assertionAlgorithms } from './registered-clients.ts';
+import { newClientId } from './dynamic-clients.ts';
 import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
@@ -43,7 +44,7 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
 
 function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Configuration {
   const { kid, privateKey } = key;
-  const { records, record, cipher, agents, clients, clock, lives: settings } = options;
+  const { records, record, cipher, agents, clients, registration, clock, lives: settings } = options;
   return {
     adapter: storageAdapter({
       records,
@@ -51,6 +52,7 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       cipher,
       agents,
       clients,
+      registration,
       clock,
       afterglow: options.afterglow,
     }),
@@ -132,6 +134,12 @@ function featuresOf(options: AuthorizationServerOptions): Features {
     rpInitiatedLogout: { enabled: false },
     clientCredentials: { enabled: true },
     deviceFlow,
+    registration: {
+      enabled: options.registration,
+      initialAccessToken: false,
+      issueRegistrationAccessToken: false,
+      idFactory: newClientId,
+    },
     richAuthorizationRequests: richRequests,
     pushedAuthorizationRequests: { enabled: true },
     introspection: {

@@ -1,9 +1,10 @@
-import type { Client, Grant, Interaction, Provider } from 'oidc-provider';
+import type { Adapter, AdapterPayload, Client, Grant, Interaction, Provider } from 'oidc-provider';
 import type { Exchange } from '../../http/exchange.ts';
 import { sha256Base64url } from '../../kernel/bytes.ts';
 import { canonicalJson, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
+import { registeredItself, registrationLives } from './dynamic-clients.ts';
 import { HandedRequest, HeldResponse } from './handed-request.ts';
 
 /** What a client asks a person for; the person answers at `/interaction/<uid>`, with the browser in which it began. */
@@ -19,6 +20,8 @@ export interface InteractionDetails {
     readonly name: string | null;
     /** The host whose word the client's metadata is; null for an agent of ours. */
     readonly host: string | null;
+    /** Whether nobody vouches for what it says: it has registered itself. */
+    readonly selfMade: boolean;
     /** Whether it proved who it is when it brought the request; otherwise anybody may have used its name. */
     readonly proven: boolean;
     /** base64url(SHA-256) of what it says of itself; null for an agent of ours. */
@@ -153,6 +156,7 @@ async function read(interaction: Interaction, { engine, options }: Parts): Promi
       id,
       name: client.clientName ?? null,
       host: id.startsWith('https://') ? new URL(id).host : null,
+      selfMade: registeredItself(id),
       // What it pushed (RFC 9126) or asked a device code with came over a connection with its certificate.
       proven:
         client.tokenEndpointAuthMethod !== 'none' &&
@@ -212,6 +216,11 @@ async function grantOf(
     if (granted.length > 0) grant.addResourceScope(uri, granted.join(' '));
   }
   for (const detail of authorizationDetails) grant.addRar(detail as never);
+  const known = parts.engine.Client as unknown as { readonly adapter: Adapter };
+  if (client.selfMade) {
+    const metadata = (await parts.engine.Client.find(client.id))?.metadata();
+    if (metadata) await known.adapter.upsert(client.id, metadata as AdapterPayload, registrationLives.used);
+  }
   return await grant.save();
 }
 

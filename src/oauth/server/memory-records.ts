@@ -61,6 +61,9 @@ export function memoryOauthRecords(): OauthRecords {
     async remove(model, id) {
       entries.delete(at(model, id));
     },
+    count: async (model, now) =>
+      [...entries.values()].filter((entry) => entry.model === model && (entry.expiresAt ?? now + 1) > now)
+        .length,
     async noteIssued(token) {
       issued.set(token.id, token);
     },

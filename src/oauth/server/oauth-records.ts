@@ -107,6 +107,8 @@ export interface OauthRecords {
    */
   retry(model: string, id: string, now: number, since: number): Promise<boolean>;
   remove(model: string, id: string): Promise<void>;
+  /** How many there are of a model that are not over. */
+  count(model: string, now: number): Promise<number>;
   /** Notes a token before it goes out. Drops those that are over. */
   noteIssued(token: IssuedToken): Promise<void>;
   issued(now: number): Promise<readonly IssuedToken[]>;

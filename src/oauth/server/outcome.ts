@@ -1,8 +1,9 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientMetadata, KoaContextWithOIDC } from 'oidc-provider';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { HandedRequest } from './handed-request.ts';
 import type { IssuedToken } from './oauth-records.ts';
 import type { TokenClaims } from './own-tokens.ts';
+import type { NewClient } from './token-record.ts';
 import { routes } from './token-routes.ts';
 
 type Parts = Pick<AuthorizationServerOptions, 'record'>;
@@ -14,6 +15,7 @@ const recorded: ReadonlySet<string> = new Set([
   routes.device_authorization,
   routes.introspection,
   routes.revocation,
+  routes.registration,
 ]);
 
 /** Writes down what a request came to, before its answer goes out: a token that is not on record is not given. */
@@ -22,12 +24,13 @@ export async function recordOutcome(ctx: KoaContextWithOIDC, { record }: Parts):
   if (!(req instanceof HandedRequest) || !recorded.has(ctx.path)) return;
   const serial = req.agent?.caller.serial ?? null;
   if (ctx.status < 400) {
+    if (ctx.path === routes.registration) return await record.registered(newClient(ctx, req));
     const token = issuedToken(ctx);
     if (token) await record.issued(token, serial);
     return;
   }
   const { error, error_description: reason } = ctx.body as { error?: string; error_description?: string };
-  const client = ctx.oidc?.params?.['client_id'];
+  const client = ctx.oidc?.params?.['client_id'] ?? ctx.oidc?.client?.clientId;
   await record.refused({
     endpoint: ctx.path,
     error: error ?? String(ctx.status),
@@ -36,6 +39,11 @@ export async function recordOutcome(ctx: KoaContextWithOIDC, { record }: Parts):
     serial,
     address: req.address,
   });
+}
+
+function newClient(ctx: KoaContextWithOIDC, { address }: HandedRequest): NewClient {
+  const { client_id: client, client_name, redirect_uris: redirects } = ctx.body as ClientMetadata;
+  return { client, name: client_name ?? null, redirects: redirects ?? [], address };
 }
 
 /** What the access token in the answer says of itself, or null when there is none. */

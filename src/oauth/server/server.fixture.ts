@@ -144,6 +144,7 @@ export async function openTestServer(
       workload: () => Promise.reject(new Fault('workload_refused', 'none')),
       person: () => Promise.reject(new Fault('login_refused', 'none')),
     },
+    registration: false,
     documents: { admits: () => false, fetch: () => Promise.reject(new TypeError('none')) },
     scopes,
     record: tokenRecord({ records, audit: { append: record }, strangers: { record } }),

@@ -1,9 +1,10 @@
-import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, type ClientMetadata, errors, Provider } from 'oidc-provider';
 import type { Clock } from '../../kernel/clock.ts';
 import type { EntryCipher } from './entry-cipher.ts';
 import { HandedRequest } from './handed-request.ts';
 import { knownClient } from './known-clients.ts';
 import type { NewOauthEntry, OauthEntry, OauthRecords } from './oauth-records.ts';
+import { registeredItself, registrationLives } from './dynamic-clients.ts';
 import { isOfAssertion, keyOfAssertion } from './client-assertion.ts';
 import { metadataOf, type RegisteredClients } from './registered-clients.ts';
 import type { AgentRegistry } from './presented-agent.ts';
@@ -17,6 +18,8 @@ export interface StorageParts {
   readonly cipher: EntryCipher;
   readonly agents: Pick<AgentRegistry, 'find'>;
   readonly clients: RegisteredClients;
+  /** Whether clients may register themselves. */
+  readonly registration: boolean;
   readonly clock: Clock;
   /** How long after its end an access token may still be believed, in milliseconds: its life and every clock difference. */
   readonly afterglow: number;
@@ -104,13 +107,19 @@ class EntryAdapter implements Adapter {
   }
 
   private async findClient(id: string): Promise<AdapterPayload | undefined> {
-    const { agents, clients } = this.parts;
+    const { agents, clients, records, registration, cipher, clock } = this.parts;
     const agent = await knownClient(id, agents);
     if (agent) return agent;
+    if (registeredItself(id)) {
+      // Where nobody may register, nobody has.
+      const entry = registration ? await records.find(this.model, cipher.hash(this.model, id)) : null;
+      if (!entry || (entry.expiresAt ?? 0) <= clock.now()) return undefined;
+      const metadata = this.payloadOf(entry);
+      return metadata && { ...metadata, ...boundInstead() };
+    }
     const client = await clients.find(id, keyOfAssertion(Provider.ctx));
     if (!client) return undefined;
-    const bound = requestNow()?.provesKeyAlone === true ? boundToKey : {};
-    return { ...metadataOf(client), ...bound };
+    return { ...metadataOf(client), ...boundInstead() };
   }
 
   private async findBy(name: 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
@@ -125,6 +134,7 @@ class EntryAdapter implements Adapter {
     const hashed = (name: 'uid' | 'userCode'): string | null =>
       payload[name] === undefined ? null : cipher.hash(`${this.model} ${name}`, payload[name]);
     const now = clock.now();
+    const life = this.model === 'Client' ? (expiresIn ?? registrationLives.unused) : expiresIn;
     const rotated =
       this.model === 'RefreshToken' ? Provider.ctx?.oidc.entities.RotatedRefreshToken : undefined;
     return {
@@ -140,7 +150,7 @@ class EntryAdapter implements Adapter {
       agent: this.model === 'RefreshToken' ? (requestNow()?.agent?.caller.spiffeId ?? null) : null,
       replaces: rotated ? cipher.hash(this.model, rotated.jti) : null,
       createdAt: now,
-      expiresAt: expiresIn === undefined ? null : now + expiresIn * 1_000,
+      expiresAt: life === undefined ? null : now + life * 1_000,
     };
   }
 
@@ -179,7 +189,13 @@ class EntryAdapter implements Adapter {
 }
 
 /** A client that shows no certificate may bind its tokens to a key of its own (RFC 9449). */
-const boundToKey = { tls_client_certificate_bound_access_tokens: false, dpop_bound_access_tokens: true };
+function boundInstead(): Pick<
+  ClientMetadata,
+  'tls_client_certificate_bound_access_tokens' | 'dpop_bound_access_tokens'
+> {
+  if (requestNow()?.provesKeyAlone !== true) return {};
+  return { tls_client_certificate_bound_access_tokens: false, dpop_bound_access_tokens: true };
+}
 
 /** Why a grant ends in the middle of a request: its client said so, or something came back that is used up (RFC 9700 §4.14.2). */
 function reasonAt(request: HandedRequest | null): string {

@@ -7,7 +7,17 @@ export interface TokenRecord {
   /** Resolves when it is durable; the token goes out after that. */
   issued(token: IssuedToken, serial: string | null): Promise<void>;
   refused(refusal: TokenRefusal): Promise<void>;
+  /** A client has registered itself. */
+  registered(client: NewClient): Promise<void>;
   ended(end: TokenEnd, words: { readonly reason: string; readonly actor: string }): Promise<void>;
+}
+
+/** As it said itself. */
+export interface NewClient {
+  readonly client: string;
+  readonly name: string | null;
+  readonly redirects: readonly string[];
+  readonly address: string;
 }
 
 /** A request for tokens that came to nothing. */
@@ -38,6 +48,9 @@ export function tokenRecord(parts: {
     async refused(refusal) {
       const event = { type: 'token.refused', ...refusal } as const;
       await (refusal.serial === null ? strangers.record(event) : audit.append(event));
+    },
+    async registered(client) {
+      await audit.append({ type: 'client.registered', ...client });
     },
     async ended(end, words) {
       await records.end(end);

@@ -4,7 +4,10 @@ import type { Connection } from './connection.ts';
 /** How long after its end an entry is kept: past every clock difference. */
 const keptFor = 60_000;
 
-type Entries = Pick<OauthRecords, 'put' | 'putOnce' | 'find' | 'findBy' | 'consume' | 'retry' | 'remove'>;
+type Entries = Pick<
+  OauthRecords,
+  'put' | 'putOnce' | 'find' | 'findBy' | 'consume' | 'retry' | 'remove' | 'count'
+>;
 
 /** What the authorization server remembers, of the store. */
 export function oauthEntries({ database, read, write }: Connection): Entries {
@@ -35,6 +38,9 @@ export function oauthEntries({ database, read, write }: Connection): Entries {
   );
   const forgetLater = database.prepare('DELETE FROM oauth_entries WHERE replaces = ?');
   const remove = database.prepare('DELETE FROM oauth_entries WHERE model = ? AND id = ?');
+  const count = database.prepare(
+    'SELECT COUNT(*) AS held FROM oauth_entries WHERE model = ? AND (expires_at IS NULL OR expires_at > ?)',
+  );
   return {
     put: (entry) =>
       write(() => {
@@ -59,6 +65,7 @@ export function oauthEntries({ database, read, write }: Connection): Entries {
       write(() => {
         remove.run(model, id);
       }),
+    count: (model, now) => read(() => Number((count.get(model, now) as { readonly held: number }).held)),
   };
 }
 
