@@ -112,8 +112,10 @@ export const auditEvents = {
   'token.refused': 'A request for tokens was refused: the error and the reason.',
   'tokens.refused':
     'More requests for tokens were refused than are recorded one by one: how many, in how long.',
+  'token-key.rotating':
+    'Another key is to sign access tokens: why, and whether the one before is compromised. Without the next event it did not come to it, or the process ended in between.',
   'token-key.rotated':
-    'Another key signs access tokens from now on, and why; whether the one before was compromised.',
+    'Another key signs access tokens from now on: which; whether the one before was compromised.',
   'token.ended': 'A token, a grant, or all tokens of a person or an agent were ended before their time.',
   'policy.loaded': 'A set of policies took force.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',

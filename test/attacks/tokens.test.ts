@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
@@ -299,6 +299,19 @@ ${more}`;
     for (const token of [first, second]) assert.equal((await own.call('open', token)).status, 200);
     await rotate(true);
     for (const token of [first, second]) assert.equal((await own.call('open', token)).status, 401);
+    const order = { compromised: false, reason: 'twice at once' };
+    const both = [1, 2].map(() =>
+      findOperation('token.rotate-key').run(town.deployment.authority, order, { name: 'ops', way: 'local' }),
+    );
+    const results = await Promise.allSettled(both);
+    assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+    const log = await readFile(join(town.data.authorityLog, 'log-00000000000000000000.jsonl'), 'utf8');
+    const told = (type: string): number => log.split(`"type":"${type}"`).length - 1;
+    assert.deepEqual(
+      [told('token-key.rotating'), told('token-key.rotated')],
+      [4, 3],
+      'no record of what was not',
+    );
     const third = await own.issued(town.endpoint('open'));
     assert.equal((await own.call('open', third)).status, 200);
   });

@@ -49,9 +49,11 @@ export const tokenOperations: readonly Operation[] = [
     true,
     z.strictObject({ compromised: z.boolean(), reason: text }),
     async (authority, { compromised, reason }, actor) => {
-      await authority.audit.append({ type: 'token-key.rotated', compromised, reason, actor: actor.name });
-      await authority.rotateTokenKey(compromised);
-      return { compromised };
+      const { audit } = authority;
+      await audit.append({ type: 'token-key.rotating', compromised, reason, actor: actor.name });
+      const kid = await authority.rotateTokenKey(compromised);
+      await audit.append({ type: 'token-key.rotated', kid, compromised, actor: actor.name });
+      return { compromised, kid };
     },
   ),
 ];

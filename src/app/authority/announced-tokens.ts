@@ -28,7 +28,7 @@ export function announcedTokens(parts: {
     async rotate(compromised) {
       if (announced) return await announced.rotate(compromised);
       const keys = await openTokenKeys({ records: store.oauth, secrets, clock, keptFor: tokenAfterglow });
-      await keys.rotate(compromised);
+      return await keys.rotate(compromised);
     },
   };
 }

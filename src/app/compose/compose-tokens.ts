@@ -82,8 +82,9 @@ export async function composeTokens(options: {
   opened.defer(() => clearTimeout(retiring));
   const announce = (): void => {
     authority.announceTokens({ issuer: server.issuer, keys: server.keys() }, async (compromised) => {
-      await keys.rotate(compromised);
+      const kid = await keys.rotate(compromised);
       announce();
+      return kid;
     });
     clearTimeout(retiring);
     // Gateways forget a key that signs no more with the last of its tokens, also when it was replaced before this start.

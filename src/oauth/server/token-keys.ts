@@ -14,9 +14,9 @@ export interface TokenKeys {
   readonly publicKeys: () => readonly JsonObject[];
   /**
    * Another key signs from now on. What the one before has signed goes on to verify until its tokens are over; not at all when
-   * that one is `compromised`. Fault `conflict` when another process did the same meanwhile.
+   * that one is `compromised`. Gives the `kid` of the new one. Fault `conflict` when another process did the same meanwhile.
    */
-  rotate(compromised: boolean): Promise<void>;
+  rotate(compromised: boolean): Promise<string>;
 }
 
 export interface TokenKey {
@@ -57,6 +57,7 @@ export async function openTokenKeys(options: {
       // Those that have retired before the next moment: all of them.
       if (compromised) await records.dropKeys(clock.now() + 1);
       current = await load();
+      return current.signing.kid;
     },
   };
 }
