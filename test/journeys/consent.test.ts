@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Response } from 'undici';
@@ -219,6 +219,37 @@ describe('O2 what a person is asked before an agent acts for them', () => {
     assert.equal((await own.signIn()).status, 200);
     const back = await followed(own, await allow(own, places.at(-1) ?? ''));
     assert.equal((await redeem(back.searchParams.get('code') ?? '')).status, 200);
+  });
+
+  test('O3 groups of people who were added here say which scopes they may give, at the page and at every refresh', async () => {
+    const own = await enrolled('grouped');
+    const inGroups = async (...groups: readonly string[]): Promise<void> => {
+      await act('person.groups', { person: 'grouped', groups: [...groups] });
+    };
+    await writeFile(
+      town.data.people,
+      'local:\n  rules:\n    - { groups: [staff], scopes: [mcp] }\n    - { groups: [oncall], scopes: ["mcp:write"] }\n',
+    );
+    const refused = await own.ask(await begin(own));
+    const onward = await own.ask(new URL(refused.headers.get('location') ?? '', own.origin).pathname);
+    assert.match(onward.headers.get('location') ?? '', /error=access_denied/, 'no group gives anything');
+    await inGroups('staff', 'visitors');
+    const back = await followed(own, await allow(own, await begin(own)));
+    const first = await redeem(back.searchParams.get('code') ?? '');
+    assert.equal(first.json['scope'], 'mcp', first.text);
+    const refresh = (token: unknown): Promise<Answered> => {
+      const form = { grant_type: 'refresh_token', client_id: client, refresh_token: String(token) };
+      return call(`${town.authorityUrl}/token`, form, { as, ca: as.ca });
+    };
+    const second = await refresh(first.json['refresh_token']);
+    assert.equal(second.json['scope'], 'mcp');
+    await inGroups('visitors');
+    const third = await refresh(second.json['refresh_token']);
+    assert.deepEqual([third.status, third.json['error']], [400, 'invalid_grant']);
+    await writeFile(town.data.people, 'local: { rules: [{ groups: staff }] }\n');
+    const broken = await refresh(second.json['refresh_token']);
+    assert.ok(broken.status >= 400 && broken.json['access_token'] === undefined, 'a file that is wrong');
+    await rm(town.data.people);
   });
 
   test('RFC 8628 §5.4: a device gets what its person allowed, on a page that warns of codes of others', async () => {

@@ -137,6 +137,14 @@ describe('O6 identity assertions (ID-JAG)', () => {
     );
   });
 
+  test('O3 give no scope that the person may not give here, whatever their provider says', async () => {
+    const town = await open();
+    town.mayGive.set('ada@example.com', new Set(['mcp']));
+    assert.equal((await show(town, await jag())).json['scope'], 'mcp');
+    town.mayGive.set('ada@example.com', new Set());
+    assert.equal((await show(town, await jag())).json['error'], 'invalid_grant');
+  });
+
   test('§4.4.1: are good once, also for twenty who show one at once', async () => {
     const town = await open();
     const assertion = await jag();

@@ -15,8 +15,14 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { createChallenges } from '../../oauth/people/challenge.ts';
 import type { PeopleDoor } from '../../oauth/people/people-door.ts';
-import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
+import {
+  type ConfiguredProvider,
+  type LocalScopeRule,
+  readLocalScopes,
+  readPeople,
+} from '../config/people-file.ts';
 import type { Store } from '../store/store.ts';
+import { ChangingFile } from './changing-file.ts';
 import type { DataFolder } from './data-folder.ts';
 import { personTokens } from './person-tokens.ts';
 import { signInAtProviders } from './sign-in-at-providers.ts';
@@ -87,6 +93,7 @@ export async function openPeople(parts: {
   await using opened = new AsyncDisposableStack();
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   await providers.list();
+  const local = opened.use(localRules(data.people));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'people.refused' }));
   const door: PersonDoor = {
     providers,
@@ -116,9 +123,13 @@ export async function openPeople(parts: {
     door: pages,
     atProviders: signInAtProviders({ providers, people: pages, store, environment, key, clock }),
     async scopesOf(person) {
-      const login = (await store.people.find(person))?.login;
+      const known = await store.people.find(person);
+      const login = known?.login;
       const provider = login && (await providers.list()).find(({ issuer }) => issuer === login.issuer);
-      return provider ? scopesOf(provider, login.claims) : null;
+      const told = provider ? scopesOf(provider, login.claims) : null;
+      // Who was added here as well is held to both.
+      const here = known && known.addedAt !== null ? localScopes(known.groups, await local.current()) : null;
+      return told && here ? told.intersection(here) : (told ?? here);
     },
     offers: () => offers(providers),
     enrol: (order, ca) => enrolPerson(order, ca, door),
@@ -140,6 +151,25 @@ export async function openPeople(parts: {
     beforeRenewal: (current) => renewLogin(current, door),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** The rules for those who sign in with passkeys, read again when the file has changed. */
+function localRules(path: string): ChangingFile<readonly LocalScopeRule[]> {
+  return new ChangingFile({
+    path,
+    read: async (text) => (text === null ? [] : readLocalScopes(path, text)),
+    close: async () => undefined,
+  });
+}
+
+/** The scopes that groups give, by all rules that match; null for all that there are. */
+function localScopes(
+  groups: readonly string[],
+  rules: readonly LocalScopeRule[],
+): ReadonlySet<string> | null {
+  if (rules.length === 0) return null;
+  const matching = rules.filter((rule) => rule.groups.some((group) => groups.includes(group)));
+  return new Set(matching.flatMap(({ scopes }) => scopes));
 }
 
 /** While the file is wrong nobody signs in, since it may say that there are no passkeys. */

@@ -23,6 +23,7 @@ function stage() {
     store,
     audit: { append: async () => undefined },
     tokenSecrets,
+    people: {},
     announceTokens(trust: TokenTrust, rotate: TokenKeys['rotate']) {
       Object.assign(told, { trust, rotate });
     },

@@ -66,6 +66,7 @@ export async function composeTokens(options: {
           return undefined;
         return { accountId: subject, claims: () => ({ sub: subject }) };
       },
+      scopesOf: authority.people.scopesOf,
     },
     assertions: authority.assertions,
     documents: clientDocuments(await documentClient(settings, opened), clock),

@@ -25,6 +25,7 @@ export interface ConfiguredProvider extends PersonProvider, KeyedIssuer {}
 const minute = 60_000;
 const hour = 60 * minute;
 const group = z.string().min(1).max(256);
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be a scope');
 const role = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
 const roles = z.array(role).max(50).default([]);
 
@@ -34,7 +35,7 @@ const rule = z
     claims,
     gives: roles.meta({ description: 'Roles that it gives.' }),
     scopes: z
-      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be a scope'))
+      .array(scope)
       .max(100)
       .default([])
       .meta({ description: 'Scopes that they may give clients; once a rule has some, nobody else has any.' }),
@@ -110,8 +111,23 @@ const provider = z.strictObject({
   rules: z.array(rule).max(256).default([]).meta({ description: 'Which roles the agents of whom get.' }),
 });
 
+const localRule = z.strictObject({
+  groups: z.array(group).min(1).max(256).meta({ description: 'In one of these groups of `person groups`.' }),
+  scopes: z
+    .array(scope)
+    .min(1)
+    .max(100)
+    .meta({ description: 'Scopes that they may give clients; once there is a rule, nobody else has any.' }),
+});
+
 const peopleSchema = z
-  .strictObject({ providers: z.array(provider).max(32).default([]) })
+  .strictObject({
+    providers: z.array(provider).max(32).default([]),
+    local: z
+      .strictObject({ rules: z.array(localRule).max(256).default([]) })
+      .optional()
+      .meta({ description: 'People that administrators add, who sign in with passkeys.' }),
+  })
   .meta({ title: 'Countersign people' });
 
 /** The JSON Schema (draft 2020-12) of the file, for editors. */
@@ -119,8 +135,27 @@ export function peopleJsonSchema(): JsonObject {
   return z.toJSONSchema(peopleSchema, { io: 'input' }) as unknown as JsonObject;
 }
 
+/** Which scopes the groups of local people give. */
+export interface LocalScopeRule {
+  readonly groups: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+/** Reads the file whole, as `readPeople` does, for what it says of local people. */
+export function readLocalScopes(file: string, text: string): readonly LocalScopeRule[] {
+  return Object.freeze(readFile(file, text).local?.rules ?? []);
+}
+
 /** Reads the file whole. Throws Fault `config_invalid` that names the line, what is wrong and the nearest known name. */
 export function readPeople(file: string, text: string): readonly ConfiguredProvider[] {
+  const { providers } = readFile(file, text);
+  const known = providers.flatMap(({ name, issuer }) => [`the name ${name}`, `the issuer ${issuer}`]);
+  const twice = known.find((each, at) => known.indexOf(each) !== at);
+  if (twice !== undefined) throw new Fault('config_invalid', `${file}: ${twice} stands there twice.`);
+  return Object.freeze(providers.map((read) => toProvider(file, read)));
+}
+
+function readFile(file: string, text: string): z.output<typeof peopleSchema> {
   const yaml = readYaml(file, text);
   const checked = peopleSchema.safeParse(yaml.json);
   if (!checked.success) {
@@ -128,11 +163,7 @@ export function readPeople(file: string, text: string): readonly ConfiguredProvi
     const problems = checked.error.issues.map((issue) => explainIssue(issue, yaml.line, schema));
     throw new Fault('config_invalid', `${file}: ${problems.join(' ')}`);
   }
-  const { providers } = checked.data;
-  const known = providers.flatMap(({ name, issuer }) => [`the name ${name}`, `the issuer ${issuer}`]);
-  const twice = known.find((each, at) => known.indexOf(each) !== at);
-  if (twice !== undefined) throw new Fault('config_invalid', `${file}: ${twice} stands there twice.`);
-  return Object.freeze(providers.map((read) => toProvider(file, read)));
+  return checked.data;
 }
 
 function toProvider(file: string, read: z.output<typeof provider>): ConfiguredProvider {

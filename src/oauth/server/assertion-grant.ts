@@ -4,13 +4,14 @@ import { toBase64 } from '../../kernel/bytes.ts';
 import { toFault } from '../../kernel/fault.ts';
 import { type AssertedPerson, type AssertedWorkload, identityAssertionType } from './assertions.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
+import { givenBy } from './people-directory.ts';
 import { HandedRequest } from './handed-request.ts';
 import type { PresentedAgent } from './presented-agent.ts';
 import type { TokenResource } from './resources.ts';
 
 export const assertionGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-type Options = Pick<AuthorizationServerOptions, 'issuer' | 'assertions' | 'resources' | 'lives'>;
+type Options = Pick<AuthorizationServerOptions, 'issuer' | 'assertions' | 'resources' | 'people' | 'lives'>;
 
 /**
  * JWTs of others as grants (RFC 7523): of the platform that knows a workload, and of the identity provider that knows a person (ID-JAG).
@@ -34,8 +35,11 @@ async function grant(ctx: KoaContextWithOIDC, provider: Provider, options: Optio
   if (typeof assertion !== 'string') throw new errors.InvalidRequest('assertion is missing');
   const vouched = await prove(assertion, client.clientId, request, options);
   const resource = await resourceOf(params?.['resource'], vouched, options);
-  const scopes = scopesOf(params?.['scope'], vouched, resource, options);
   const person = 'person' in vouched ? vouched.person : null;
+  const wanted = scopesOf(params?.['scope'], vouched, resource, options);
+  const scopes = person === null ? wanted : await givenBy(person, wanted, options.people);
+  if (wanted.length > 0 && scopes.length === 0)
+    throw new errors.InvalidGrant('no group gives any of the scopes');
   // Nothing is refused after that: an assertion that is used up has given its token.
   await usedUp(vouched);
   const token =

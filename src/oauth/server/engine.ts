@@ -16,6 +16,7 @@ import { newClientId } from './dynamic-clients.ts';
 import { askAlways, deviceFlow, renderError } from './engine-people.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
+import { givenBy } from './people-directory.ts';
 import { requestNow, storageAdapter } from './storage-adapter.ts';
 import { registerTokenExchange } from './token-exchange.ts';
 import type { TokenKey } from './token-keys.ts';
@@ -188,18 +189,30 @@ function featuresOf(options: AuthorizationServerOptions): Features {
 async function resourceServer(
   ctx: KoaContextWithOIDC,
   uri: string,
-  { resources, lives: { access } }: AuthorizationServerOptions,
+  { resources, people, lives: { access } }: AuthorizationServerOptions,
 ): Promise<ResourceServer> {
   const resource = await resources.find(uri);
   if (!resource) throw new errors.InvalidTarget('there is no server of this URI here');
   const alone = ctx.oidc.params?.['grant_type'] === 'client_credentials';
+  const person = personOf(ctx);
+  const all = alone ? resource.agentScopes : resource.scopes;
+  const scopes = person === null ? all : await givenBy(person, all, people);
+  // Somebody's groups give nothing any more: a token of theirs without scopes would still be one of theirs.
+  if (all.length > 0 && scopes.length === 0)
+    throw new errors.InvalidGrant('no group gives any of the scopes');
   return {
-    scope: (alone ? resource.agentScopes : resource.scopes).join(' '),
+    scope: scopes.join(' '),
     audience: resource.uri,
     accessTokenTTL: access,
     accessTokenFormat: 'jwt',
     jwt: { sign: { alg: 'ES256' } },
   };
+}
+
+/** The person behind the code or the refresh token of a request; null before somebody has said yes. */
+function personOf({ oidc }: KoaContextWithOIDC): string | null {
+  const { RefreshToken, AuthorizationCode, DeviceCode } = oidc.entities;
+  return (RefreshToken ?? AuthorizationCode ?? DeviceCode)?.accountId ?? null;
 }
 
 function agentOf({ req }: { readonly req: object }): HandedRequest['agent'] {

@@ -1,4 +1,4 @@
-import type { Adapter, AdapterPayload, Client, Grant, Interaction, Provider } from 'oidc-provider';
+import type { Adapter, Client, Grant, Interaction, Provider } from 'oidc-provider';
 import type { Exchange } from '../../http/exchange.ts';
 import { sha256Base64url } from '../../kernel/bytes.ts';
 import { canonicalJson, type JsonObject } from '../../kernel/canonical-json.ts';
@@ -219,7 +219,7 @@ async function grantOf(
   const known = parts.engine.Client as unknown as { readonly adapter: Adapter };
   if (client.selfMade) {
     const metadata = (await parts.engine.Client.find(client.id))?.metadata();
-    if (metadata) await known.adapter.upsert(client.id, metadata as AdapterPayload, registrationLives.used);
+    if (metadata) await known.adapter.upsert(client.id, metadata, registrationLives.used);
   }
   return await grant.save();
 }

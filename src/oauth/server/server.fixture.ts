@@ -35,6 +35,8 @@ export interface TestServer {
   readonly events: AuditEvent[];
   /** People who can be let in. */
   readonly people: Set<string>;
+  /** The scopes that they may give; all without an entry. */
+  readonly mayGive: Map<string, ReadonlySet<string>>;
   /** A form sent to the `authority` listener; `as` is `<agent>` or `<agent>/<certificate>`. */
   post(
     path: string,
@@ -108,6 +110,7 @@ export async function openTestServer(
     return undefined as never;
   };
   const people = new Set(['ada']);
+  const mayGive = new Map<string, ReadonlySet<string>>();
   const scopes = ['mcp', 'mcp:write'];
   const server = openAuthorizationServer({
     issuer,
@@ -135,6 +138,7 @@ export async function openTestServer(
     clients: { find: async () => null },
     people: {
       find: async (id) => (people.has(id) ? { accountId: id, claims: () => ({ sub: id }) } : undefined),
+      scopesOf: async (id) => mayGive.get(id) ?? null,
     },
     resources: {
       defaultScopes: ['mcp'],
@@ -156,7 +160,7 @@ export async function openTestServer(
     },
     ...more,
   });
-  const made = { server, records, clock, events, people, exchange: createExchange };
+  const made = { server, records, clock, events, people, mayGive, exchange: createExchange };
   return {
     ...made,
     async post(path, form, as = null, more = {}) {

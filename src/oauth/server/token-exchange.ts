@@ -2,6 +2,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { toBase64 } from '../../kernel/bytes.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { HandedRequest } from './handed-request.ts';
+import { givenBy } from './people-directory.ts';
 import { isEnded, readOwnToken, type TokenClaims } from './own-tokens.ts';
 
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -16,7 +17,10 @@ export interface Actor {
   readonly act?: Actor;
 }
 
-type Options = Pick<AuthorizationServerOptions, 'issuer' | 'keys' | 'records' | 'resources' | 'clock'>;
+type Options = Pick<
+  AuthorizationServerOptions,
+  'issuer' | 'keys' | 'records' | 'resources' | 'people' | 'clock'
+>;
 
 /**
  * Token exchange (RFC 8693). An agent exchanges a token that it holds for a smaller one; or, with `requested_actor`, for one that
@@ -48,7 +52,7 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, options: Op
   await checkActorToken(ctx, holder, options);
   const delegate = textOf(ctx, 'requested_actor');
   const resource = await resourceOf(ctx, subject, options);
-  const granted = subject.scope?.split(' ') ?? [];
+  const granted = await scopesNow(subject, options);
   const asked = textOf(ctx, 'scope')?.split(' ') ?? granted;
   const beyond = asked.filter((scope) => !granted.includes(scope));
   if (beyond.length > 0)
@@ -85,6 +89,16 @@ async function exchange(ctx: KoaContextWithOIDC, provider: Provider, options: Op
     expires_in: Math.max(0, subject.exp - Math.floor(options.clock.now() / 1_000)),
     scope: token.scope,
   };
+}
+
+/** The scopes of a token, as far as its person may still give them. */
+async function scopesNow(subject: TokenClaims, { people }: Options): Promise<readonly string[]> {
+  const all = subject.scope?.split(' ') ?? [];
+  if (subject.sub === subject.client_id) return all;
+  const scopes = await givenBy(subject.sub, all, people);
+  if (all.length > 0 && scopes.length === 0)
+    throw new errors.InvalidGrant('no group gives any of the scopes');
+  return scopes;
 }
 
 /** The claims of the subject token. Throws `invalid_grant` unless it is a live one of ours that this agent may exchange. */

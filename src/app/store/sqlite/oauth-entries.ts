@@ -65,7 +65,7 @@ export function oauthEntries({ database, read, write }: Connection): Entries {
       write(() => {
         remove.run(model, id);
       }),
-    count: (model, now) => read(() => Number((count.get(model, now) as { readonly held: number }).held)),
+    count: (model, now) => read(() => (count.get(model, now) as { readonly held: number }).held),
   };
 }
 
