@@ -73,10 +73,23 @@ export async function openRig(): Promise<Rig> {
       `http://127.0.0.1:${upstreamPort}/${name}`,
       '--era',
       name === 'session' ? 'legacy' : 'modern',
+      '--tools',
+      'unpinned',
       ...unlock,
     ]);
   }
-  await ask(['server', 'add', serverName('stdio'), '--era', 'legacy', ...unlock, '--', ...stdioCommand]);
+  await ask([
+    'server',
+    'add',
+    serverName('stdio'),
+    '--era',
+    'legacy',
+    '--tools',
+    'unpinned',
+    ...unlock,
+    '--',
+    ...stdioCommand,
+  ]);
   return {
     folder,
     data,

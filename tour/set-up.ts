@@ -51,3 +51,39 @@ export async function register(place: Place, say: Narrator): Promise<void> {
   say.fact(`policy:     ${policy}`);
   say.check('the policy is valid', (await countersign(['policy', 'check', policies])).code === 0);
 }
+
+/** Step: an administrator looks at what the servers offer, and approves it as it stands. */
+export async function approveTools(place: Place, say: Narrator): Promise<void> {
+  say.step('Tools are approved as they stand: one that changes is refused from then on');
+  const at = ['--folder', place.data];
+  const waiting = await toolsSeen(at, 2);
+  say.fact(
+    `${waiting.length} tools wait, such as ${waiting[0]?.server}/${waiting[0]?.tool} (sha256 ${waiting[0]?.hash})`,
+  );
+  const servers = ['everything', 'files'];
+  const approved = await Promise.all(
+    servers.map((server) => ask<readonly SeenTool[]>(['tool', 'approve', server, '--all', ...at])),
+  );
+  say.check(
+    'none could be used before, and all of them are approved now',
+    waiting.every(({ state }) => state === 'waiting') && approved.flat().length === waiting.length,
+  );
+}
+
+interface SeenTool {
+  readonly server: string;
+  readonly tool: string;
+  readonly state: string;
+  readonly hash: string;
+}
+
+/** The tools once so many servers were looked at; the gateway does that by itself. */
+async function toolsSeen(at: readonly string[], servers: number): Promise<readonly SeenTool[]> {
+  let seen: readonly SeenTool[] = [];
+  for (let waited = 0; waited < 60; waited++) {
+    seen = await ask<readonly SeenTool[]>(['tool', 'list', ...at]);
+    if (new Set(seen.map(({ server }) => server)).size === servers) break;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return seen;
+}

@@ -6,7 +6,7 @@ import { mcpServersBlock, useBlock } from './block.ts';
 import { verifyLog } from './log.ts';
 import { Narrator } from './narrator.ts';
 import { makePlace, type Place } from './place.ts';
-import { makeAuthority, register, showListeners } from './set-up.ts';
+import { approveTools, makeAuthority, register, showListeners } from './set-up.ts';
 import { end, up } from './stage.ts';
 import { useStolenToken } from './stolen-token.ts';
 import { revokeInUse, turnStrangersAway } from './strangers.ts';
@@ -39,6 +39,7 @@ async function tour(place: Place, exit: boolean): Promise<void> {
   try {
     showListeners(listening, say);
     await register(place, say);
+    await approveTools(place, say);
     const agent = await useEverything({ place, listening }, say);
     await useFiles(agent, say);
     await useBlock(agent, say);

@@ -10,6 +10,7 @@ import { forward, sessionFor } from './forward.ts';
 import { subjectOf } from './handles.ts';
 import type { Place } from './limits.ts';
 import { partyOf } from './party-of.ts';
+import type { CheckedTools } from './pins/tool-pins.ts';
 import type { LiveCall } from './live-calls.ts';
 import type { GatewayPorts } from './ports.ts';
 import {
@@ -31,6 +32,8 @@ export interface Held {
   readonly place: Place;
   /** Its signature, where the server asks for one. */
   readonly signed: SignedCall | null;
+  /** The definitions of the tools that are called, where they are held to any. */
+  readonly tools: CheckedTools | null;
 }
 
 /** From the permit to the last octet of the answer. */
@@ -41,12 +44,13 @@ export async function carryOut(
   ports: GatewayPorts,
 ): Promise<void> {
   const call = new CallUnderWay(exchange, permit, held, ports);
-  // 6 Record: durable before anything is forwarded (law of the log: no record, no call).
+  // 8 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
     await ports.audit.append(
       permittedEvent(call.record, permit, {
         signed: held.signed,
         credential: ports.credentialOf(permit.server),
+        definitions: held.tools?.calls.map(({ hash }) => hash) ?? null,
       }),
     );
   } catch (error) {
@@ -55,15 +59,16 @@ export async function carryOut(
   const live = ports.live.enter(call);
   try {
     // The right may have gone while the record was written; nothing has been forwarded yet.
-    const gone = call.objection();
-    if (gone !== null) throw new Fault('denied', gone);
-    // 7 Upstream.
+    const gone = call.refusal();
+    if (gone !== null) throw gone;
+    if (held.tools) ports.toolPins.settle(held.tools);
+    // 9 Upstream.
     const upstream = ports.upstream(permit.server);
     if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
     const response = await forward(exchange, permit, { upstream, seal: ports.seal });
-    // 8 Response.
+    // 10 Response.
     const sent = await relay(exchange, response, call.relaying(sessionFor(response, permit, ports.seal)));
-    // 9 Record: nothing waits for it, so it is written with the next entry that something waits for.
+    // 11 Record: nothing waits for it, so it is written with the next entry that something waits for.
     ports.audit.note(answeredEvent(call.record, { ...sent, milliseconds: call.milliseconds }));
   } catch (error) {
     const fault = call.cutFor ?? endedBy(exchange) ?? toFault(error);
@@ -116,7 +121,17 @@ class CallUnderWay implements LiveCall {
   }
 
   objection(): string | null {
-    const { permit, ports } = this;
+    return this.refusal()?.message ?? null;
+  }
+
+  /** What the call would be refused with now, or null. */
+  refusal(): Fault | null {
+    const { permit, ports, held } = this;
+    try {
+      if (held.tools) ports.toolPins.confirm(held.tools);
+    } catch (error) {
+      return toFault(error);
+    }
     try {
       const standing = confirmStanding(permit.standing.caller, ports.view, ports.clock.now());
       ports.tokens.confirm(permit.grant, permit.server);
@@ -129,7 +144,7 @@ class CallUnderWay implements LiveCall {
       }
       return null;
     } catch (error) {
-      return toFault(error).message;
+      return new Fault('denied', toFault(error).message);
     }
   }
 
@@ -158,9 +173,22 @@ class CallUnderWay implements LiveCall {
   }
 
   /** Is told of every list of tools as the server gave it. */
-  learn(result: JsonObject, first: boolean): void {
+  learn(result: JsonObject): void {
     this.ports.toolHeaders.learn(this.permit.server, result);
-    this.ports.toolPins.listed(this.permit.server, result, first);
+  }
+
+  get guarded(): boolean {
+    return this.ports.toolPins.guards(this.permit.server);
+  }
+
+  approved(result: JsonObject, first: boolean): JsonObject {
+    const { server, standing, grant } = this.permit;
+    const party = partyOf(standing.caller, grant);
+    return this.ports.toolPins.listed({ server, party, result, first });
+  }
+
+  listChanged(): void {
+    this.ports.toolPins.listChanged(this.permit.server);
   }
 
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */

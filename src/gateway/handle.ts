@@ -18,6 +18,8 @@ import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
 import { partyOf } from './party-of.ts';
 import { passportsOf } from './passports.ts';
+import { checkTools } from './pins/check-tools.ts';
+import type { CheckedTools } from './pins/tool-pins.ts';
 import type { GatewayPorts } from './ports.ts';
 import { circumstancesOf, refusedEvent, type Seen } from './record.ts';
 import { reportInternal } from './report-internal.ts';
@@ -41,6 +43,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   let permit: Permit;
   let place: Place | null = null;
   let signed: SignedCall | null = null;
+  let tools: CheckedTools | null = null;
   try {
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
@@ -75,11 +78,16 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
       });
     };
     const first = judged(null);
+    // 6 Tools: only as they were approved. Nobody is asked about one that is not, and it may change while somebody is.
+    const body = { ...holder, inbound, grant };
+    const held = checkTools(exchange, body, ports);
+    tools = held instanceof Promise ? await held : held;
     permit =
       first instanceof Unapproved
         ? await seekApproval(first, { exchange, inbound, holder, answer, judge: judged, ports })
         : first;
-    // 6 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
+    if (permit !== first) tools = await checkTools(exchange, body, ports);
+    // 7 Limits of servers, tools and everybody: what is not permitted uses up nothing of theirs.
     await place.claim(permit);
     // What a person approved is used up last, and before anything is forwarded.
     if (permit.approval) await useApproval(permit.approval, ports);
@@ -88,7 +96,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     return await refuse(exchange, server, seen, toFault(error), ports);
   }
   try {
-    await carryOut(exchange, permit, { started, place, signed }, ports);
+    await carryOut(exchange, permit, { started, place, signed, tools }, ports);
   } finally {
     place[Symbol.dispose]();
   }

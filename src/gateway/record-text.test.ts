@@ -43,7 +43,7 @@ const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   messagesText: fc.constant(null),
 });
 
-const unsigned = { signed: null, credential: null };
+const unsigned = { signed: null, credential: null, definitions: null };
 
 test('A1 the text of a permit is the canonical JSON of its record', () => {
   const decided = fc.record({ owner: text, policies: fc.array(text), policyVersion: text });

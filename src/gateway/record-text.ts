@@ -10,13 +10,16 @@ export interface Permitted {
   readonly person: string | null;
   readonly policies: readonly string[];
   readonly policyVersion: string;
+  /** Hashes of the definitions of tools, or null. */
+  readonly definitions: readonly string[] | null;
 }
 
 export function permittedText(shared: Circumstances, permitted: Permitted): string {
   const { token } = shared;
   const bound = token ? `,"binding":${known(token.binding)},"client":${known(token.client)}` : '';
+  const definitions = permitted.definitions ? `,"definitions":${namesText(permitted.definitions)}` : '';
   const actors = token?.actors ? `"actors":${namesText(token.actors)},` : '';
-  const before = `{${actors}"address":${known(shared.address)},"agent":${known(shared.agent)}${bound},"exchange":${quoted(shared.exchange)}`;
+  const before = `{${actors}"address":${known(shared.address)},"agent":${known(shared.agent)}${bound}${definitions},"exchange":${quoted(shared.exchange)}`;
   const grant = token ? `,"grant":${quoted(token.grant)}` : '';
   const issuer = token ? `,"issuer":${known(token.issuer)}` : '';
   const asked = `${grant},"httpMethod":${known(shared.httpMethod)}${issuer},"messages":${messagesText(shared)}`;

@@ -138,22 +138,25 @@ export function permittedEvent(
     readonly signed: SignedCall | null;
     /** How the gateway gets its token for the server, where it gets one. */
     readonly credential: string | null;
+    /** The hashes of the definitions of the tools that are called, where they are held to any. */
+    readonly definitions: readonly string[] | null;
   },
 ): AuditEvent {
   const person = circumstances.token?.person ?? permit.standing.agent?.owner ?? null;
   const { passports, policies, policyVersion, approval } = permit;
-  const { signed, credential } = more;
+  const { signed, credential, definitions } = more;
   const delegated = passports && passports.size > 0;
   const evidence = {
     ...(delegated && { passports: [...passports.values()].map(passportRecord) }),
     ...(signed && { signature: signatureRecord(signed) }),
     ...(credential && { credential }),
     ...(approval && { approval: approval.id }),
+    ...(definitions && { definitions }),
   };
   const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
   // Only what is the same in every call is written out at once.
   if (!signed && !credential && !delegated && !approval)
-    event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion });
+    event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion, definitions });
   return event;
 }
 
@@ -235,6 +238,7 @@ function beginning(
     readonly approval?: string;
     readonly credential?: string;
     readonly passports?: readonly PassportRecord[];
+    readonly definitions?: readonly string[];
     readonly signature?: SignatureRecord;
   },
 ): Begun {
@@ -247,6 +251,7 @@ function beginning(
     client: shared.token?.client,
     code: more.code,
     credential: more.credential,
+    definitions: more.definitions,
     exchange: shared.exchange,
     grant: shared.token?.grant,
     httpMethod: shared.httpMethod,

@@ -31,8 +31,14 @@ export interface Relaying {
 export interface AnsweredCall {
   /** Whether the caller may use an item of a list. */
   mayUse(action: string, target: Target): boolean;
-  /** Is told of every list of tools as the server gave it; `first` when its beginning was asked for. */
-  learn(result: JsonObject, first: boolean): void;
+  /** Is told of every list of tools as the server gave it. */
+  learn(result: JsonObject): void;
+  /** Whether the tools of its server are held to what was approved: then every answer is looked at. */
+  readonly guarded: boolean;
+  /** A list of tools with those that are approved as they stand; `first` when its beginning was asked for. */
+  approved(result: JsonObject, first: boolean): JsonObject;
+  /** Is told that the server says its tools changed. */
+  listChanged(): void;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
   spend(octets: number): Fault | null | Promise<Fault | null>;
 }
@@ -48,7 +54,8 @@ export function relay(exchange: Exchange, response: UpstreamResponse, relaying: 
   const headers = relaying.cuts?.headers(sent) ?? sent;
   // A stream that is resumed with GET may bring the answers of requests long gone.
   const filtering = exchange.method === 'GET' || relaying.requests.some(isAdapted);
-  const how = { status: response.status, headers, filtering: filtering ? relaying : null, relaying };
+  const read = filtering ? 'all' : relaying.call.guarded ? 'suspects' : 'none';
+  const how: Relay = { status: response.status, headers, read, relaying };
   return response.body instanceof Uint8Array
     ? relayWhole(exchange, response.body, how)
     : relayStream(exchange, response.body, how);
@@ -71,20 +78,20 @@ const withoutSession = rememberedFor((given: UpstreamResponse['headers']): SentH
 interface Relay {
   readonly status: number;
   readonly headers: SentHeaders;
-  /** null when the answers are no lists. */
-  readonly filtering: Relaying | null;
+  /** Which messages are read: all where lists are asked for, elsewhere those that may be one all the same. */
+  readonly read: 'all' | 'suspects' | 'none';
   readonly relaying: Relaying;
 }
 
 async function relayWhole(
   exchange: Exchange,
   answer: Uint8Array,
-  { status, headers, filtering, relaying: { handles, cuts, call } }: Relay,
+  { status, headers, read, relaying }: Relay,
 ): Promise<Sent> {
+  const { handles, cuts, call } = relaying;
+  const reads = answer.length > 0 && (read === 'all' || (read === 'suspects' && isSuspect(answer)));
   const own = handles.whole(
-    filtering && answer.length > 0
-      ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), filtering)))
-      : answer,
+    reads ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), relaying))) : answer,
   );
   const body = cuts?.whole(own) ?? own;
   // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
@@ -97,8 +104,9 @@ async function relayWhole(
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, filtering, relaying: { handles, cuts, call } }: Relay,
+  { status, headers, read, relaying }: Relay,
 ): Promise<Sent> {
+  const { handles, cuts, call } = relaying;
   const hash = new RunningHash();
   let bytes = 0;
   const held = handles.stream();
@@ -113,20 +121,20 @@ async function relayStream(
     await stream.write(chunk);
   };
   const send = (chunk: Uint8Array): Promise<void> => write(cuts?.push(chunk) ?? chunk);
-  const decoder = filtering ? createSseDecoder() : null;
+  const decoder = read === 'none' ? null : createSseDecoder();
   try {
     for await (const chunk of answers) {
-      if (!decoder || !filtering) {
+      if (!decoder) {
         await send(held.push(chunk));
         continue;
       }
       for (const event of decoder.push(chunk)) {
-        if (event.data === null || event.data === '') {
+        if (event.data === null || event.data === '' || (read === 'suspects' && !isSuspect(event.data))) {
           await send(held.push(utf8(encodeSseEvent(event))));
           continue;
         }
         const answer = readAnswer(event.data);
-        const filtered = filterAnswer(answer, filtering);
+        const filtered = filterAnswer(answer, relaying);
         const data = filtered === answer ? event.data : JSON.stringify(filtered);
         await send(held.push(utf8(encodeSseEvent({ ...event, data }))));
       }
@@ -143,6 +151,16 @@ async function relayStream(
 function made(cuts: AnswerCuts | null): { readonly redacted?: CutsMade } {
   const redacted = cuts?.made;
   return redacted ? { redacted } : {};
+}
+
+/**
+ * Whether a message may hold a list of tools, or say that it changed, although neither was asked for: a server may answer a
+ * list on the stream of another request. Letters of a name may be written as escapes.
+ */
+function isSuspect(message: Uint8Array | string): boolean {
+  const text =
+    typeof message === 'string' ? message : Buffer.from(message.buffer, message.byteOffset, message.length);
+  return text.includes('"tools"') || text.includes('list_changed') || text.includes('\\u00');
 }
 
 /** How deep an answer may nest: it is serialised again, which recurses. */
@@ -167,13 +185,21 @@ function filterAnswer(answer: Json, relaying: Relaying): Json {
   const { call } = relaying;
   const usable: AnsweredCall['mayUse'] = (action, target) => call.mayUse(action, target);
   if (Array.isArray(answer)) return answer.map((element: Json) => filterAnswer(element, relaying));
-  if (!isJsonObject(answer) || !isJsonObject(answer['result'])) return answer;
+  if (!isJsonObject(answer)) return answer;
+  if (answer['method'] === 'notifications/tools/list_changed') call.listChanged();
+  if (!isJsonObject(answer['result'])) return answer;
   const request = relaying.requests.find((message) => message.id === answer['id']);
   if (!request) {
-    const result = filterAnyList(answer['result'], usable);
+    const listed = Array.isArray(answer['result']['tools'])
+      ? call.approved(answer['result'], false)
+      : answer['result'];
+    const result = filterAnyList(listed, usable);
     return result === answer['result'] ? answer : { ...answer, result };
   }
   if (!isAdapted(request)) return answer;
-  if (request.method === 'tools/list') call.learn(answer['result'], request.params['cursor'] === undefined);
-  return { ...answer, result: adaptResult(request, answer['result'], usable) };
+  if (request.method !== 'tools/list')
+    return { ...answer, result: adaptResult(request, answer['result'], usable) };
+  call.learn(answer['result']);
+  const approved = call.approved(answer['result'], request.params['cursor'] === undefined);
+  return { ...answer, result: adaptResult(request, approved, usable) };
 }

@@ -35,6 +35,8 @@ function isAnswer(code: FaultCode, inbound: Inbound | null): boolean {
 
 const answers: ReadonlySet<FaultCode> = new Set([
   'denied',
+  'tool_unapproved',
+  'tool_changed',
   'call_unapproved',
   'approval_refused',
   'policy_error',

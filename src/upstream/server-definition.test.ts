@@ -12,6 +12,7 @@ test('reads an HTTP server and fills in what may be left out', () => {
   assert.deepEqual(readServerDefinition(http), {
     ...http,
     description: '',
+    tools: 'approved',
     era: 'auto',
     tls: { authority: null, presentCertificate: false, serverName: null },
     headers: {},
@@ -28,6 +29,7 @@ test('reads a stdio server and fills in what may be left out', () => {
   assert.deepEqual(readServerDefinition(stdio), {
     ...stdio,
     description: '',
+    tools: 'approved',
     era: 'auto',
     directory: null,
     environment: {},

@@ -17,6 +17,12 @@ export interface ServerTimeouts {
 /** What a server speaks: found out (`auto`), 2026-07-28 and later (`modern`), the revisions with `initialize` (`legacy`). */
 export type ServerEra = 'auto' | 'modern' | 'legacy';
 
+/**
+ * Which tools of a server may be used: those that an administrator approved; those of the first whole list that it gives, and
+ * others once they are approved; or whatever it lists, now and later.
+ */
+export type ToolsMode = 'approved' | 'first-list' | 'unpinned';
+
 /** An MCP server reached over HTTP. */
 export interface HttpServerDefinition {
   readonly name: string;
@@ -37,6 +43,8 @@ export interface HttpServerDefinition {
   readonly headers: Readonly<Record<string, string>>;
   /** How the gateway gets a token for it; by none unless given. */
   readonly credential?: ServerCredential;
+  /** Missing in one from before there were pins, which is as with `first-list`. */
+  readonly tools?: ToolsMode;
   readonly timeouts?: ServerTimeouts;
 }
 
@@ -59,6 +67,7 @@ export interface StdioServerDefinition {
   readonly directory: string | null;
   /** Added to the scrubbed environment; values are plain, or have secret references in them. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly tools?: ToolsMode;
   readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
 
@@ -80,6 +89,7 @@ function readDefinition(json: Json): ServerDefinition {
       'description',
       'transport',
       'era',
+      'tools',
       'url',
       'tls',
       'headers',
@@ -92,7 +102,7 @@ function readDefinition(json: Json): ServerDefinition {
       headers: readPairs('headers', json['headers'] ?? {}, checkHeaderName, checkHeaderValue),
       ...readTimeouts(json['timeouts'], ['connectMilliseconds', 'answerMilliseconds', 'idleMilliseconds']),
     };
-    const era = readEra(json['era'] ?? 'auto');
+    const era = readChoice('era', json['era'] ?? 'auto', eras);
     if (transport === 'http') {
       const credential = readCredentialOf(json, era === 'auto');
       return Object.freeze({ ...readCommon(json), transport, era, ...reached, ...credential });
@@ -113,6 +123,7 @@ function readDefinition(json: Json): ServerDefinition {
       'description',
       'transport',
       'era',
+      'tools',
       'command',
       'directory',
       'environment',
@@ -121,7 +132,7 @@ function readDefinition(json: Json): ServerDefinition {
     return Object.freeze({
       ...readCommon(json),
       transport,
-      era: readEra(json['era'] ?? 'auto'),
+      era: readChoice('era', json['era'] ?? 'auto', eras),
       command: readCommand(json['command']),
       directory: readAbsolutePath('directory', json['directory'] ?? null),
       environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
@@ -136,7 +147,7 @@ function readDefinition(json: Json): ServerDefinition {
 const namePattern = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 const longestText = 4096;
 
-function readCommon(json: JsonObject): { readonly name: string; readonly description: string } {
+function readCommon(json: JsonObject): Required<Pick<ServerDefinition, 'name' | 'description' | 'tools'>> {
   const name = readText('name', json['name']);
   if (!namePattern.test(name)) {
     throw invalid(
@@ -144,14 +155,16 @@ function readCommon(json: JsonObject): { readonly name: string; readonly descrip
       'must be 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit',
     );
   }
-  return { name, description: readText('description', json['description'] ?? '') };
+  const tools = readChoice('tools', json['tools'] ?? 'approved', toolsModes);
+  return { name, description: readText('description', json['description'] ?? ''), tools };
 }
 
 const eras: readonly ServerEra[] = ['auto', 'modern', 'legacy'];
+const toolsModes: readonly ToolsMode[] = ['approved', 'first-list', 'unpinned'];
 
-function readEra(value: Json): ServerEra {
-  const found = eras.find((era) => era === value);
-  if (found === undefined) throw invalid('era', `must be one of ${eras.join(', ')}`);
+function readChoice<Choice extends string>(member: string, value: Json, choices: readonly Choice[]): Choice {
+  const found = choices.find((choice) => choice === value);
+  if (found === undefined) throw invalid(member, `must be one of ${choices.join(', ')}`);
   return found;
 }
 

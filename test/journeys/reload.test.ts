@@ -81,7 +81,12 @@ test('A2 T1 policies, roles, servers, certificate and trust change without dropp
   await town.addHttpServer('new', 'http://127.0.0.1:9/mcp');
   await until(() => second.gateway.view.servers().has('new'));
   await stays('a new server');
-  const replaced = { name: 'other', transport: 'http', url: 'http://127.0.0.1:9/mcp' } as const;
+  const replaced = {
+    name: 'other',
+    transport: 'http',
+    url: 'http://127.0.0.1:9/mcp',
+    tools: 'unpinned',
+  } as const;
   await authority.putServer(readServerDefinition(replaced), true);
   await authority.removeServer('new');
   await until(() => !second.gateway.view.servers().has('new'));

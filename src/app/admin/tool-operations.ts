@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { Json } from '../../kernel/canonical-json.ts';
+import type { Json, JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { suggest } from '../../kernel/suggest.ts';
 import { namePattern } from '../../x509/leaf-profile.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { KeptDefinition, ToolRecord } from '../store/tool-records.ts';
 import { definitionsOf, parsed } from '../tools/definitions.ts';
+import { describeChange } from '../tools/describe-change.ts';
 import { type Operation, operation } from './operation.ts';
 
 const server = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -17,9 +18,14 @@ export const toolOperations: readonly Operation[] = [
     'tool.list',
     false,
     z.strictObject({ server: server.optional() }),
-    async ({ store }, { server: wanted }) => {
+    async ({ store, tools: catalogue }, { server: wanted }) => {
       if (wanted !== undefined) await requireServer(store, wanted);
-      return (await store.tools.list(wanted)).map(row);
+      const records = await store.tools.list(wanted);
+      const checks = await catalogue.checkNames(records);
+      return records.map((record, at) => ({
+        ...row(record),
+        name: checks[at]?.refused ?? checks[at]?.doubtful ?? null,
+      }));
     },
   ),
   operation('tool.definitions', false, z.strictObject({}), async ({ store }) => {
@@ -32,6 +38,68 @@ export const toolOperations: readonly Operation[] = [
     const { first, seen, approved, ...rest } = await requireTool(store, input);
     return plain({ ...rest, first: shown(first), seen: shown(seen), approved: approved.map(shown) });
   }),
+  operation('tool.diff', false, z.strictObject({ server, tool }), async ({ store }, input) => {
+    const { seen, approved } = await requireTool(store, input);
+    const [last] = approved;
+    if (!last)
+      throw new Fault(
+        'conflict',
+        `${input.tool} of ${input.server} was never approved: there is nothing to compare with.`,
+      );
+    const changes = seen ? describeChange(parsed(last.text), parsed(seen.text)) : [];
+    return { ...input, approved: last.hash, seen: seen?.hash ?? null, changes: [...changes] };
+  }),
+  operation(
+    'tool.approve',
+    true,
+    z.strictObject({
+      server,
+      tools: z
+        .array(z.strictObject({ tool, hash: z.string().min(6).max(64) }))
+        .min(1)
+        .max(2_000),
+      beside: z.boolean().default(false),
+      sameName: z.boolean().default(false),
+    }),
+    async ({ store, tools: catalogue }, { server: of, tools, beside, sameName }, actor) => {
+      await requireServer(store, of);
+      const approved: Json[] = [];
+      for (const one of tools) {
+        const { tool: name, hash } = one;
+        const record = await catalogue.approve(
+          { server: of, tool: name, hash, beside, sameName },
+          actor.name,
+        );
+        approved.push(row(record));
+      }
+      return approved;
+    },
+  ),
+  operation('tool.export', false, z.strictObject({ server }), async ({ store }, { server: of }) => {
+    await requireServer(store, of);
+    const approved = (await store.tools.list(of)).filter(({ state }) => state === 'approved');
+    return approved.flatMap(({ approved: [now] }) => (now ? [now.text] : []));
+  }),
+  operation(
+    'tool.import',
+    true,
+    z.strictObject({
+      manifest: z.string().max(4_194_304),
+      key: z.string().max(10_000),
+      sameName: z.boolean().default(false),
+    }),
+    async ({ tools: catalogue }, input, actor) =>
+      (await catalogue.importManifest(input, actor.name)).map(row),
+  ),
+  operation(
+    'tool.refuse',
+    true,
+    z.strictObject({ server, tool, reason: z.string().trim().min(1).max(500) }),
+    async ({ store, tools: catalogue }, { reason, ...at }, actor) => {
+      await requireTool(store, at);
+      return row(await catalogue.refuse(at, reason, actor.name));
+    },
+  ),
 ];
 
 type Parts = Authority['store'];
@@ -54,14 +122,14 @@ async function requireTool(store: Parts, at: { server: string; tool: string }): 
   throw new Fault('not_found', `No tool ${JSON.stringify(at.tool)} of ${at.server} was seen yet. ${hint}`);
 }
 
-function row({ server: of, tool: name, state, seen, decided }: ToolRecord): Json {
+function row({ server: of, tool: name, state, seen, approved: [approved], decided }: ToolRecord): JsonObject {
   const title = seen ? parsed(seen.text)['title'] : null;
   return {
     server: of,
     tool: name,
     state,
     title: typeof title === 'string' ? title : null,
-    hash: seen?.hash ?? null,
+    hash: (seen ?? approved)?.hash ?? null,
     seenAt: seen?.at ?? null,
     decidedBy: decided?.by ?? null,
   };

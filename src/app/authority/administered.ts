@@ -81,6 +81,7 @@ const everyKind = ['agent', 'ephemeral', 'server', 'gateway', 'admin'] as const;
 export function administered(parts: Parts): Acts {
   const { ca, store, audit, clock, feed } = parts;
   const renewals = new FailingRenewals();
+  const tools = openCatalogue(parts);
   return {
     clock,
     store,
@@ -90,7 +91,7 @@ export function administered(parts: Parts): Acts {
     feed,
     serverStates: createServerStates(clock),
     secretChecks: createSecretChecks(),
-    tools: openCatalogue(parts),
+    tools,
     describe: () => ({
       ...trustBundleRoute(ca),
       rootNotAfter: rootOf(ca.issuer).notAfter,
@@ -129,6 +130,7 @@ export function administered(parts: Parts): Acts {
     },
     async putServer(definition, replace) {
       refuseLookAlike(definition.name, await store.servers.list());
+      if (definition.tools === 'first-list') await tools.awaitFirstList(definition.name);
       await store.servers.put(definition, clock.now(), { replace });
       await audit.append({ type: replace ? 'server.changed' : 'server.added', name: definition.name });
       return definition;

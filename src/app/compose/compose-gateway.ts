@@ -23,7 +23,6 @@ import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import { createSignedCalls } from '../../gateway/signed-calls.ts';
 import { createToolHeaders } from '../../gateway/tool-headers.ts';
-import { createToolPins } from '../../gateway/pins/tool-pins.ts';
 import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -42,7 +41,6 @@ import type { FeedMessage } from '../feed/feed-message.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
-import { createToolReports } from '../feed/tool-reports.ts';
 import type { ToolReport } from '../tools/tool-report.ts';
 import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
@@ -51,6 +49,7 @@ import type { SecretCheck } from '../feed/secret-checks.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
+import { composePins } from './pinned-tools.ts';
 import { tokensInForce } from './tokens-in-force.ts';
 import { asksForSignature, credentialKind } from './server-asks.ts';
 import { createUpstreamSet, type UpstreamSet } from './upstream-set.ts';
@@ -122,7 +121,6 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const unheard = (): Promise<void> => Promise.resolve();
   const tell = options.tellSeen ?? unheard;
   const sightings = opened.use(createSightings({ log: callLog(config, audit), clock, tell, complain: log }));
-  const reports = opened.use(createToolReports({ tell: options.tellTools ?? unheard, complain: log }));
   const secrets = opened.use(
     openSecrets({
       config: config.secrets,
@@ -150,6 +148,17 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
         }),
       log,
     ),
+  );
+  const tools = opened.use(
+    composePins({
+      view,
+      upstreams,
+      clock,
+      trusted: config.gateway.toolsMilliseconds,
+      self: leafUri(options.trustDomain, 'gateway', 'tools'),
+      tell: options.tellTools ?? unheard,
+      log: (line) => log(redactor.redact(line)),
+    }),
   );
   const live = createLiveCalls();
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
@@ -189,7 +198,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     approvals,
     approvalWait: config.gateway.approvalWaitMilliseconds,
     toolHeaders: createToolHeaders(),
-    toolPins: createToolPins({ seen: reports.listed }),
+    toolPins: tools.pins,
     signedCalls: createSignedCalls({
       clock,
       nonces: memoryNonces(clock),
@@ -262,6 +271,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   opened.adopt(
     view.onChange((message) => {
       upstreams.follow(view.servers());
+      tools.follow();
       keys.keep(view.tokenRules().issuers);
       if (touchesPartners(message)) retrust();
       review();

@@ -8,6 +8,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { type CaCertificate, ExpiryWatch } from '../expiry/expiry-watch.ts';
 import { type AlertTeller, tellAlerts } from '../expiry/tell-alerts.ts';
+import { changedTools } from '../tools/changed-tools.ts';
 
 /** The watch over ends of certificates, at work. */
 export interface RunningExpiryWatch extends AsyncDisposable {
@@ -43,6 +44,7 @@ export async function watchEnds(options: {
     alerts: store.alerts,
     authorities: () => authoritiesOf(authority),
     renewals,
+    changedTools: () => changedTools(store.tools),
     audit,
     clock,
     rules: {
@@ -55,6 +57,7 @@ export async function watchEnds(options: {
   });
   const held = opened.move();
   const stop = everySoOften(watch, authority, log);
+
   return running(watch, teller, async () => {
     await stop();
     await held.disposeAsync();
@@ -77,7 +80,7 @@ function running(
 /** Looks at once, every minute, and when a renewal has failed often enough. Returns how to stop. */
 function everySoOften(
   watch: ExpiryWatch,
-  { renewals }: Pick<Authority, 'renewals'>,
+  { renewals, tools }: Pick<Authority, 'renewals' | 'tools'>,
   log: (line: string) => void,
 ): () => Promise<void> {
   let last: Promise<void> = Promise.resolve();
@@ -93,12 +96,14 @@ function everySoOften(
     );
   };
   renewals.onFailing(() => note(watch.lookAtRenewals()));
+  tools.onChanged(() => note(watch.lookAtTools()));
   note(watch.look());
   const timer = setInterval(() => note(watch.look()), lookMilliseconds);
   timer.unref();
   return async () => {
     clearInterval(timer);
     renewals.onFailing(() => undefined);
+    tools.onChanged(() => undefined);
     await last;
   };
 }

@@ -64,6 +64,7 @@ export interface Config {
     readonly listMilliseconds: number;
     readonly sessionsPerAgent: number;
     readonly sessionIdleMilliseconds: number;
+    readonly toolsMilliseconds: number;
   };
 }
 
@@ -206,6 +207,12 @@ export const configSchema = z
         sessionIdleMilliseconds: whole(1_000, 86_400_000, 1_800_000, {
           description: 'How long a session at /mcp that nobody uses is kept, in milliseconds.',
           reason: 'A person comes back after a meeting; a client that does not starts a new one by itself.',
+        }),
+        toolsMilliseconds: whole(0, 3_600_000, 60_000, {
+          description:
+            'How long the definitions that a server listed are taken for those it has; then a call has them read again, with 0 every call.',
+          reason:
+            'As long as a client may keep a list. A server that says its tools changed is asked at once.',
         }),
       })
       .prefault({}),

@@ -10,7 +10,9 @@ export function alertMessage(alert: AlertRecord, trustDomain: string): JsonObjec
     id,
     cause,
     state,
-    certificate: { kind, name, serial, notAfter: time(endsAt) },
+    ...(kind === 'tool'
+      ? { tool: { server: name, name: serial.slice(name.length + 1) } }
+      : { certificate: { kind, name, serial, notAfter: endsAt === null ? null : time(endsAt) } }),
     detail,
     code,
     raisedAt: time(raisedAt),

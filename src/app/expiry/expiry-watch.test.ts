@@ -31,6 +31,7 @@ async function openWatch(more: Partial<ExpiryParts> = {}) {
     alerts: store.alerts,
     authorities: () => [root],
     renewals: new FailingRenewals(),
+    changedTools: async () => [],
     audit: { append: async (event) => ({ index: events.push(event) }) },
     clock,
     rules: { share: 0.5, unseenAgents: false, authorityWarning: 60 * day },
@@ -311,4 +312,29 @@ test('I10 metrics say what ends when, by kind, the CA included, and leave out wh
     Math.floor((now + 1 + hour) / 1_000),
   );
   assert.equal(metrics['certificate_soonest_end_seconds{kind="root"}'], root.notAfter / 1_000);
+});
+
+test('A5 I10 a tool that changed is alerted of once, in words, and resolved when somebody has decided', async () => {
+  const changed = [
+    { server: 'files', tool: 'read', detail: 'It is hidden and refused: title was "a" and is "b"' },
+  ];
+  await using world = await openWatch({ changedTools: async () => changed });
+  const { store, events, watch } = world;
+  await watch.lookAtTools();
+  await watch.look();
+  const [alert, ...more] = await store.alerts.list(false);
+  assert.deepEqual(more, []);
+  assert.equal(alert?.cause, 'tool-changed');
+  assert.equal(alert.serial, 'files/read');
+  const message = await store.alerts.nextMessage();
+  assert.deepEqual(message?.body['tool'], { server: 'files', name: 'read' });
+  assert.equal(message.body['detail'], changed[0]?.detail);
+  assert.equal(watch.metrics()['alerts_unresolved{cause="tool-changed"}'], 1);
+  changed.length = 0;
+  await watch.lookAtTools();
+  assert.deepEqual(await store.alerts.list(false), []);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['alert.raised', 'alert.resolved'],
+  );
 });

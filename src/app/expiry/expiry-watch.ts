@@ -17,6 +17,14 @@ export interface CaCertificate {
   readonly notAfter: number;
 }
 
+/** A tool whose definition is not the one that was approved. */
+export interface ChangedTool {
+  readonly server: string;
+  readonly tool: string;
+  /** What changed, in words. */
+  readonly detail: string;
+}
+
 /** What the watch looks at and writes to. */
 export interface ExpiryParts {
   readonly ends: CertificateEnds;
@@ -24,6 +32,8 @@ export interface ExpiryParts {
   /** Those in use now. */
   readonly authorities: () => readonly CaCertificate[];
   readonly renewals: FailingRenewals;
+  /** Tools that are not what was approved, and that nobody has decided about since. */
+  readonly changedTools: () => Promise<readonly ChangedTool[]>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly rules: LateRules & {
@@ -59,6 +69,7 @@ export class ExpiryWatch {
       await this.lookAtCertificates();
       await this.lookAtAuthorities();
       await this.raiseFailing();
+      await this.raiseChanged();
       await this.parts.alerts.forget(this.parts.clock.now() - kept);
       await this.countAlerts();
     });
@@ -69,6 +80,15 @@ export class ExpiryWatch {
     return this.after(async () => {
       await this.settle();
       await this.raiseFailing();
+      await this.countAlerts();
+    });
+  }
+
+  /** Raises what is to be raised for tools that changed, and resolves what was decided. */
+  lookAtTools(): Promise<void> {
+    return this.after(async () => {
+      await this.settle();
+      await this.raiseChanged();
       await this.countAlerts();
     });
   }
@@ -130,12 +150,25 @@ export class ExpiryWatch {
     }
   }
 
+  private async raiseChanged(): Promise<void> {
+    for (const { server: name, tool, detail } of await this.parts.changedTools()) {
+      const about = {
+        kind: 'tool',
+        name,
+        serial: `${name}/${tool}`,
+        endsAt: null,
+        code: 'tool_changed',
+      } as const;
+      await this.raise({ cause: 'tool-changed', ...about, detail });
+    }
+  }
+
   /** Puts every alert that is not resolved into the state that its certificate is in now, and learns which there are. */
   private async settle(): Promise<void> {
     const { alerts, clock } = this.parts;
     this.known.clear();
     for (const alert of await alerts.list(false)) {
-      const to = alert.cause === 'ca-ending' ? this.authorityState(alert) : await this.stateOf(alert);
+      const to = await this.nextOf(alert);
       if (to?.state !== 'resolved') this.known.add(keyOf(alert));
       if (!to || to.state === alert.state || !(await this.hasRoom())) continue;
       await this.record({ ...alert, ...to });
@@ -144,10 +177,24 @@ export class ExpiryWatch {
     }
   }
 
+  private async nextOf(alert: AlertRecord): Promise<Pick<AlertRecord, 'state' | 'detail'> | null> {
+    switch (alert.cause) {
+      case 'ca-ending':
+        return this.authorityState(alert);
+      case 'tool-changed': {
+        const changed = await this.parts.changedTools();
+        if (changed.some(({ server, tool }) => `${server}/${tool}` === alert.serial)) return null;
+        return { state: 'resolved', detail: 'An administrator has decided about the tool.' };
+      }
+      default:
+        return await this.stateOf(alert);
+    }
+  }
+
   private authorityState(alert: AlertRecord): Pick<AlertRecord, 'state' | 'detail'> | null {
     const used = this.parts.authorities().some(({ serial }) => serial === alert.serial);
     if (!used) return { state: 'resolved', detail: 'Another certificate has taken its place.' };
-    const over = this.parts.clock.now() > alert.endsAt;
+    const over = alert.endsAt !== null && this.parts.clock.now() > alert.endsAt;
     return over ? { state: 'ended', detail: `The certificate of the ${alert.kind} has ended.` } : null;
   }
 
@@ -191,6 +238,7 @@ export class ExpiryWatch {
       'alerts_unresolved{cause="certificate-ending"}': of('certificate-ending'),
       'alerts_unresolved{cause="ca-ending"}': of('ca-ending'),
       'alerts_unresolved{cause="renewal-failing"}': of('renewal-failing'),
+      'alerts_unresolved{cause="tool-changed"}': of('tool-changed'),
       alerts_unacknowledged: unresolved.filter(({ acknowledgedAt }) => acknowledgedAt === null).length,
       alert_messages_waiting: await alerts.waiting(),
     };

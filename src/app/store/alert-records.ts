@@ -2,7 +2,7 @@ import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 
 /** What an alert is about. */
-export type AlertCause = 'certificate-ending' | 'ca-ending' | 'renewal-failing';
+export type AlertCause = 'certificate-ending' | 'ca-ending' | 'renewal-failing' | 'tool-changed';
 
 /** What somebody has to look at. Times are epoch milliseconds. */
 export interface AlertRecord {
@@ -10,12 +10,14 @@ export interface AlertRecord {
   readonly cause: AlertCause;
   /** `open`: it may still be mended; `ended`: the certificate ended meanwhile; `resolved`: nothing is left to do. */
   readonly state: 'open' | 'ended' | 'resolved';
-  /** Of the certificate concerned; `root` and `intermediate` are those of the authority. */
-  readonly kind: LeafKind | 'root' | 'intermediate';
+  /** Of the certificate concerned; `root` and `intermediate` are those of the authority. A `tool` is none. */
+  readonly kind: LeafKind | 'root' | 'intermediate' | 'tool';
+  /** Of the certificate; for a tool, its server. */
   readonly name: string;
+  /** Of the certificate; for a tool, `<server>/<tool>`. */
   readonly serial: string;
-  /** When the certificate ends. */
-  readonly endsAt: number;
+  /** When the certificate ends; null for a tool. */
+  readonly endsAt: number | null;
   /** What happened, for people. */
   readonly detail: string;
   /** The fault that renewals were refused with, or null. */

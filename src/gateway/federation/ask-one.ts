@@ -100,6 +100,9 @@ function notOffered(asking: Asking, server: string, exposed: string, message: Me
     const { code, message: detail } = toFault(error);
     return new NameFault(code, detail, real);
   }
+  const unpinned = ports.toolPins.objection(server, exposed.slice(server.length + delimiter.length));
+  if (message.method === 'tools/call' && unpinned)
+    return new NameFault(unpinned.code, unpinned.message, real);
   return new NameFault('name_unknown', unknownName(exposed).message, real);
 }
 

@@ -79,6 +79,14 @@ export const serverCommands: readonly Command[] = [
         meaning: 'what it speaks: modern (2026-07-28), legacy (initialize), or auto to find out',
         default: 'auto',
       },
+      {
+        name: 'tools',
+        kind: 'text',
+        choices: ['approved', 'first-list', 'unpinned'],
+        meaning:
+          'which tools may be used: those that are approved one by one, also those of the first list that it gives, or whatever it lists now and later (a risk)',
+        default: 'approved',
+      },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
       { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
       { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
@@ -91,7 +99,7 @@ export const serverCommands: readonly Command[] = [
       const { together } = json as { together?: { reason?: string | null } };
       const apart = together?.reason ? ` It is offered at /mcp/<name> only: ${together.reason}.` : '';
       return {
-        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it.${apart}`,
+        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it. ${toolsText(input)}${apart}`,
         json,
       };
     },
@@ -131,6 +139,18 @@ export const serverCommands: readonly Command[] = [
   },
 ];
 
+function toolsText(input: CommandInput): string {
+  const name = input.word('name');
+  switch (input.must('tools')) {
+    case 'unpinned':
+      return 'Whatever tools it lists may be used, now and when they change.';
+    case 'first-list':
+      return `The tools of its first list are approved: countersign tool list ${name}`;
+    default:
+      return `None of its tools may be used until it is approved: countersign tool list ${name}`;
+  }
+}
+
 async function definitionOf(input: CommandInput): Promise<Json> {
   const url = input.text('url');
   const credential = input.text('credential');
@@ -139,6 +159,7 @@ async function definitionOf(input: CommandInput): Promise<Json> {
     name: input.word('name'),
     description: input.must('description'),
     era: input.must('era'),
+    tools: input.must('tools'),
     timeouts: timeoutsOf(input),
   };
   const transport = input.must('transport');
