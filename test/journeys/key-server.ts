@@ -1,37 +1,51 @@
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import {
+  createMcpHandler,
+  McpServer,
+  OAuthError,
+  OAuthErrorCode,
+  requireBearerAuth,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import { openHttpServer } from './mcp-servers.ts';
 
-/** An MCP server of the modern era that works for whoever shows its key. */
+/** A server of SDK 2.x behind the SDK's own gate, which works for whoever shows its key. */
 export interface KeyServer extends AsyncDisposable {
   readonly url: string;
   /** From now on this key counts and no other. */
   accept(key: string): void;
-  /** The credentials that were accepted, in their order. */
+  /** The keys that were accepted, in their order. */
   used(): readonly string[];
   /** How many requests were refused. */
   refused(): number;
 }
 
-const tool = { name: 'work', inputSchema: { type: 'object' } };
-
 export async function openKeyServer(first: string): Promise<KeyServer> {
   let key = first;
   let refused = 0;
   const used: string[] = [];
-  const server = await openHttpServer((request, response, body) => {
-    const { authorization = '' } = request.headers;
-    if (authorization !== `Bearer ${key}`) {
-      refused += 1;
-      response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
-      return Promise.resolve();
-    }
-    used.push(authorization);
-    const { id, method } = body as { id?: number; method?: string };
-    response.writeHead(id === undefined ? 202 : 200, { 'content-type': 'application/json' });
-    response.end(
-      id === undefined ? '' : JSON.stringify({ jsonrpc: '2.0', id, result: resultOf(method, key) }),
-    );
-    return Promise.resolve();
+  const gate = requireBearerAuth({
+    verifier: {
+      verifyAccessToken(token) {
+        if (token !== key) {
+          refused += 1;
+          throw new OAuthError(OAuthErrorCode.InvalidToken, 'not this key');
+        }
+        used.push(token);
+        return Promise.resolve({ token, clientId: 'x', scopes: [], expiresAt: 4_000_000_000 });
+      },
+    },
   });
+  const serve = createMcpHandler(() => keyTools(() => key));
+  const handle = toNodeHandler({
+    async fetch(request: Request) {
+      const who = await gate(request);
+      return who instanceof Response ? who : await serve.fetch(request, { authInfo: who });
+    },
+  });
+  const server = await openHttpServer((request, response, body) =>
+    handle(request as Parameters<typeof handle>[0], response, body),
+  );
   return {
     url: server.url,
     accept(next) {
@@ -43,19 +57,11 @@ export async function openKeyServer(first: string): Promise<KeyServer> {
   };
 }
 
-function resultOf(method: string | undefined, key: string): object {
-  const common = { resultType: 'complete', ttlMs: 0, cacheScope: 'private' };
-  switch (method) {
-    case 'server/discover':
-      return {
-        ...common,
-        supportedVersions: ['2026-07-28'],
-        capabilities: { tools: {} },
-        serverInfo: { name: 'key-server', version: '1' },
-      };
-    case 'tools/list':
-      return { ...common, tools: [tool] };
-    default:
-      return { ...common, content: [{ type: 'text', text: `done with key ${key.slice(-1)}` }] };
-  }
+/** A server whose one tool says the last letter of the key that it works with, or what is wrong with it. */
+export function keyTools(key: () => string): McpServer {
+  const server = new McpServer({ name: 'key-server', version: '1' });
+  server.registerTool('work', { inputSchema: z.object({}) }, () => ({
+    content: [{ type: 'text', text: `done with key ${key().slice(-1)}` }],
+  }));
+  return server;
 }

@@ -312,6 +312,31 @@ test('O5 RFC 6750 §3.1: a token that the server does not take is replaced once,
   assert.equal(heard.length, before + 2);
 });
 
+test('S1 RFC 6749 §5.2: a client secret that the authorization server does not take is read again once', async () => {
+  const secret = join(folder, 'client-secret');
+  await writeFile(secret, 'canary-old-secret', { mode: 0o600 });
+  await using upstream = open({
+    kind: 'exchange',
+    server: place({ method: 'secret', id: 'gw', secret: `file:${secret}` }),
+  });
+  const given = answer;
+  const takes = (text: string): void => {
+    answer = (one) =>
+      Buffer.from(one.authorization?.slice('Basic '.length) ?? '', 'base64').toString() === `gw:${text}`
+        ? given(one)
+        : { status: 401, body: { error: 'invalid_client' } };
+  };
+  takes('canary-old-secret');
+  await call(upstream);
+  await writeFile(secret, 'canary-new-secret');
+  takes('canary-new-secret');
+  await call(upstream, 'agent/a bob');
+  assert.equal(asked.length, 3);
+  takes('canary-of-nobody');
+  await assert.rejects(call(upstream, 'agent/a carl'), isFault('credential_unobtained'));
+  assert.equal(asked.length, 4);
+});
+
 /** Whatever the authorization server may do instead of giving a token. */
 const failures: Readonly<Record<string, () => Answer>> = {
   'refuses (RFC 6749 §5.2)': () => ({

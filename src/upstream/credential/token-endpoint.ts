@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { SignJWT } from 'jose';
 import type { TlsMaterial } from '../../http/exchange.ts';
 import { addressRanges } from '../../http/address-guard.ts';
-import { type Client, createClient } from '../../http/fetch.ts';
+import { type Client, createClient, type WholeResponse } from '../../http/fetch.ts';
 import { assertNever } from '../../kernel/assert-never.ts';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { randomId } from '../../kernel/random.ts';
-import type { SecretResolver } from '../../secrets/resolve.ts';
+import type { Secrets } from '../../secrets/resolve.ts';
 import type { TokenServer } from './read-credential.ts';
 
 /** A token that an authorization server gave out. */
@@ -30,7 +30,7 @@ export interface TokenEndpoint extends AsyncDisposable {
 }
 
 export interface TokenEndpointPorts {
-  readonly secrets: SecretResolver;
+  readonly secrets: Pick<Secrets, 'resolve' | 'replaced'>;
   readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
   readonly clock: Clock;
   /** Is told of every secret and token before it is used, so that it can be cut out of what leaves. */
@@ -78,12 +78,12 @@ export function createTokenEndpoint(server: TokenServer, ports: TokenEndpointPor
     return client;
   };
 
-  const request: TokenEndpoint['request'] = async (parameters) => {
+  const send = async (parameters: Readonly<Record<string, string | null>>): Promise<WholeResponse> => {
     const form = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) if (value !== null) form.set(name, value);
     const headers = await authenticate(server, form, ports);
     const client = await connect();
-    const answer = await client.request({
+    return await client.request({
       method: 'POST',
       url: server.tokenEndpoint,
       headers: {
@@ -93,6 +93,15 @@ export function createTokenEndpoint(server: TokenServer, ports: TokenEndpointPor
       },
       body: form.toString(),
     });
+  };
+  const request: TokenEndpoint['request'] = async (parameters) => {
+    const secret = server.client.method === 'secret' ? server.client.secret : null;
+    const used = secret === null ? '' : await ports.secrets.resolve(secret);
+    let answer = await send(parameters);
+    // RFC 6749 §5.2: it does not know us by that secret, which may have been replaced meanwhile.
+    if (answer.status === 401 && secret !== null && (await ports.secrets.replaced(secret, used)) !== null) {
+      answer = await send(parameters);
+    }
     const json = answer.json();
     if (answer.status !== 200) throw new Error(refusalOf(answer.status, isJsonObject(json) ? json : {}));
     return readToken(isJsonObject(json) ? json : {}, ports.learn);
