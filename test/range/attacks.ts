@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,32 +17,50 @@ import {
 
 /**
  * The attack range: `npm run attacks`. Five MCP servers, one of them hostile, an agent that obeys whatever it reads, without a
- * gateway and with one; `--short` makes a few attempts of each; `--write` turns each control off as well, and writes the results
- * and docs/security/attack-range.md; `--page` writes the page from the results that are there.
+ * gateway and with one. `--short` makes a few attempts of each. `--write` turns each control off as well, keeps the results and
+ * writes docs/security/attack-range.md; with `--only none,strict,pins` it runs those arms and controls and keeps the others as they are.
  */
+const flag = { type: 'boolean', default: false } as const;
 const { values } = parseArgs({
-  options: { short: flag(), write: flag(), page: flag() },
+  options: { short: flag, write: flag, only: { type: 'string', default: '' } },
 });
 const size: Size = values.short ? { variants: 4, tasks: 16 } : { variants: 20, tasks: 208 };
 const folder = join(import.meta.dirname, '../../docs/security');
+const file = join(folder, 'attack-range.json');
+const only = values.only === '' ? null : values.only.split(',');
+const isWanted = (name: string): boolean => only === null || only.includes(name);
 const titles = new Map(families.map(({ id, title }) => [id, title]));
 
-if (values.page) {
-  const kept = JSON.parse(await readFile(join(folder, 'attack-range.json'), 'utf8')) as RangeResults;
-  await writeFile(join(folder, 'attack-range.md'), pageOf(kept));
-  process.exit(0);
-}
-const results: Record<string, ArmResults> = {};
-for (const [name, controls] of Object.entries(arms)) {
-  results[name] = await arm(name === 'none' ? 'no gateway' : `${name} policy`, controls);
-}
+const kept = values.write && existsSync(file) ? await readKept() : { arms: {}, ablation: {} };
+const results: RangeResults = {
+  seed: publishedSeed,
+  arms: await runEach(Object.entries(arms), kept.arms, (name) =>
+    name === 'none' ? 'no gateway' : `${name} policy`,
+  ),
+  ablation: await runEach(
+    values.write ? ablated() : [],
+    kept.ablation,
+    (control) => `strict policy without ${control}`,
+  ),
+};
 if (values.write) {
-  const ablation: Record<string, ArmResults> = {};
-  for (const [id, controls] of ablated()) ablation[id] = await arm(`strict without ${id}`, controls);
-  const all = { seed: publishedSeed, arms: results, ablation };
-  await writeFile(join(folder, 'attack-range.json'), `${JSON.stringify(all, null, 2)}\n`);
-  await writeFile(join(folder, 'attack-range.md'), pageOf(all));
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(join(folder, 'attack-range.md'), pageOf(results));
   say(`\nWritten to ${folder}`);
+}
+
+async function runEach(
+  each: readonly (readonly [string, Parameters<typeof runArm>[0]])[],
+  before: Readonly<Record<string, ArmResults>>,
+  titleOf: (name: string) => string,
+): Promise<Readonly<Record<string, ArmResults>>> {
+  const found: Record<string, ArmResults> = {};
+  for (const [name, controls] of each) {
+    const known = before[name];
+    if (isWanted(name)) found[name] = await arm(titleOf(name), controls);
+    else if (known) found[name] = known;
+  }
+  return found;
 }
 
 async function arm(title: string, controls: Parameters<typeof runArm>[0]): Promise<ArmResults> {
@@ -53,8 +72,8 @@ async function arm(title: string, controls: Parameters<typeof runArm>[0]): Promi
   });
 }
 
-function flag() {
-  return { type: 'boolean', default: false } as const;
+async function readKept(): Promise<RangeResults> {
+  return JSON.parse(await readFile(file, 'utf8')) as RangeResults;
 }
 
 function say(line: string): void {

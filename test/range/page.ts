@@ -61,7 +61,7 @@ benign tasks ${tasks} are completed in the same arms. Over all ${all.length} fam
 way. No number here says how often a model would fall for an attack; for one that was measured with models, see arXiv:2601.17549 (78.3 % with one hostile
 server of five). What is judged is what servers did and what the attacker came to know: counters and canaries, and no judge that reads.
 
-Made by \`npm run attacks -- --write\` (\`test/range\`), seed ${results.seed}; never edited. \`test/range/range.test.ts\` checks that this page is what the
+Made by \`npm run attacks -- --write\` (\`test/range\`, see \`docs/decisions/0042-attack-range.md\`), seed ${results.seed}; never edited. \`test/range/range.test.ts\` checks that this page is what the
 script writes, and makes the first attempts of every family again. Intervals are Wilson’s for 95 %. Success is what the family says it is; the cascade rate is the
 share of successes in which a server that is not hostile did something for the attacker.
 
