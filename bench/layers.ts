@@ -87,6 +87,8 @@ async function check(
       grant: null,
       passports: null,
       time: clock.now(),
+      labels: null,
+      touched: null,
     });
   }
   return { body: inbound?.bytes ?? body, place };

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
+import { flowsJsonSchema } from '../src/app/config/flows-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file.ts';
@@ -35,6 +36,11 @@ test('T7 the published JSON Schema of limits.yaml is the one the program reads b
 test('A4 the published JSON Schema of call-approvals.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'call-approvals.schema.json'), 'utf8'));
   assert.deepEqual(published, callApprovalsJsonSchema());
+});
+
+test('A6 the published JSON Schema of flows.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'flows.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(flowsJsonSchema())), remedy);
 });
 
 test('O9 the published JSON Schema of signed-calls.yaml is the one the program reads by', () => {

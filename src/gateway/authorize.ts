@@ -7,9 +7,20 @@ import { asksOf } from '../mcp/targets.ts';
 import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
-import { type Decision, type Question, withoutLabels, withoutToken } from '../policy/question.ts';
+import { type Decision, type Question, withoutToken } from '../policy/question.ts';
 import { askedCall } from './approval/asked-call.ts';
 import type { Approval, AskedCall } from './approval/call-approvals.ts';
+import type { Recalled } from './flow/flow-memory.ts';
+import {
+  type Labels,
+  labelsIn,
+  labelsOfSent,
+  labelsOut,
+  noLabels,
+  type ServerLabels,
+  union,
+} from './flow/flow-rules.ts';
+import { touchedText } from './flow/touched-text.ts';
 
 /** Proof that policy permits every message of one inbound body, as it stands. Only `judge` makes one. */
 export class Permit {
@@ -24,6 +35,12 @@ export class Permit {
   readonly policyVersion: string;
   /** What a person approved, where policy asks for that; to be used up before anything is forwarded. */
   readonly approval: Approval | null;
+  /** What policy saw of what is said of its targets. */
+  readonly labels: Labels;
+  /** The labels that it leaves behind. */
+  readonly leaves: Labels;
+  /** What its agent had used before. */
+  readonly touched: Recalled | null;
 
   constructor(key: typeof permitKey, fields: Omit<Permit, 'never'>) {
     if (key !== permitKey) throw new TypeError('a Permit is made by judge() only');
@@ -35,6 +52,9 @@ export class Permit {
     this.policies = fields.policies;
     this.policyVersion = fields.policyVersion;
     this.approval = fields.approval;
+    this.labels = fields.labels;
+    this.leaves = fields.leaves;
+    this.touched = fields.touched;
     Object.freeze(this);
   }
 }
@@ -52,6 +72,10 @@ export interface Circumstances {
   readonly passports: Passports | null;
   /** Epoch milliseconds. */
   readonly time: number;
+  /** What is said of the server; null where nothing is said of any. */
+  readonly labels: ServerLabels | null;
+  /** What the agent has used before; null where that does not count, as for a list. */
+  readonly touched: Recalled | null;
   /** What a person approved; none unless given. */
   readonly approval?: Approval | null;
 }
@@ -95,9 +119,10 @@ export function judge(
   let approval: Approval | null = null;
   for (const question of questions(standing, inbound, circumstances)) {
     const decision = policies.decide(question);
-    if (decision.outcome === 'deny') throw refusal(question, decision);
+    const before = touchedText(policies, decision, circumstances.touched);
+    if (decision.outcome === 'deny') throw refusal(question, decision, before);
     if (decision.outcome === 'ask') {
-      const unapproved = unapprovedCall({ question, decision }, standing, inbound, circumstances);
+      const unapproved = unapprovedCall({ question, decision, before }, standing, inbound, circumstances);
       approval = circumstances.approval ?? null;
       if (approval?.digest !== unapproved.call.digest) return unapproved;
       deciding = [...decision.permits, ...decision.policies];
@@ -114,19 +139,27 @@ export function judge(
     policies: deciding,
     policyVersion: policies.version,
     approval,
+    labels: labelsAsked(inbound, circumstances.labels),
+    leaves: labelsLeft(inbound, circumstances.labels),
+    touched: circumstances.touched,
   });
 }
 
-type AskDecision = Extract<Decision, { outcome: 'ask' }>;
+interface Asked {
+  readonly question: Question;
+  readonly decision: Extract<Decision, { outcome: 'ask' }>;
+  /** What was used before. */
+  readonly before: string;
+}
 
 /** Throws Fault `call_unapproved` for a call in a batch: what waits is one call, and what is forwarded is the body. */
 function unapprovedCall(
-  { question, decision }: { readonly question: Question; readonly decision: AskDecision },
+  { question, decision, before }: Asked,
   standing: Standing,
   inbound: Inbound | null,
   { server, address, grant }: Circumstances,
 ): Unapproved {
-  const detail = refusedText(question, decision.detail);
+  const detail = refusedText(question, `${decision.detail}${before}`);
   const [message] = inbound?.messages ?? [];
   if (!message || inbound?.batch) {
     throw new Fault(
@@ -135,6 +168,27 @@ function unapprovedCall(
     );
   }
   return new Unapproved(askedCall({ standing, grant, server, address, message, decision }), detail);
+}
+
+/** What is said of all that a body is about, as policy sees it. */
+export function labelsAsked(inbound: Inbound | null, of: ServerLabels | null): Labels {
+  if (!of) return noLabels;
+  if (!inbound) return labelsOfSent(of, null);
+  return inbound.messages.reduce<Labels>((sum, message) => {
+    if (message.kind !== 'request') return union(sum, labelsOfSent(of, message));
+    return asksOf(message).reduce(
+      (all, { action, target }) => union(all, labelsOut(of, action, target)),
+      sum,
+    );
+  }, noLabels);
+}
+
+function labelsLeft(inbound: Inbound | null, of: ServerLabels | null): Labels {
+  if (!of || !inbound) return noLabels;
+  return inbound.messages.reduce<Labels>((sum, message) => {
+    if (message.kind !== 'request') return sum;
+    return asksOf(message).reduce((all, { action, target }) => union(all, labelsIn(of, action, target)), sum);
+  }, noLabels);
 }
 
 /** Whether an item of a list is shown: some arguments could be permitted. The check on the call decides (law 7). */
@@ -153,10 +207,10 @@ function questions(
   inbound: Inbound | null,
   circumstances: Circumstances,
 ): readonly Question[] {
-  if (!inbound) return [sessionQuestion(standing, circumstances)];
+  if (!inbound) return [sessionQuestion(standing, null, circumstances)];
   const asked: Question[] = [];
   for (const message of inbound.messages) {
-    if (message.kind !== 'request') asked.push(sessionQuestion(standing, circumstances));
+    if (message.kind !== 'request') asked.push(sessionQuestion(standing, message, circumstances));
     else {
       for (const { action, target } of asksOf(message))
         asked.push(question(standing, action, { target, message }, circumstances));
@@ -166,8 +220,16 @@ function questions(
 }
 
 /** Notifications, responses, GET and DELETE belong to a session: they need the right to open one. */
-function sessionQuestion(standing: Standing, circumstances: Circumstances): Question {
-  return question(standing, 'initialize', { target: { kind: 'server' }, message: null }, circumstances);
+function sessionQuestion(
+  standing: Standing,
+  message: Message | null,
+  circumstances: Circumstances,
+): Question {
+  const about = { target: { kind: 'server' }, message: null } as const;
+  const asked = question(standing, 'initialize', about, circumstances);
+  const { labels: of } = circumstances;
+  const labels = of ? labelsOfSent(of, message) : noLabels;
+  return labels === asked.context.labels ? asked : { ...asked, context: { ...asked.context, labels } };
 }
 
 function question(
@@ -189,7 +251,8 @@ function question(
       profile: standing.profile,
       ...(circumstances.grant ? granted(circumstances.grant) : withoutToken),
       key: standing.hardware ? 'hardware' : 'unknown',
-      ...withoutLabels,
+      labels: circumstances.labels ? labelsOut(circumstances.labels, action, target) : noLabels,
+      touched: circumstances.touched?.labels ?? noLabels,
       passport: (message && circumstances.passports?.get(message)) ?? null,
     },
   };
@@ -206,7 +269,11 @@ const subjectOf = rememberedFor(({ name, owner, roles }: AgentRecord): Question[
   Object.freeze({ name, owner, roles }),
 );
 
-function refusal(question: Question, decision: Extract<Decision, { outcome: 'deny' }>): Fault {
+function refusal(
+  question: Question,
+  decision: Extract<Decision, { outcome: 'deny' }>,
+  before: string,
+): Fault {
   if (decision.reason === 'policy_error') {
     const { action, target, server, agent } = question;
     return new Fault(
@@ -214,7 +281,7 @@ function refusal(question: Question, decision: Extract<Decision, { outcome: 'den
       `Refused: a policy failed while deciding ${action}${targetText(target)} on server ${server} for agent ${agent.name}: ${decision.detail}`,
     );
   }
-  return new Fault('denied', refusedText(question, decision.detail));
+  return new Fault('denied', refusedText(question, `${decision.detail}${before}`));
 }
 
 function refusedText({ action, target, server, agent }: Question, why: string): string {

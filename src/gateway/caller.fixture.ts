@@ -72,6 +72,9 @@ export function callsOf(...tools: readonly string[]): Inbound {
   });
 }
 
+/** Circumstances in which nothing has a label. */
+export const withoutFlow = { labels: null, touched: null } as const;
+
 /** What a policy that permits everything says to a body. */
 export function permitOf(standing: Standing, server: string, inbound: Inbound | null): Permit {
   const everything = compilePolicies([{ name: 'all.cedar', text: 'permit (principal, action, resource);' }]);
@@ -81,6 +84,7 @@ export function permitOf(standing: Standing, server: string, inbound: Inbound | 
     grant: null,
     passports: null,
     time: 0,
+    ...withoutFlow,
   });
 }
 

@@ -10,6 +10,7 @@ import { forward, sessionFor } from './forward.ts';
 import { subjectOf } from './handles.ts';
 import type { Place } from './limits.ts';
 import { partyOf } from './party-of.ts';
+import { CallTrace } from './flow/call-trace.ts';
 import type { CheckedTools } from './pins/tool-pins.ts';
 import type { LiveCall } from './live-calls.ts';
 import type { GatewayPorts } from './ports.ts';
@@ -46,6 +47,7 @@ export async function carryOut(
   const call = new CallUnderWay(exchange, permit, held, ports);
   // 8 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
+    const remembered = call.trace?.begin();
     await ports.audit.append(
       permittedEvent(call.record, permit, {
         signed: held.signed,
@@ -53,6 +55,7 @@ export async function carryOut(
         definitions: held.tools?.calls.map(({ hash }) => hash) ?? null,
       }),
     );
+    if (remembered) await remembered;
   } catch (error) {
     return await answerFault(exchange, permit.inbound, toFault(error), ports);
   }
@@ -85,6 +88,8 @@ class CallUnderWay implements LiveCall {
   readonly record: Recorded;
   /** Why it was cut off, when it was. */
   cutFor: Fault | null = null;
+  /** What it leaves behind; null where nothing is said of its server. */
+  readonly trace: CallTrace | null;
   private readonly exchange: Exchange;
   private readonly permit: Permit;
   private readonly held: Held;
@@ -95,6 +100,7 @@ class CallUnderWay implements LiveCall {
     this.permit = permit;
     this.held = held;
     this.ports = ports;
+    this.trace = CallTrace.of(permit, exchange.id, ports);
     const { grant, inbound, standing } = permit;
     this.record = circumstancesOf(exchange, permit.server, { caller: standing.caller, grant, inbound });
   }
@@ -140,6 +146,8 @@ class CallUnderWay implements LiveCall {
         authorize(ports.policies(), standing, permit.inbound, {
           ...circumstances(this.exchange, permit.server, permit, ports),
           approval: permit.approval,
+          // As when it came: what it uses itself is no objection to it.
+          touched: permit.touched,
         });
       }
       return null;
@@ -193,7 +201,18 @@ class CallUnderWay implements LiveCall {
 
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
   spend(octets: number): Fault | null | Promise<Fault | null> {
+    const remembered = this.trace?.passOn();
+    if (remembered) return remembered.then(() => this.held.place.spend(octets));
     return this.held.place.spend(octets);
+  }
+
+  get listens(): boolean {
+    return this.trace?.listens ?? false;
+  }
+
+  /** Is told of what a server says besides the answer. */
+  hear(method: string | null): void | Promise<void> {
+    return this.trace?.hear(method);
   }
 }
 
@@ -201,13 +220,22 @@ function requestsOf({ inbound }: Permit): readonly Message[] {
   return inbound ? inbound.messages.filter(({ kind }) => kind === 'request') : [];
 }
 
+/** What policy is asked with; without what was used before, which is nothing to lists. */
 export function circumstances(
   exchange: Exchange,
   server: string,
   { grant, passports }: Pick<Circumstances, 'grant' | 'passports'>,
   ports: GatewayPorts,
 ): Circumstances {
-  return { server, address: exchange.connection.address, grant, passports, time: ports.clock.now() };
+  return {
+    server,
+    address: exchange.connection.address,
+    grant,
+    passports,
+    time: ports.clock.now(),
+    labels: ports.flow.labelsAt(server),
+    touched: null,
+  };
 }
 
 /** Why whoever asked for the exchange ended it, when that was said. */

@@ -8,7 +8,7 @@ import { checkSessionRequest } from '../mcp/session-request.ts';
 import type { PendingCall, SignedCall } from '../oauth/signed-call/check-call.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import { answerFault } from './answer-fault.ts';
-import { type Permit, Unapproved, judge } from './authorize.ts';
+import { type Permit, Unapproved, judge, labelsAsked } from './authorize.ts';
 import type { Approval } from './approval/call-approvals.ts';
 import { takeClientAnswer } from './approval/client-answer.ts';
 import { seekApproval, useApproval } from './approval/seek-approval.ts';
@@ -39,7 +39,7 @@ const settleMilliseconds = 1_000;
  */
 export async function handle(exchange: Exchange, server: string, ports: GatewayPorts): Promise<void> {
   const started = ports.clock.monotonic();
-  const seen: Writable<Seen> = { caller: null, grant: null, inbound: null };
+  const seen: Writable<Seen> = { caller: null, grant: null, inbound: null, touched: null };
   let permit: Permit;
   let place: Place | null = null;
   let signed: SignedCall | null = null;
@@ -69,12 +69,16 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // Delegation, where the server wants one behind each call of a tool.
     const delegated = ports.passports.wants(server);
     const passports = delegated ? await passportsOf(inbound, server, standing, ports.passports) : null;
+    // What the agent has used before counts as of now, when nothing can be added to the body any more.
+    const recalled = ports.flow.recall({ standing, grant }, inbound);
+    const touched = (seen.touched = recalled instanceof Promise ? await recalled : recalled);
     // 5 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     const judged = (approval: Approval | null): Permit | Unapproved => {
       const now = confirmStanding(standing.caller, ports.view, ports.clock.now());
       return judge(ports.policies(), now, inbound, {
         ...circumstances(exchange, server, { grant, passports }, ports),
         approval,
+        touched,
       });
     };
     const first = judged(null);
@@ -154,7 +158,9 @@ export async function refuse(
   reportInternal(fault, ports.log);
   if (isOverLimit(fault)) restAfterRefusal(exchange.connection, ports.clock);
   try {
-    await ports.audit.append(refusedEvent(record, fault, ports.policies().version));
+    const touched = seen.touched ?? null;
+    const flow = touched && { touched, labels: labelsAsked(seen.inbound, ports.flow.labelsAt(server)) };
+    await ports.audit.append(refusedEvent(record, fault, ports.policies().version, flow));
   } catch (error) {
     // A refusal that cannot be recorded is still a refusal; the caller learns of the log instead.
     return await answerFault(exchange, seen.inbound, toFault(error), ports);

@@ -9,6 +9,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { AnswerGuard } from './answer-guard.ts';
 import type { CallApprovals } from './approval/call-approvals.ts';
 import type { FederationPorts } from './federation/federation.ts';
+import type { FlowGuard } from './flow/flow-guard.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { Limits } from './limits.ts';
 import type { SessionSeal } from './session-seal.ts';
@@ -56,6 +57,8 @@ export interface GatewayPorts {
   readonly signedCalls: SignedCalls;
   /** What delegations servers want behind calls of their tools. */
   readonly passports: PassportGate;
+  /** What agents have used before. */
+  readonly flow: FlowGuard;
   /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
   readonly log: (line: string) => void;
   /** What the endpoint of all servers needs besides. */

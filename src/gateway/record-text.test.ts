@@ -46,10 +46,16 @@ const circumstances: fc.Arbitrary<Circumstances> = fc.record({
 const unsigned = { signed: null, credential: null, definitions: null };
 
 test('A1 the text of a permit is the canonical JSON of its record', () => {
-  const decided = fc.record({ owner: text, policies: fc.array(text), policyVersion: text });
+  const decided = fc.record({
+    owner: text,
+    policies: fc.array(text),
+    policyVersion: text,
+    labels: fc.array(text, { maxLength: 2 }),
+    touched: fc.option(fc.record({ labels: fc.array(text, { maxLength: 2 }) })),
+  });
   fc.assert(
-    fc.property(circumstances, decided, (shared, { owner, policies, policyVersion }) => {
-      const permit = { standing: { agent: { owner } }, policies, policyVersion } as unknown as Permit;
+    fc.property(circumstances, decided, (shared, { owner, ...more }) => {
+      const permit = { standing: { agent: { owner } }, ...more } as unknown as Permit;
       const { [canonicalText]: written, ...event } = permittedEvent({ ...shared }, permit, unsigned);
       assert.equal(written, canonicalJson(event));
     }),
@@ -78,6 +84,6 @@ test('A1 a text that has no UTF-8 form is no record', () => {
   assert.ok(shared);
   const came = { status: 200, bytes: 1, resultHash: 'h', milliseconds: 1 };
   assert.throws(() => answeredEvent({ ...shared, server: '\ud800' }, came), TypeError);
-  const permit = { standing: { agent: null }, policies: ['a', '\ud800'], policyVersion: 'v' };
+  const permit = { standing: { agent: null }, policies: ['a', '\ud800'], policyVersion: 'v', labels: [] };
   assert.throws(() => permittedEvent({ ...shared }, permit as unknown as Permit, unsigned), TypeError);
 });

@@ -12,6 +12,8 @@ export interface Permitted {
   readonly policyVersion: string;
   /** Hashes of the definitions of tools, or null. */
   readonly definitions: readonly string[] | null;
+  readonly labels?: readonly string[];
+  readonly touched?: readonly string[];
 }
 
 export function permittedText(shared: Circumstances, permitted: Permitted): string {
@@ -22,11 +24,13 @@ export function permittedText(shared: Circumstances, permitted: Permitted): stri
   const before = `{${actors}"address":${known(shared.address)},"agent":${known(shared.agent)}${bound}${definitions},"exchange":${quoted(shared.exchange)}`;
   const grant = token ? `,"grant":${quoted(token.grant)}` : '';
   const issuer = token ? `,"issuer":${known(token.issuer)}` : '';
-  const asked = `${grant},"httpMethod":${known(shared.httpMethod)}${issuer},"messages":${messagesText(shared)}`;
+  const labels = permitted.labels ? `,"labels":${namesText(permitted.labels)}` : '';
+  const touched = permitted.touched ? `,"touched":${namesText(permitted.touched)}` : '';
+  const asked = `${grant},"httpMethod":${known(shared.httpMethod)}${issuer}${labels},"messages":${messagesText(shared)}`;
   const decided = `,"person":${known(permitted.person)},"policies":${namesText(permitted.policies)},"policyVersion":${known(permitted.policyVersion)}`;
   const who = `,"revision":${known(shared.revision)},"serial":${known(shared.serial)},"server":${known(shared.server)}`;
   const tokenId = token ? `,"tokenId":${quoted(token.tokenId)}` : '';
-  return `${before}${asked}${decided}${who},"spiffeId":${known(shared.spiffeId)},"thumbprint":${known(shared.thumbprint)}${tokenId},"type":"call.permitted"}`;
+  return `${before}${asked}${decided}${who},"spiffeId":${known(shared.spiffeId)},"thumbprint":${known(shared.thumbprint)}${tokenId}${touched},"type":"call.permitted"}`;
 }
 
 export function answeredText(shared: Circumstances, outcome: Outcome): string {

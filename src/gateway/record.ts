@@ -10,6 +10,8 @@ import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { CutsMade } from './answer-guard.ts';
 import type { Permit } from './authorize.ts';
+import type { Recalled } from './flow/flow-memory.ts';
+import { type Labels, noLabels } from './flow/flow-rules.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
 /** What one request left behind when it ended. */
@@ -39,6 +41,8 @@ export interface Seen {
   readonly caller: Caller | null;
   readonly grant: Grant | null;
   readonly inbound: Inbound | null;
+  /** What the agent had used before, once that was looked up. */
+  readonly touched?: Recalled | null;
 }
 
 /** Who asked for what: the members that every record of one exchange shares. Values of arguments never appear. */
@@ -146,6 +150,7 @@ export function permittedEvent(
   const { passports, policies, policyVersion, approval } = permit;
   const { signed, credential, definitions } = more;
   const delegated = passports && passports.size > 0;
+  const flow = flowRecord(permit.labels, permit.touched);
   const evidence = {
     ...(delegated && { passports: [...passports.values()].map(passportRecord) }),
     ...(signed && { signature: signatureRecord(signed) }),
@@ -153,12 +158,37 @@ export function permittedEvent(
     ...(approval && { approval: approval.id }),
     ...(definitions && { definitions }),
   };
-  const event = beginning('call.permitted', circumstances, { person, policies, policyVersion, ...evidence });
+  const event = beginning('call.permitted', circumstances, {
+    person,
+    policies,
+    policyVersion,
+    ...flow,
+    ...evidence,
+  });
   // Only what is the same in every call is written out at once.
   if (!signed && !credential && !delegated && !approval)
-    event[canonicalText] = permittedText(circumstances, { person, policies, policyVersion, definitions });
+    event[canonicalText] = permittedText(circumstances, {
+      person,
+      policies,
+      policyVersion,
+      definitions,
+      ...flow,
+    });
   return event;
 }
+
+/** What a record says of labels; nothing where there are none. */
+interface FlowRecord {
+  readonly labels?: Labels;
+  readonly touched?: Labels;
+}
+
+function flowRecord(labels: Labels, touched: Recalled | null | undefined): FlowRecord {
+  if (labels.length === 0 && (touched?.labels.length ?? 0) === 0) return noFlow;
+  return { labels, touched: touched?.labels ?? noLabels };
+}
+
+const noFlow: FlowRecord = Object.freeze({});
 
 /** What a record says of the signature of a call: all that shows it to others, with the certificate of `call.signer`. */
 type SignatureRecord = {
@@ -183,10 +213,16 @@ function passportRecord({ actionRef, agent, delegation, issuer }: Passport): Pas
   return { action: actionRef, agent: short(agent), delegation, issuer: short(issuer) };
 }
 
-export function refusedEvent(circumstances: Circumstances, fault: Fault, policyVersion: string): AuditEvent {
+export function refusedEvent(
+  circumstances: Circumstances,
+  fault: Fault,
+  policyVersion: string,
+  flow: { readonly labels: Labels; readonly touched: Recalled | null } | null = null,
+): AuditEvent {
   const { token } = circumstances;
   return beginning('call.refused', circumstances, {
     ...(token && { person: token.person }),
+    ...(flow && flowRecord(flow.labels, flow.touched)),
     code: fault.code,
     reason: short(fault.message),
     policyVersion,
@@ -240,7 +276,7 @@ function beginning(
     readonly passports?: readonly PassportRecord[];
     readonly definitions?: readonly string[];
     readonly signature?: SignatureRecord;
-  },
+  } & FlowRecord,
 ): Begun {
   return {
     actors: shared.token?.actors,
@@ -256,6 +292,7 @@ function beginning(
     grant: shared.token?.grant,
     httpMethod: shared.httpMethod,
     issuer: shared.token?.issuer,
+    labels: more.labels,
     messages: shared.messages,
     passports: more.passports,
     person: more.person,
@@ -269,6 +306,7 @@ function beginning(
     spiffeId: shared.spiffeId,
     thumbprint: shared.thumbprint,
     tokenId: shared.token?.tokenId,
+    touched: more.touched,
     type,
   };
 }

@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.ts';
 import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
-import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { nestsWithin } from '../kernel/nests-within.ts';
 import { rememberedFor } from '../kernel/remembered-for.ts';
@@ -39,6 +39,10 @@ export interface AnsweredCall {
   approved(result: JsonObject, first: boolean): JsonObject;
   /** Is told that the server says its tools changed. */
   listChanged(): void;
+  /** Whether it has to hear of what comes besides the answer. */
+  readonly listens: boolean;
+  /** Hears of a message that is not the answer, before it is passed on: its method, null for the answer to another request. */
+  hear(method: string | null): void | Promise<void>;
   /** Counts octets of the answer; gives a fault once a budget is overdrawn. */
   spend(octets: number): Fault | null | Promise<Fault | null>;
 }
@@ -55,7 +59,8 @@ export function relay(exchange: Exchange, response: UpstreamResponse, relaying: 
   // A stream that is resumed with GET may bring the answers of requests long gone.
   const filtering = exchange.method === 'GET' || relaying.requests.some(isAdapted);
   const read = filtering ? 'all' : relaying.call.guarded ? 'suspects' : 'none';
-  const how: Relay = { status: response.status, headers, read, relaying };
+  const { listens } = relaying.call;
+  const how: Relay = { status: response.status, headers, read, listens, relaying };
   return response.body instanceof Uint8Array
     ? relayWhole(exchange, response.body, how)
     : relayStream(exchange, response.body, how);
@@ -80,19 +85,15 @@ interface Relay {
   readonly headers: SentHeaders;
   /** Which messages are read: all where lists are asked for, elsewhere those that may be one all the same. */
   readonly read: 'all' | 'suspects' | 'none';
+  /** Whether the call hears of every message. */
+  readonly listens: boolean;
   readonly relaying: Relaying;
 }
 
-async function relayWhole(
-  exchange: Exchange,
-  answer: Uint8Array,
-  { status, headers, read, relaying }: Relay,
-): Promise<Sent> {
+async function relayWhole(exchange: Exchange, answer: Uint8Array, how: Relay): Promise<Sent> {
+  const { status, headers, relaying } = how;
   const { handles, cuts, call } = relaying;
-  const reads = answer.length > 0 && (read === 'all' || (read === 'suspects' && isSuspect(answer)));
-  const own = handles.whole(
-    reads ? utf8(JSON.stringify(filterAnswer(readAnswer(answer), relaying))) : answer,
-  );
+  const own = handles.whole(await lookedAt(answer, how));
   const body = cuts?.whole(own) ?? own;
   // The call was carried out and its answer has a greatest size: it is sent, and the next call is refused.
   const spent = call.spend(body.length);
@@ -101,11 +102,29 @@ async function relayWhole(
   return { status, bytes: body.length, resultHash: sha256Base64url(body), ...made(cuts) };
 }
 
+/** The answer as the caller may have it. */
+async function lookedAt(answer: Uint8Array, how: Relay): Promise<Uint8Array> {
+  const { headers, listens, relaying } = how;
+  const filtered = answer.length > 0 && isRead(answer, how);
+  // What is no JSON is no message either.
+  const heard = listens && headers['content-type']?.startsWith('application/json') === true;
+  if (answer.length === 0 || (!filtered && !heard)) return answer;
+  const message = readAnswer(answer);
+  if (listens) await hearAll(message, relaying);
+  return filtered ? utf8(JSON.stringify(filterAnswer(message, relaying))) : answer;
+}
+
+/** Whether a message is held to what may be in it. */
+function isRead(message: Uint8Array | string, { read }: Relay): boolean {
+  return read === 'all' || (read === 'suspects' && isSuspect(message));
+}
+
 async function relayStream(
   exchange: Exchange,
   answers: AsyncIterable<Uint8Array>,
-  { status, headers, read, relaying }: Relay,
+  how: Relay,
 ): Promise<Sent> {
+  const { status, headers, read, listens, relaying } = how;
   const { handles, cuts, call } = relaying;
   const hash = new RunningHash();
   let bytes = 0;
@@ -121,7 +140,7 @@ async function relayStream(
     await stream.write(chunk);
   };
   const send = (chunk: Uint8Array): Promise<void> => write(cuts?.push(chunk) ?? chunk);
-  const decoder = read === 'none' ? null : createSseDecoder();
+  const decoder = read === 'none' && !listens ? null : createSseDecoder();
   try {
     for await (const chunk of answers) {
       if (!decoder) {
@@ -129,12 +148,14 @@ async function relayStream(
         continue;
       }
       for (const event of decoder.push(chunk)) {
-        if (event.data === null || event.data === '' || (read === 'suspects' && !isSuspect(event.data))) {
+        const filtering = event.data !== null && isRead(event.data, how);
+        if (event.data === null || event.data === '' || (!filtering && !listens)) {
           await send(held.push(utf8(encodeSseEvent(event))));
           continue;
         }
         const answer = readAnswer(event.data);
-        const filtered = filterAnswer(answer, relaying);
+        if (listens) await hearAll(answer, relaying);
+        const filtered = filtering ? filterAnswer(answer, relaying) : answer;
         const data = filtered === answer ? event.data : JSON.stringify(filtered);
         await send(held.push(utf8(encodeSseEvent({ ...event, data }))));
       }
@@ -180,6 +201,16 @@ function readAnswer(body: Uint8Array | string): Json {
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Tells the call of every message that is not the answer to one of its requests. */
+async function hearAll(answer: Json, { call, requests }: Relaying): Promise<void> {
+  for (const message of isJsonArray(answer) ? answer : [answer]) {
+    if (!isJsonObject(message)) continue;
+    const { method, id } = message;
+    if (typeof method === 'string') await call.hear(method);
+    else if (!requests.some((request) => request.id === id)) await call.hear(null);
+  }
+}
 
 function filterAnswer(answer: Json, relaying: Relaying): Json {
   const { call } = relaying;

@@ -39,6 +39,8 @@ test('A2 no request outside the grants is ever forwarded, and none inside them i
           grant: null,
           passports: null,
           time,
+          labels: null,
+          touched: null,
         }),
       );
       assert.equal(permit !== null, allowed, where);

@@ -5,7 +5,7 @@ export type Params = Readonly<Record<string, unknown>>;
 type Result = Readonly<Record<string, unknown>>;
 
 /** What a server answers, by method; `wait` never answers, a function may. */
-export type Script = Readonly<Record<string, Result | 'wait' | ((params: Params) => Result)>>;
+export type Script = Readonly<Record<string, Result | 'wait' | ((params: Params) => Result | 'wait')>>;
 
 /** A server of both eras that says what a test wants it to say. */
 export interface ScriptedServer extends HttpServer {
@@ -66,8 +66,8 @@ export async function openScriptedServer(script: Script): Promise<ScriptedServer
       sessions.add(headers['mcp-session-id']);
     }
     const entry = script[method] ?? greeting(method, params);
-    if (entry === 'wait') return;
     const result = typeof entry === 'function' ? entry(params) : entry;
+    if (result === 'wait') return;
     const answer = result === null ? { error: { code: -32601, message: 'no such method' } } : { result };
     response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
   });

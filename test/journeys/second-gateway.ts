@@ -57,6 +57,7 @@ export async function openSecondGateway(
         [Symbol.dispose]: () => undefined,
       },
       auditFolder: join(folder, 'log'),
+      flowFile: join(folder, 'flows.jsonl'),
       auditKey: authority.auditKey,
       follow: (listener) => {
         told = listener;

@@ -29,6 +29,8 @@ export interface DataFolder {
   readonly database: string;
   readonly authorityLog: string;
   readonly gatewayLog: string;
+  /** What agents have used, for as long as that counts. */
+  readonly gatewayFlows: string;
   readonly policies: string;
   /** The issuers of JWTs to workloads; it need not be there. */
   readonly workloads: string;
@@ -67,6 +69,7 @@ export function dataFolder(folder: string): DataFolder {
     database: at('state.db'),
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),
+    gatewayFlows: at('gateway-flows.jsonl'),
     policies: at('policies'),
     workloads: at(workloadsFileName),
     attestation: at(attestationFileName),

@@ -105,6 +105,7 @@ async function besideAuthority(
       trustDomain: authority.issuer.trustDomain,
       identity,
       auditFolder: data.gatewayLog,
+      flowFile: data.gatewayFlows,
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),
       tellSeen: (seen) => authority.agentsSeen(seen),

@@ -7,6 +7,8 @@ import { queuedLog } from '../../audit/queued-log.ts';
 import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
 import { createConnectionLimit } from '../../gateway/connections.ts';
+import { createFlowGuard } from '../../gateway/flow/flow-guard.ts';
+import { openFlowJournal } from '../../gateway/flow/flow-journal.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
@@ -74,6 +76,8 @@ export interface GatewayOptions {
   readonly trustDomain: string;
   readonly identity: OwnIdentity;
   readonly auditFolder: string;
+  /** Where it is written what agents have used. */
+  readonly flowFile: string;
   readonly auditKey: KeyObject;
   /** Starts the feed; the gateway refuses everything until the first snapshot. */
   readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
@@ -161,6 +165,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     }),
   );
   const live = createLiveCalls();
+  const flowMemory = opened.use(await openFlowJournal(options.flowFile, clock));
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const keys = opened.use(new FetchedKeys(clock));
   const tokens = tokensInForce(view, () => config.gateway.publicUrl || agents.url);
@@ -215,6 +220,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       done: memoryNonces(clock),
       gateway: () => config.gateway.publicUrl || agents.url,
     }),
+    flow: createFlowGuard({ rules: view.flowRules, memory: flowMemory, view: view.identity }),
     // The cause of a failure may quote what a server was sent.
     log: (line) => log(redactor.redact(line)),
     federation: {

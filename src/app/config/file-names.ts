@@ -27,3 +27,6 @@ export const signedCallsFileName = 'signed-calls.yaml';
 
 /** The file of token rules, beside the policies. */
 export const tokensFileName = 'tokens.yaml';
+
+/** The file of labels and how long it is remembered what was used, beside the policies. */
+export const flowsFileName = 'flows.yaml';

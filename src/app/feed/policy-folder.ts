@@ -5,6 +5,7 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import {
   agentPassportsFileName,
   callApprovalsFileName,
+  flowsFileName,
   limitsFileName,
   signedCallsFileName,
   tokensFileName,
@@ -90,16 +91,20 @@ export async function readPolicies(folder: string): Promise<readonly PolicyFile[
 const settings: ReadonlySet<string> = new Set([
   agentPassportsFileName,
   callApprovalsFileName,
+  flowsFileName,
   limitsFileName,
   tokensFileName,
   signedCallsFileName,
 ]);
 
-/** Passed over, it would be limits that hold nothing, tokens that nobody wants, calls that nobody has to sign, and approvals that anybody gives. */
+/** Passed over, it would be limits that hold nothing, labels that nothing has, tokens that nobody wants, calls that nobody has to sign, and approvals that anybody gives. */
 function refuseMisnamed(name: string): void {
   if (settings.has(name)) return;
   if (/^limits?\.(ya?ml|json)$/i.test(name)) {
     throw new Fault('config_invalid', `Limits are read from ${limitsFileName}, not ${name}. Rename it.`);
+  }
+  if (/^flows?\.(ya?ml|json)$/i.test(name)) {
+    throw new Fault('config_invalid', `Labels are read from ${flowsFileName}, not ${name}. Rename it.`);
   }
   if (/^tokens?\.(ya?ml|json)$/i.test(name)) {
     throw new Fault('config_invalid', `Token rules are read from ${tokensFileName}, not ${name}. Rename it.`);

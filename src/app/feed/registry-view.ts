@@ -3,6 +3,7 @@ import type { IdentityView, SerialStatus } from '../../identity/identity-view.ts
 import type { Clock } from '../../kernel/clock.ts';
 import type { PassportRules } from '../../oauth/agent-passport/passport-rules.ts';
 import type { FileTokenRules } from '../../oauth/resource/token-rules.ts';
+import type { FlowRules } from '../../gateway/flow/flow-rules.ts';
 import type { LimitRules } from '../../gateway/limit-rule.ts';
 import type { SigningServers } from '../config/signed-calls-file.ts';
 import type { PolicySet } from '../../policy/compile-policies.ts';
@@ -25,6 +26,8 @@ export interface RegistryView {
   policies(): PolicySet;
   /** The limits of the policy folder; another value whenever the folder changed. */
   limits(): LimitRules;
+  /** The labels of the policy folder; null where nothing has one. */
+  flowRules(): FlowRules | null;
   /** The servers whose calls have to be signed. */
   signingServers(): SigningServers;
   /** Whose Agent Passports count, and where they are wanted. */
@@ -66,7 +69,7 @@ export function createRegistryView(options: {
   const servers = new Map<string, ServerDefinition>();
   const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
-  let { policies, limits, signingServers, passports, tokens: tokenRules } = readPolicyFiles([]);
+  let { policies, limits, signingServers, passports, tokens: tokenRules, flows } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
   let tokens: TokenTrust | null = null;
@@ -82,6 +85,7 @@ export function createRegistryView(options: {
     signingServers = next.signingServers;
     passports = next.passports;
     tokenRules = next.tokens;
+    flows = next.flows;
   };
   const takePolicies = (message: FeedMessage & { readonly policies: readonly PolicyFile[] }): void => {
     const files = message.policies;
@@ -181,6 +185,7 @@ export function createRegistryView(options: {
     limits: () => limits,
     signingServers: () => signingServers,
     passports: () => passports,
+    flowRules: () => flows,
     tokenRules: () => tokenRules,
     servers: () => servers,
     partners,

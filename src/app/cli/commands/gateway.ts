@@ -71,6 +71,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       trustDomain: identity.trustDomain,
       identity,
       auditFolder: join(state, 'gateway-log'),
+      flowFile: join(state, 'gateway-flows.jsonl'),
       auditKey: await auditKey(join(state, 'audit-key.pem')),
       follow: async (listener) =>
         followRemoteFeed({

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -282,5 +282,33 @@ test('A6 policy explain takes the labels of what is used and of what was touched
     const labelled = [...asked, '--label', 'public-sink', '--label', 'own'] as const;
     assert.match((await run(...labelled, '--touched', 'private')).stdout, /^Permitted/);
     assert.match((await run(...labelled)).stdout, /^Denied/);
+  });
+});
+
+test('A6 the tests of the flow rules to begin with pass beside a policy that permits', async () => {
+  await inFolder(async (folder) => {
+    const rules = join(examples, '../flow-rules');
+    await writeFile(join(folder, 'a.cedar'), 'permit (principal, action, resource);');
+    for (const name of ['flows.cedar', 'flows.yaml']) await copyFile(join(rules, name), join(folder, name));
+    assert.match(
+      (await run('policy', 'test', folder, join(rules, 'tests.yaml'))).stdout,
+      /4 passed, 0 failed/,
+    );
+    const slip = 'forbid (principal, action, resource) when { context.touched.contains("privat") };';
+    await writeFile(join(folder, 'b.cedar'), slip);
+    const { code, stderr } = await run('policy', 'check', folder);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /b\.cedar:1:\d+: there is no label "privat"\. Did you mean "private"\?.*\[policy_invalid\]/,
+    );
+    await rm(join(folder, 'b.cedar'));
+    await rm(join(folder, 'flows.yaml'));
+    await writeFile(join(folder, 'flow.yml'), '{}');
+    // Passed over, it would be labels that nothing has.
+    assert.match(
+      (await run('policy', 'check', folder)).stderr,
+      /flows\.yaml, not flow\.yml.*\[config_invalid\]/,
+    );
   });
 });
