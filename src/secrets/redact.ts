@@ -61,6 +61,7 @@ export function createRedactor(clock: Pick<Clock, 'monotonic'> = systemClock): R
     return Buffer.from(new TextCutter().cut({ octets, spans })).toString();
   };
   const redactJson = (value: Json): Json => {
+    if (known.size === 0) return value;
     if (typeof value === 'string') return redact(value);
     if (isJsonObject(value)) {
       return Object.fromEntries(

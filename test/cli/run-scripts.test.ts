@@ -12,6 +12,7 @@ import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createRedactor } from '../../src/secrets/redact.ts';
 import { program as main } from '../journeys/program.ts';
 import { matches } from './match-output.ts';
 import { type ScriptStep, readScript, splitWords } from './read-script.ts';
@@ -104,7 +105,7 @@ async function runHere(words: readonly string[], cwd: string, env: Record<string
   process.chdir(cwd);
   try {
     const streams = { stdin, stdout, stderr: stdout };
-    const context = { ...streams, env, isTty: false, clock: systemClock, ended };
+    const context = { ...streams, env, isTty: false, clock: systemClock, redactor: createRedactor(), ended };
     return { ending: await runCli(words, context, await commandsFor(words)), output };
   } finally {
     process.chdir(before);

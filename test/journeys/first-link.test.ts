@@ -8,6 +8,7 @@ import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { freshAuthority, passphrase } from './fresh-authority.ts';
+import { createRedactor } from '../../src/secrets/redact.ts';
 import { runHere } from './program.ts';
 
 test('O2 up shows the link of the first person at a terminal and nowhere else, and not once somebody was added', async () => {
@@ -50,6 +51,9 @@ async function startAndStop(words: readonly string[], isTty: boolean, last = 'to
     if (said.includes(last)) setTimeout(() => ended.abort(), 100);
   });
   const io = { stdin: new PassThrough(), stdout, stderr, env: {}, isTty, ended: ended.signal };
-  assert.equal(await runCli(words, { ...io, clock: systemClock }, await commandsFor(words)), 0);
+  assert.equal(
+    await runCli(words, { ...io, clock: systemClock, redactor: createRedactor() }, await commandsFor(words)),
+    0,
+  );
   return said;
 }

@@ -5,6 +5,7 @@ import { commandsFor } from '../../src/app/cli/commands.ts';
 import { runCli } from '../../src/app/cli/run-cli.ts';
 import { builtProgramVariable } from './fresh-authority.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { createRedactor } from '../../src/secrets/redact.ts';
 
 /**
  * The program as a person would start it: put together as it ships, where a whole run of tests has done that, since most
@@ -44,6 +45,7 @@ export async function runHere(words: readonly string[], clock: Clock = systemClo
       stdout,
       stderr,
       env: {},
+      redactor: createRedactor(),
       isTty: false,
       clock,
       get ended() {

@@ -10,6 +10,7 @@ import type { TlsMaterial } from '../../src/http/exchange.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
+import { createRedactor } from '../../src/secrets/redact.ts';
 import type { Town } from './deployment.ts';
 
 /** A gateway beside a town's own, whose clock, feed and certificate are the test's to move. */
@@ -50,6 +51,7 @@ export async function openSecondGateway(
     await composeGateway({
       config: toConfig(configSchema.parse({ listeners, gateway: settings })),
       clock,
+      redactor: createRedactor(),
       trustDomain: 'example.internal',
       identity: {
         current: () => material,

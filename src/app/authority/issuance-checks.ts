@@ -1,4 +1,4 @@
-import { createRedactor } from '../../secrets/redact.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { IssuanceCheck } from '../../ca/issuance-check.ts';
@@ -23,10 +23,11 @@ export async function openIssuance(options: {
   readonly store: Pick<Store, 'agents' | 'approvals'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
   readonly clock: Clock;
 }): Promise<Issuance> {
-  const { data, store, audit, environment, clock } = options;
-  const secrets = createSecretResolver({ environment, redactor: createRedactor(), clock });
+  const { data, store, audit, environment, redactor, clock } = options;
+  const secrets = createSecretResolver({ environment, redactor, clock });
   const file = issuanceFile(data.issuance, secrets, clock);
   await file.current();
   const rules = async () => (await file.current()).devices;

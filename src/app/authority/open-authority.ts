@@ -43,6 +43,8 @@ import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
 import { readKeyFile } from './signing-key-file.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
+import { createRedactor, type Redactor } from '../../secrets/redact.ts';
+import { redactedLog } from '../compose/redacted-log.ts';
 import { namingLog, readMarker, refuseLostState } from './whole-folder.ts';
 
 /**
@@ -58,6 +60,8 @@ export async function openAuthority(options: {
   readonly state?: 'kept' | 'new';
   /** For the credentials of whoever holds the signing key; that of the process unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Learns every secret that is used, and cuts them out of the record; one of its own unless given. */
+  readonly redactor?: Redactor;
   /** How long whoever holds the signing key is waited for; 10 s at most unless given. */
   readonly holderLimits?: HolderLimits;
   /** How long after its end a certificate may still be renewed, in milliseconds; none unless given. */
@@ -72,13 +76,15 @@ export async function openAuthority(options: {
   readonly registration?: boolean;
 }): Promise<Authority> {
   const { data, clock, log } = options;
+  const { redactor = createRedactor(clock) } = options;
   const trustDomain = await readMarker(data);
   await using opened = new AsyncDisposableStack();
   opened.use(holdDataFolder(data));
   if (options.state !== 'new') await refuseLostState(data);
   const passphrase = await options.passphrase();
   // At once: each costs half a second on purpose.
-  const world = issuersWorld({ ...options, trustDomain, passphrase });
+  redactor.learn(passphrase);
+  const world = issuersWorld({ ...options, redactor, trustDomain, passphrase });
   const [issuers, auditKey, registrationKey] = await Promise.all([
     openIssuers(world, opened),
     readKeyFile(data.auditKey, passphrase),
@@ -89,7 +95,7 @@ export async function openAuthority(options: {
   await refuseLostIssuers(store.meta, issuers, data);
   // After everything that may refuse: it writes that it was opened.
   const origin = `${trustDomain}/authority`;
-  const audit = opened.use(
+  const written = opened.use(
     await openAuditLog({
       folder: data.authorityLog,
       origin,
@@ -99,6 +105,7 @@ export async function openAuthority(options: {
       throw namingLog(data.authorityLog, error);
     }),
   );
+  const audit = redactedLog(written, redactor);
   await settleRestoration(data, { facts: store.meta, audit });
   const issuanceLog = readerOf(data, audit, auditKey);
   const policies = opened.use(
@@ -115,8 +122,10 @@ export async function openAuthority(options: {
   };
   const tokenClients = opened.use(await openRegisteredClients(data.clients, clock));
   const { environment } = world;
-  const issuance = opened.use(await openIssuance({ data, store, audit, environment, clock }));
-  const people = opened.use(await openPeople({ data, store, audit, clock, key: auditKey, environment }));
+  const issuance = opened.use(await openIssuance({ data, store, audit, environment, redactor, clock }));
+  const people = opened.use(
+    await openPeople({ data, store, audit, clock, key: auditKey, environment, redactor }),
+  );
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   const attestations = opened.use(await openAttestations(data.attestation));
   const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });

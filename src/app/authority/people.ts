@@ -15,6 +15,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { createChallenges } from '../../oauth/people/challenge.ts';
 import type { PeopleDoor } from '../../oauth/people/people-door.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import {
   type ConfiguredProvider,
   type LocalScopeRule,
@@ -88,8 +89,9 @@ export async function openPeople(parts: {
   readonly key: KeyObject;
   /** For the secrets of clients at providers. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
 }): Promise<People> {
-  const { data, store, audit, clock, key, environment } = parts;
+  const { data, store, audit, clock, key, environment, redactor } = parts;
   await using opened = new AsyncDisposableStack();
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   await providers.list();
@@ -121,7 +123,7 @@ export async function openPeople(parts: {
   const held = opened.move();
   return {
     door: pages,
-    atProviders: signInAtProviders({ providers, people: pages, store, environment, key, clock }),
+    atProviders: signInAtProviders({ providers, people: pages, store, environment, redactor, key, clock }),
     async scopesOf(person) {
       const known = await store.people.find(person);
       const login = known?.login;

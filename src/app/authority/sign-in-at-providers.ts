@@ -4,7 +4,7 @@ import type { UpstreamProvider } from '../../enrol/sign-in/upstream.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { createSeal } from '../../kernel/seal.ts';
 import type { PeopleDoor } from '../../oauth/people/people-door.ts';
-import { createRedactor } from '../../secrets/redact.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { ConfiguredProvider } from '../config/people-file.ts';
 import type { Store } from '../store/store.ts';
@@ -16,11 +16,12 @@ export function signInAtProviders(parts: {
   readonly people: PeopleDoor;
   readonly store: Pick<Store, 'people'>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
   readonly key: KeyObject;
   readonly clock: Clock;
 }): SignInDoor {
-  const { providers, people, store, environment, key, clock } = parts;
-  const secrets = createSecretResolver({ environment, redactor: createRedactor(), clock });
+  const { providers, people, store, environment, redactor, key, clock } = parts;
+  const secrets = createSecretResolver({ environment, redactor, clock });
   const material = key.export({ type: 'pkcs8', format: 'der' });
   const root = new Uint8Array(hkdfSync('sha256', material, '', 'countersign sign-in at a provider', 32));
   const find = async (

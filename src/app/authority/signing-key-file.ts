@@ -11,7 +11,7 @@ import { type HolderContext, proveKey } from '../../keys/held-key.ts';
 import { readKeyReference } from '../../keys/key-reference.ts';
 import { defaultHolderLimits, type HolderLimits } from '../../secrets/holder-limits.ts';
 import { openHeldKey } from '../../keys/open-key.ts';
-import { createRedactor } from '../../secrets/redact.ts';
+import { createRedactor, type Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 
@@ -43,15 +43,22 @@ export interface HolderWorld {
   readonly clock: Clock;
   /** How long a holder is waited for; 10 s at most unless given. */
   readonly holderLimits?: HolderLimits;
+  /** Learns tokens and PINs; one of its own unless given. */
+  readonly redactor?: Redactor;
 }
 
 /** What holders of keys are given; `create` makes keys that are missing. */
 export function holderContext(world: HolderWorld, create: boolean): HolderContext {
-  const { environment, clock, holderLimits: limits = defaultHolderLimits } = world;
+  const {
+    environment,
+    clock,
+    redactor = createRedactor(clock),
+    holderLimits: limits = defaultHolderLimits,
+  } = world;
   // Nothing is held on to: a token or PIN that was replaced counts from the next signature on.
   const secrets = createSecretResolver({
     environment,
-    redactor: createRedactor(),
+    redactor,
     clock,
     holdMilliseconds: 0,
   });

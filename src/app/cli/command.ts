@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Json } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 
 /** One command of the command line: a row of the table that parsing, help, completion and the documents read. */
 export interface Command {
@@ -79,6 +80,8 @@ export interface CommandIo {
    */
   readonly ended: AbortSignal;
   readonly clock: Clock;
+  /** Knows the secrets of this run; everything that is printed passes it. */
+  readonly redactor: Redactor;
 }
 
 /** What a running command may use of the world. */

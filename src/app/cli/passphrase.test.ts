@@ -11,6 +11,7 @@ import type { FaultCode } from '../../kernel/fault-codes.ts';
 import type { CommandContext } from './command.ts';
 import { parseCommandLine } from './parse-command-line.ts';
 import { passphraseFlags, readPassphrase } from './passphrase.ts';
+import { createRedactor } from '../../secrets/redact.ts';
 
 test('takes the passphrase from the environment, before that from a file, before that from a descriptor', async () => {
   await withFile('from file\n', async (file) => {
@@ -120,6 +121,7 @@ function read(
     stdout: new PassThrough(),
     stderr: world.terminal?.output ?? new PassThrough(),
     env: world.env ?? {},
+    redactor: createRedactor(),
     isTty: world.terminal !== undefined,
     ended: new AbortController().signal,
     clock: steppedClock(0),

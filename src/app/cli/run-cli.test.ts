@@ -7,6 +7,7 @@ import { type FaultCode, faultCodes } from '../../kernel/fault-codes.ts';
 import type { Command, CommandContext, CommandResult } from './command.ts';
 import { exitCodeFor, exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
+import { createRedactor } from '../../secrets/redact.ts';
 
 test('U9 prints the text of a result, or its JSON with --json, on stdout alone', async () => {
   const command = row(() => Promise.resolve({ text: 'two agents', json: { agents: 2 } }));
@@ -116,6 +117,7 @@ async function run(
     stdout,
     stderr,
     env: {},
+    redactor: createRedactor(),
     isTty: false,
     clock: steppedClock(0),
     get ended() {

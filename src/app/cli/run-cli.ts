@@ -24,7 +24,8 @@ export async function runCli(
     return result.exitCode ?? 0;
   } catch (error) {
     const fault = toFault(error);
-    await write(io.stderr, json ? `${JSON.stringify(errorJson(fault))}\n` : `error: ${faultLine(fault)}\n`);
+    const line = json ? JSON.stringify(errorJson(fault)) : `error: ${faultLine(fault)}`;
+    await write(io.stderr, `${io.redactor.redact(line)}\n`);
     return exitCodeFor(fault.code);
   }
 }
@@ -55,13 +56,15 @@ function contextOf(io: CommandIo, json: boolean): CommandContext {
     env: io.env,
     isTty: io.isTty,
     clock: io.clock,
+    redactor: io.redactor,
     // Passed on unread: reading it takes the signals over.
     get ended() {
       return io.ended;
     },
     json,
     // It may repeat what an MCP server or a gateway wrote: shown, not obeyed.
-    say: (text) => void io.stderr.write(`${text.split('\n').map(printable).join('\n')}\n`),
+    say: (text) =>
+      void io.stderr.write(`${io.redactor.redact(text).split('\n').map(printable).join('\n')}\n`),
   };
 }
 
@@ -71,7 +74,10 @@ function textResult(text: string): CommandResult {
 
 async function print(result: CommandResult, json: boolean, io: CommandIo): Promise<void> {
   if (result.text === '' && result.json === null) return;
-  await write(io.stdout, `${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
+  const text = json
+    ? JSON.stringify(io.redactor.redactJson(result.json), null, 2)
+    : io.redactor.redact(result.text);
+  await write(io.stdout, `${text}\n`);
 }
 
 function errorJson(fault: Fault): Json {

@@ -6,6 +6,7 @@ import { listen } from '../../http/listen.ts';
 import { createNameResolver } from '../../http/name-resolver.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { authorityName } from '../../x509/leaf-profile.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { admitsUnverified, answerAuthority } from '../listeners/authority-routes.ts';
@@ -33,6 +34,7 @@ export async function composeAuthority(options: {
   readonly clock: Clock;
   readonly authority: Authority;
   readonly ends: RunningEnds;
+  readonly redactor: Redactor;
   readonly log: (line: string) => void;
   /** The base of the gateways' endpoints; null while there is none. */
   readonly gatewayUrl: () => string | null;

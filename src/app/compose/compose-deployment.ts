@@ -1,6 +1,7 @@
 import type { Disk } from '../../audit/disk.ts';
 import type { Listener } from '../../http/exchange.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { createRedactor, type Redactor } from '../../secrets/redact.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { DataFolder } from '../authority/data-folder.ts';
 import { openAuthority } from '../authority/open-authority.ts';
@@ -32,13 +33,15 @@ export interface DeploymentOptions {
   readonly gateway: boolean;
   readonly clock: Clock;
   readonly log: (line: string) => void;
+  /** Learns every secret that is used, and cuts it out of what leaves; one of its own unless given. */
+  readonly redactor?: Redactor;
   /** Where the gateway's log is written; the machine's disk unless given. */
   readonly disk?: Disk;
 }
 
 /** Opens a data folder and everything that serves it. Throws what `openAuthority`, `listen` and the log throw. */
 export async function composeDeployment(options: DeploymentOptions): Promise<Deployment> {
-  const { config, data, clock, log } = options;
+  const { config, data, clock, log, redactor = createRedactor(clock) } = options;
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
@@ -49,6 +52,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       passphrase,
       clock,
       log,
+      redactor,
       renewalGrace,
       publicUrl,
       subAgents,
@@ -59,17 +63,19 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   opened.use(watchDevices({ authority, clock, log }));
   opened.use(watchCallApprovals({ authority, log }));
   opened.use(watchPartners({ authority, clock, log }));
-  const expiry = opened.use(await watchEnds({ config, authority, clock, log }));
+  const expiry = opened.use(await watchEnds({ config, authority, redactor, clock, log }));
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
-    await composeAuthority({ config, clock, authority, ends, log, gatewayUrl: () => gatewayUrl }),
+    await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),
   );
   const listeners: Record<string, Listener> = {
     authority: own.authority,
     people: own.people,
     plain: own.plain,
   };
-  const gateway = options.gateway ? opened.use(await besideAuthority(authority, ends, options)) : null;
+  const gateway = options.gateway
+    ? opened.use(await besideAuthority(authority, ends, { ...options, redactor }))
+    : null;
   if (gateway) listeners['agents'] = gateway.agents;
   gatewayUrl ??= gateway?.agents.url ?? null;
   listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway }));
@@ -82,9 +88,9 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
 async function besideAuthority(
   authority: Authority,
   { staple }: RunningEnds,
-  options: DeploymentOptions,
+  options: DeploymentOptions & { readonly redactor: Redactor },
 ): Promise<RunningGateway> {
-  const { config, data, clock, log } = options;
+  const { config, data, clock, log, redactor } = options;
   await using opened = new AsyncDisposableStack();
   const names = listenerNames(config, ['agents']);
   const identity = opened.use(
@@ -118,6 +124,7 @@ async function besideAuthority(
       },
       log,
       staple,
+      redactor,
       ...(options.disk && { disk: options.disk }),
     }),
   );

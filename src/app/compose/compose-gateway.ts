@@ -31,7 +31,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
 import { memoryNonces } from '../../oauth/signed-call/memory-nonces.ts';
-import { createRedactor, type Redactor } from '../../secrets/redact.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
 import { defaultUpstreamLimits } from '../../upstream/limits.ts';
@@ -90,6 +90,8 @@ export interface GatewayOptions {
   /** Where calls are approved; nowhere unless given, and what policy asks about is refused. */
   readonly approvals?: AuthorityApprovals;
   readonly log: (line: string) => void;
+  /** Learns every secret that is used, and cuts it out of what leaves. */
+  readonly redactor: Redactor;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
   /** An OCSP response about the gateway's own certificate; none unless given. */
@@ -98,9 +100,8 @@ export interface GatewayOptions {
 
 /** Puts the data path together: registry view, log, upstreams, gateway, listener. */
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, clock, identity, log } = options;
+  const { config, clock, identity, redactor, log } = options;
   await using opened = new AsyncDisposableStack();
-  const redactor = createRedactor(clock);
   const written = opened.use(
     await openAuditLog({
       folder: options.auditFolder,
@@ -161,6 +162,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       trusted: config.gateway.toolsMilliseconds,
       self: leafUri(options.trustDomain, 'gateway', 'tools'),
       tell: options.tellTools ?? unheard,
+      clean: redactor.redactJson,
       log: (line) => log(redactor.redact(line)),
     }),
   );

@@ -1,5 +1,6 @@
 import { openScepDoor, type ScepDoor } from '../../enrol/scep/scep-door.ts';
 import { Fault } from '../../kernel/fault.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import type { RunningEnds } from './compose-ends.ts';
@@ -11,9 +12,10 @@ export async function composeScep(options: {
   readonly config: Config;
   readonly authority: Authority;
   readonly ends: RunningEnds;
+  readonly redactor: Redactor;
   readonly log: (line: string) => void;
 }): Promise<ScepDoor> {
-  const { config, authority, ends, log } = options;
+  const { config, authority, ends, redactor, log } = options;
   const { ca, store, registrationKey } = authority;
   const { renewalGraceMinutes, scep } = config.authority;
   if (!registrationKey)
@@ -24,7 +26,7 @@ export async function composeScep(options: {
     openScepDoor({
       ca,
       transactions: store.scepTransactions,
-      challenges: await scepChallenges(scep.webhook, authority, opened),
+      challenges: await scepChallenges(scep.webhook, { ...authority, redactor }, opened),
       registration: () => registration.current(),
       crl: () => ends.crls().current().full.der,
       legacy: scep.legacyCiphers === 'accepted',

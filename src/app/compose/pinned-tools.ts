@@ -1,3 +1,4 @@
+import type { Json } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { firstModernRevision } from '../../mcp/revisions.ts';
@@ -25,6 +26,8 @@ interface Parts {
   readonly trusted: number;
   /** The gateway's own SPIFFE ID. */
   readonly self: string;
+  /** Takes secrets out of a definition: it is kept and shown, and a server may write what it was shown into it. */
+  readonly clean: (tool: Json) => Json;
   readonly tell: (reports: readonly ToolReport[]) => Promise<void>;
   readonly log: (line: string) => void;
 }
@@ -42,6 +45,7 @@ export function composePins(parts: Parts): RunningPins {
     },
     clock,
     trusted: parts.trusted,
+    clean: parts.clean,
     seen: reports.listed,
   });
   /** The definition that each server is looked at under, with what ends the looking. */

@@ -5,7 +5,7 @@ import type { Challenges } from '../../enrol/scep/scep-parts.ts';
 import { eitherChallenges, webhookChallenges } from '../../enrol/scep/webhook-challenges.ts';
 import { createWebhook } from '../../http/webhook.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { createRedactor } from '../../secrets/redact.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { ScepConfig } from '../config/scep-settings.ts';
@@ -13,7 +13,7 @@ import type { ScepConfig } from '../config/scep-settings.ts';
 /** Who decides about challenges: join tokens, and a webhook where one is named. Throws Fault `config_invalid`. */
 export async function scepChallenges(
   { url, secret, ca: file, addresses, timeoutMilliseconds }: ScepConfig['webhook'],
-  { ca, store }: Pick<Authority, 'ca' | 'store'>,
+  { ca, store, redactor }: Pick<Authority, 'ca' | 'store'> & { readonly redactor: Redactor },
   opened: AsyncDisposableStack,
 ): Promise<Challenges> {
   const { agents, audit, clock } = ca;
@@ -21,7 +21,7 @@ export async function scepChallenges(
   const joinTokens = joinTokenChallenges({ tokens: store.joinTokens, agents, audit, clock, strangers });
   if (url === '') return joinTokens;
   const unchecked = opened.use(createBoundedRecord(audit, { type: 'scep-messages.refused' }));
-  const secrets = createSecretResolver({ environment: process.env, redactor: createRedactor(), clock });
+  const secrets = createSecretResolver({ environment: process.env, redactor, clock });
   const webhook = opened.use(
     createWebhook({
       url,

@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { readTextFile } from '../../kernel/durable-file.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { createWebhook, type Webhook } from '../../http/webhook.ts';
-import { createRedactor } from '../../secrets/redact.ts';
+import type { Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
@@ -28,14 +28,15 @@ const day = 24 * 60 * 60_000;
 export async function watchEnds(options: {
   readonly config: Config;
   readonly authority: Authority;
+  readonly redactor: Redactor;
   readonly clock: Clock;
   readonly log: (line: string) => void;
 }): Promise<RunningExpiryWatch> {
-  const { config, authority, clock, log } = options;
+  const { config, authority, redactor, clock, log } = options;
   const { latePercent, unseenAgents, authorityDays } = config.authority.alerts;
   const { store, audit, renewals, issuer } = authority;
   await using opened = new AsyncDisposableStack();
-  const webhook = await openReceiver(config, clock);
+  const webhook = await openReceiver(config, redactor, clock);
   const teller = webhook && opened.use(tellAlerts({ alerts: store.alerts, webhook, log }));
   // Ends what is being told before it is waited for.
   if (webhook) opened.use(webhook);
@@ -116,10 +117,10 @@ function authoritiesOf({ issuer }: Authority): readonly CaCertificate[] {
   });
 }
 
-async function openReceiver(config: Config, clock: Clock): Promise<Webhook | null> {
+async function openReceiver(config: Config, redactor: Redactor, clock: Clock): Promise<Webhook | null> {
   const { webhook: url, webhookSecret, webhookCa, webhookAddresses } = config.authority.alerts;
   if (url === '') return null;
-  const secrets = createSecretResolver({ environment: process.env, redactor: createRedactor(), clock });
+  const secrets = createSecretResolver({ environment: process.env, redactor, clock });
   return createWebhook({
     url,
     secret: () => secrets.resolve(webhookSecret),

@@ -68,6 +68,7 @@ export class PinnedTools implements ToolPins {
   private readonly view: PinsView;
   private readonly clock: Clock;
   private readonly seen: (server: string, tools: readonly ToolDefinition[], whole: boolean) => void;
+  private readonly clean: (tool: Json) => Json;
   private readonly sightings = new Sightings();
   private readonly trusted: number;
   private readonly reading = new Map<string, Promise<void>>();
@@ -81,10 +82,13 @@ export class PinnedTools implements ToolPins {
     /** How long what a server listed is taken to be so, in milliseconds; 0 has every call wait for the list. */
     readonly trusted: number;
     readonly seen: (server: string, tools: readonly ToolDefinition[], whole: boolean) => void;
+    /** Takes out of a definition what may be kept nowhere; nothing unless given. */
+    readonly clean?: (tool: Json) => Json;
   }) {
     this.view = parts.view;
     this.clock = parts.clock;
     this.seen = parts.seen;
+    this.clean = parts.clean ?? ((tool) => tool);
     this.trusted = parts.trusted;
   }
 
@@ -208,7 +212,7 @@ export class PinnedTools implements ToolPins {
     seen: { readonly whole: boolean; readonly generation: number },
   ): readonly boolean[] {
     const { server } = from;
-    const definitions = items.map(readToolDefinition);
+    const definitions = items.map((item) => readToolDefinition(this.clean(item)));
     const told = definitions.filter((definition) => definition !== null);
     this.seen(server, told, seen.whole);
     if (!this.guards(server)) return [];

@@ -9,6 +9,7 @@ import { steppedClock } from '../../../kernel/clock.ts';
 import { runCli } from '../run-cli.ts';
 import { auditCommands } from './audit.ts';
 import { auditProofCommands } from './audit-proof.ts';
+import { createRedactor } from '../../../secrets/redact.ts';
 
 test('S4 U9 audit verify says that a log verifies, for a person and as JSON', async () => {
   await using folder = await temporaryFolder();
@@ -142,6 +143,7 @@ function start(
     stdout,
     stderr,
     env: {},
+    redactor: createRedactor(),
     isTty: false,
     ended,
     clock: steppedClock(0),

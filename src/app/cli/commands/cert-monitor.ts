@@ -6,7 +6,6 @@ import { createWebhook, type Webhook } from '../../../http/webhook.ts';
 import type { Json } from '../../../kernel/canonical-json.ts';
 import { readTextFile } from '../../../kernel/durable-file.ts';
 import { errorText, Fault } from '../../../kernel/fault.ts';
-import { createRedactor } from '../../../secrets/redact.ts';
 import { createSecretResolver } from '../../../secrets/resolve.ts';
 import { nameFilter, readExpected } from '../../monitor/expected-issuances.ts';
 import { type Found, type Look, lookOnce, type MonitorParts } from '../../monitor/run-monitor.ts';
@@ -133,8 +132,8 @@ async function openWebhook(context: CommandContext, input: CommandInput): Promis
   if (!reference || !/^(env|file):/.test(reference)) {
     throw new Fault('usage', '--webhook needs --webhook-secret, as env:NAME or file:/path.');
   }
-  const { clock, env: environment } = context;
-  const secrets = createSecretResolver({ environment, redactor: createRedactor(), clock });
+  const { clock, env: environment, redactor } = context;
+  const secrets = createSecretResolver({ environment, redactor, clock });
   return createWebhook({
     url,
     secret: () => secrets.resolve(reference),

@@ -46,10 +46,12 @@ export const gatewayCommand: Command = {
 };
 
 async function gateway(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { clock, say: log } = context;
+  const { clock, redactor, say: log } = context;
   const config = await loadConfig(context, input, input.must('state'));
   const state = resolve(input.must('state'));
   const authority = input.must('authority');
+  const joinToken = await readJoinToken(context, input);
+  if (joinToken !== null) redactor.learn(joinToken);
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(
     await holdEnrolledIdentity({
@@ -57,7 +59,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       authority,
       name: input.must('name'),
       ...listenerNames(config, ['agents']),
-      joinToken: await readJoinToken(context, input),
+      joinToken,
       authorityFile: input.text('ca'),
       rootFingerprint: input.text('ca-fingerprint'),
       clock,
@@ -95,6 +97,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
         await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });
       },
       approvals: remoteApprovals(authority, () => shownBy(identity)),
+      redactor,
       log,
     }),
   );

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { steppedClock } from '../../../kernel/clock.ts';
 import { runCli } from '../run-cli.ts';
 import { policyCommands } from './policy.ts';
+import { createRedactor } from '../../../secrets/redact.ts';
 
 const examples = join(import.meta.dirname, '../../../../examples/policies');
 
@@ -265,6 +266,7 @@ async function run(
       stdout,
       stderr,
       env: {},
+      redactor: createRedactor(),
       isTty: false,
       ended: new AbortController().signal,
       clock: steppedClock(1_800_000_000_000),

@@ -48,6 +48,7 @@ async function serve(
     gateway: faces.gateway,
     clock: context.clock,
     log: context.say,
+    redactor: context.redactor,
   });
   announceListeners(context, deployment.listeners);
   await showFirstLink(context, deployment.authority);

@@ -12,6 +12,7 @@ import { readCertificate } from '../../../x509/certificate.ts';
 import { encodePem } from '../../../x509/pem.ts';
 import { runCli } from '../run-cli.ts';
 import { tokenExplainCommand } from './token-explain.ts';
+import { createRedactor } from '../../../secrets/redact.ts';
 
 const der = await certificateOf('ci-bot');
 const { notBefore } = readCertificate(der);
@@ -76,6 +77,7 @@ async function run(token: string, ...argv: readonly string[]): Promise<Ran> {
       stdout,
       stderr,
       env: {},
+      redactor: createRedactor(),
       isTty: false,
       ended: new AbortController().signal,
       clock: steppedClock(time),
