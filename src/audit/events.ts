@@ -121,6 +121,9 @@ export const auditEvents = {
     'Another key signs access tokens from now on: which; whether the one before was compromised.',
   'token.ended': 'A token, a grant, or all tokens of a person or an agent were ended before their time.',
   'policy.loaded': 'A set of policies took force.',
+  'policy.waiting': 'A changed set of policies may allow more and waits for another administrator.',
+  'policy.approved': 'An administrator approved a set of policies that waited.',
+  'policy.rejected': 'An administrator did not approve a set of policies that waited: why.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
   'registry.went-back':
     'The authority gave a gateway an older registry than before; whoever the gateway refused stays refused.',

@@ -16,6 +16,7 @@ import { localPersonOperations } from './local-person-operations.ts';
 import { type Operation, operation } from './operation.ts';
 import { personOperations } from './person-operations.ts';
 import { partnerOperations } from './partner-operations.ts';
+import { policyOperations } from './policy-operations.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
@@ -176,6 +177,7 @@ export const operations: readonly Operation[] = [
   ...joinTokenOperations,
   ...rotationOperations,
   ...approvalOperations,
+  ...policyOperations,
   ...callApprovalOperations,
   ...partnerOperations,
   ...acmeOperations,

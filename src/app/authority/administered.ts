@@ -71,6 +71,7 @@ type Acts = Omit<
   | 'attestations'
   | 'bindingSecrets'
   | 'policyProblem'
+  | 'policies'
   | 'tokenRules'
   | typeof Symbol.asyncDispose
 >;

@@ -28,6 +28,7 @@ import type { CallApprovalQueue } from '../approvals/call-approval-queue.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { SecretChecks } from '../feed/secret-checks.ts';
+import type { PolicyControl } from '../policies/open-policies.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
@@ -125,6 +126,8 @@ export interface Authority extends AsyncDisposable {
   readonly registrationKey: KeyObject | null;
   /** Why the policies on disk are not the ones in force, or null. */
   policyProblem(): Fault | null;
+  /** The policies in force, and those that wait for another administrator. */
+  readonly policies: PolicyControl;
   /** What servers want of tokens, as the policy folder says it now. */
   tokenRules(): FileTokenRules;
   describe(): AuthorityDescription;

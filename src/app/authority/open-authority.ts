@@ -16,8 +16,8 @@ import { type ConfiguredProvider, readPeople } from '../config/people-file.ts';
 import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.ts';
 import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
-import type { FeedTrust, PolicyFile } from '../feed/feed-message.ts';
-import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
+import type { FeedTrust } from '../feed/feed-message.ts';
+import { openPolicies } from '../policies/open-policies.ts';
 import { callApprovalsOf, tokensOf } from '../feed/policy-rules.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -72,6 +72,8 @@ export async function openAuthority(options: {
   readonly disk?: IssuersDisk;
   /** Where others reach the plain listener, '' for nowhere; what was last said unless given. */
   readonly publicUrl?: string;
+  /** Whether policies that may allow more take force at once; what was last said unless given. */
+  readonly widerPolicies?: 'at-once' | 'wait';
   /** Whether the key of the registration authority of SCEP is opened, and made when there is none. */
   readonly registration?: boolean;
 }): Promise<Authority> {
@@ -109,7 +111,15 @@ export async function openAuthority(options: {
   await settleRestoration(data, { facts: store.meta, audit });
   const issuanceLog = readerOf(data, audit, auditKey);
   const policies = opened.use(
-    await openPolicies({ data, audit, log, publish: (files) => feed.publishPolicies(files) }),
+    await openPolicies({
+      data,
+      store,
+      audit,
+      clock,
+      log,
+      setting: options.widerPolicies,
+      publish: (files) => feed.publishPolicies(files),
+    }),
   );
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
@@ -209,6 +219,7 @@ export async function openAuthority(options: {
     bundle: () => ownBundle(rootsOf(issuers.all()), { meta: store.meta, clock }),
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
+    policies,
     tokenRules: () => tokensOf(policies.current()),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -242,31 +253,4 @@ async function publicationOf(
   if (said !== undefined) await meta.set('public-url', said);
   const url = said ?? (await meta.get('public-url')) ?? '';
   return ({ certificate }) => (url === '' ? null : publicationUrls(url, certificate));
-}
-
-/** The policy folder, with every change told to the gateways, to the log and to a person. */
-function openPolicies(options: {
-  readonly data: DataFolder;
-  readonly audit: AuditLog;
-  readonly log: (line: string) => void;
-  readonly publish: (files: readonly PolicyFile[]) => void;
-}): Promise<PolicyFolder> {
-  const { data, audit, log, publish } = options;
-  return openPolicyFolder({
-    folder: data.policies,
-    onLoaded: (files) => {
-      publish(files);
-      const names = files.map((file) => file.name);
-      const permitting = names.some((name) => name.endsWith('.cedar'));
-      const inForce = permitting ? names : [...names, 'no policy; nothing is permitted'];
-      log(`Policies in force: ${inForce.join(', ')}.`);
-      audit.append({ type: 'policy.loaded', files: names }).catch(() => undefined);
-    },
-    onRefused: (fault) => {
-      log(`The changed policies are not in force: ${fault.message}`);
-      audit
-        .append({ type: 'policy.refused', code: fault.code, reason: fault.message })
-        .catch(() => undefined);
-    },
-  });
 }

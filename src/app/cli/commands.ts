@@ -43,6 +43,10 @@ const families: readonly Family[] = [
   },
   { words: ['key'], load: async () => (await import('./commands/key.ts')).keyCommands },
   { words: ['policy'], load: async () => (await import('./commands/policy.ts')).policyCommands },
+  {
+    words: ['policy'],
+    load: async () => (await import('./commands/policy-pending.ts')).policyPendingCommands,
+  },
   { words: ['token'], load: async () => [(await import('./commands/token-explain.ts')).tokenExplainCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },

@@ -45,7 +45,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
-  const { publicUrl, subAgents } = config.authority;
+  const { publicUrl, subAgents, widerPolicies } = config.authority;
   const authority = opened.use(
     await openAuthority({
       data,
@@ -56,6 +56,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       renewalGrace,
       publicUrl,
       subAgents,
+      widerPolicies,
       registration: config.authority.scep.door === 'open',
     }),
   );

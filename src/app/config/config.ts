@@ -33,6 +33,7 @@ export interface Config {
   readonly authority: {
     readonly renewalGraceMinutes: number;
     readonly subAgents: number;
+    readonly widerPolicies: 'at-once' | 'wait';
     readonly acme: {
       readonly door: 'open' | 'closed';
       readonly addresses: readonly string[];
@@ -114,6 +115,12 @@ export const configSchema = z
             'How many agents one agent may enrol below itself, with certificates of minutes and roles of its own; 0 for none.',
           reason:
             'An agent that makes others needs somebody who wants that; each is cut off with the one above it.',
+        }),
+        widerPolicies: z.enum(['at-once', 'wait']).default('at-once').meta({
+          description:
+            'Whether a changed policy folder that may allow more takes force at once, or waits until an administrator approves it whose certificate is not the one in the data folder.',
+          reason:
+            'One person can begin; who wants two eyes more says so. What allows nothing more never waits.',
         }),
         acme: acmeSettings,
         scep: scepSettings,

@@ -1,6 +1,7 @@
 import { watch } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import {
   agentPassportsFileName,
@@ -10,6 +11,8 @@ import {
   signedCallsFileName,
   tokensFileName,
 } from '../config/file-names.ts';
+import type { PolicySet } from '../../policy/compile-policies.ts';
+import type { PolicyGate, ReadPolicies } from '../policies/policy-gate.ts';
 import type { PolicyFile } from './feed-message.ts';
 import { readPolicyFilesInTurns } from './policy-rules.ts';
 
@@ -21,36 +24,56 @@ export interface PolicyFolder extends Disposable {
   problem(): Fault | null;
   /** Reads the folder now. */
   refresh(): Promise<void>;
+  /** Puts what waits in force. Throws Fault `not_found` or `conflict`. */
+  approve(version: string): Promise<void>;
 }
 
 /**
  * Opens the folder. A set that does not compile never takes force: at start it ends the start, later the last good
- * set stays and `onRefused` is told. Throws Fault `policy_invalid` or `config_invalid`.
+ * set stays and `onRefused` is told. One that `gate` holds back waits, and the last one in force stays.
+ * Throws Fault `policy_invalid` or `config_invalid`.
  */
 export async function openPolicyFolder(options: {
   readonly folder: string;
+  readonly gate: PolicyGate;
+  /** Told of a set that compiled, and of the one in force. Throws Fault `policy_invalid` to refuse it. */
+  readonly inspect: (after: PolicySet, inForce: PolicySet) => Promise<void>;
   readonly onLoaded: (files: readonly PolicyFile[]) => void;
   readonly onRefused: (fault: Fault) => void;
 }): Promise<PolicyFolder> {
-  await mkdir(options.folder, { recursive: true });
-  let current = await readPolicies(options.folder);
-  let { policies } = await readPolicyFilesInTurns(current, null);
+  const { folder, gate } = options;
+  await mkdir(folder, { recursive: true });
+  let { files: current, policies } = await atStart(folder, gate);
+  let seen = current;
   let problem: Fault | null = null;
   let refreshing: Promise<void> = Promise.resolve();
 
+  const takeForce = async (next: ReadPolicies): Promise<void> => {
+    await gate.keep(next.files);
+    ({ files: current, policies } = next);
+    options.onLoaded(current);
+  };
   const load = async (): Promise<void> => {
     try {
-      const files = await readPolicies(options.folder);
-      if (JSON.stringify(files) === JSON.stringify(current) && !problem) return;
-      ({ policies } = await readPolicyFilesInTurns(files, policies));
-      current = files;
+      const files = await settledFiles(folder, gate.quiet);
+      if (same(files, seen) && !problem) return;
+      const next = { files, policies: (await readPolicyFilesInTurns(files, policies)).policies };
+      await options.inspect(next.policies, policies);
+      // Back to what is in force: what waited is not wanted any more.
+      if (same(files, current)) await gate.keep(files);
+      else if (await gate.admits({ files: current, policies }, next)) await takeForce(next);
+      seen = files;
       problem = null;
-      options.onLoaded(files);
     } catch (error) {
       const fault = toFault(error);
       if (problem?.message !== fault.message) options.onRefused(fault);
       problem = fault;
     }
+  };
+  const approve = async (version: string): Promise<void> => {
+    await load();
+    const { files } = gate.take(version);
+    await takeForce({ files, policies: (await readPolicyFilesInTurns(files, policies)).policies });
   };
   const refresh = (): Promise<void> => {
     refreshing = refreshing.then(load);
@@ -70,12 +93,61 @@ export async function openPolicyFolder(options: {
     current: () => current,
     problem: () => problem,
     refresh,
+    approve(version) {
+      const approving = refreshing.then(() => approve(version));
+      refreshing = approving.catch(() => undefined);
+      return approving;
+    },
     [Symbol.dispose]() {
       watcher.close();
       clearInterval(poll);
       if (pending) clearTimeout(pending);
     },
   };
+}
+
+/**
+ * The files once they have stayed the same for so long. A file that is being written is short for a moment: what it then permits is less, takes
+ * force at once, and what it permits when it is whole would have to wait.
+ */
+async function settledFiles(folder: string, quiet: number): Promise<readonly PolicyFile[]> {
+  let files = await readPolicies(folder);
+  if (quiet === 0) return files;
+  for (let tries = 0; tries < 20; tries++) {
+    await wait(quiet);
+    const again = await readPolicies(folder);
+    if (same(files, again)) return files;
+    files = again;
+  }
+  throw new Fault('unavailable', 'The policy folder is being written all the time.');
+}
+
+/** What is in force at the start: the files on disk, or those before them where the gate holds them back. */
+async function atStart(folder: string, gate: PolicyGate): Promise<ReadPolicies> {
+  const files = await readPolicies(folder);
+  const { policies } = await readPolicyFilesInTurns(files, null);
+  const kept = gate.inForce();
+  if (kept === null || same(kept, files)) {
+    await gate.keep(files);
+    return { files, policies };
+  }
+  const before = await inForceBefore(kept);
+  if (!(await gate.admits(before, { files, policies }))) return before;
+  await gate.keep(files);
+  return { files, policies };
+}
+
+/** What was in force compiled then; should it not any more, as after an upgrade, nothing is permitted until somebody approves. */
+async function inForceBefore(files: readonly PolicyFile[]): Promise<ReadPolicies> {
+  try {
+    return { files, policies: (await readPolicyFilesInTurns(files, null)).policies };
+  } catch {
+    return { files: [], policies: (await readPolicyFilesInTurns([], null)).policies };
+  }
+}
+
+function same(one: readonly PolicyFile[], other: readonly PolicyFile[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The `*.cedar` files of a folder and the settings beside them, in name order. */

@@ -57,7 +57,13 @@ function unknownArguments(rule: Rule, scoped: ScopedTools, asked: readonly Asked
       const what = `${aboutWhich(asked)} ${asked.length === 1 ? '' : 'an '}argument "${names.join('.')}". ${near === null ? rest : `Did you mean "${near}"?`}`;
       // Prompts have arguments as well, and tools of servers that are not known may have others.
       const sure = scoped.onlyTools && scoped.complete;
-      return { level: sure ? 'error' : 'warning', rule, place: findPlace(rule, name), what };
+      return {
+        level: sure ? 'error' : 'warning',
+        rule,
+        servers: serversOf(asked),
+        place: findPlace(rule, name),
+        what,
+      };
     });
 }
 
@@ -65,6 +71,10 @@ function aboutWhich(asked: readonly Asked[]): string {
   const [first] = asked;
   if (first && asked.length === 1) return `the tool "${first.tool.server}/${first.tool.name}" has no`;
   return `none of the ${asked.length} tools that the policy can be about has`;
+}
+
+function serversOf(asked: readonly Asked[]): readonly string[] {
+  return [...new Set(asked.map(({ tool }) => tool.server))];
 }
 
 interface Read {
@@ -107,7 +117,13 @@ function wrongTexts(rule: Rule, asked: readonly Asked[]): readonly ToolFinding[]
         near === null ? `It is one of: ${among.join(', ')}` : `Did you mean "${near}"?`
       }`;
       const known = wrong.get(`${name} ${text}`);
-      const finding: ToolFinding = { level: 'error', rule, place: findPlace(rule, text), what };
+      const finding: ToolFinding = {
+        level: 'error',
+        rule,
+        servers: serversOf(asked),
+        place: findPlace(rule, text),
+        what,
+      };
       wrong.set(`${name} ${text}`, { finding: known?.finding ?? finding, tools: (known?.tools ?? 0) + 1 });
     }
   }
@@ -179,15 +195,16 @@ function misfit(rule: Rule, tool: ScopedTool, error: DetailedError): ToolFinding
   const place = findPlace(rule, last);
   if (error.message.endsWith('not found') && path !== '') {
     const what = `the tool ${name} has no argument "${path}", and a call of it would be refused because the policy fails. ${ask}, or name the tools that are meant`;
-    return { level: 'error', rule, place, what };
+    return { level: 'error', rule, servers: [tool.server], place, what };
   }
   if (/optional attribute/.test(error.message) && path !== '') {
     const what = `the argument "${path}" of ${name} may be left out, and the call would be refused because the policy fails. ${ask}`;
-    return { level: 'error', rule, place, what };
+    return { level: 'error', rule, servers: [tool.server], place, what };
   }
   return {
     level: 'error',
     rule,
+    servers: [tool.server],
     place: rule,
     what: `for the tool ${name}: ${cedarText(error).replaceAll(/ for Action::"[^"]*"/g, '')}`,
   };

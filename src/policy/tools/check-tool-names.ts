@@ -11,8 +11,9 @@ import type { ScopedTools } from './scoped-tools.ts';
 /** Finds the tools, servers and names of tools in a rule that do not exist. */
 export function checkToolNames(rule: Rule, scoped: ScopedTools, known: KnownTools): readonly ToolFinding[] {
   const findings: ToolFinding[] = [];
-  const add = (level: ToolFinding['level'], name: string, what: string): void => {
-    findings.push({ level, rule, place: findPlace(rule, name), what });
+  const every = [...new Set(scoped.tools.map(({ server }) => server))];
+  const add: Add = (level, name, what, servers = every) => {
+    findings.push({ level, rule, servers, place: findPlace(rule, name), what });
   };
   const entity = (uid: EntityUidJson): void => checkEntity(uid, known, add);
   const { principal, resource } = rule.json;
@@ -30,7 +31,7 @@ export function checkToolNames(rule: Rule, scoped: ScopedTools, known: KnownTool
   return findings;
 }
 
-type Add = (level: ToolFinding['level'], name: string, what: string) => void;
+type Add = (level: ToolFinding['level'], name: string, what: string, servers?: readonly string[]) => void;
 
 function checkEntity(uid: EntityUidJson, known: KnownTools, add: Add): void {
   const { type, id } = '__entity' in uid ? uid.__entity : uid;
@@ -44,7 +45,7 @@ function checkEntity(uid: EntityUidJson, known: KnownTools, add: Add): void {
   }
   const name = rest.join('/');
   if (type === 'Server' || tools.has(name)) return;
-  add('error', id, `the server "${server}" has no tool "${name}"${hintOf(name, tools.keys())}`);
+  add('error', id, `the server "${server}" has no tool "${name}"${hintOf(name, tools.keys())}`, [server]);
 }
 
 /** Conditions on `resource.name`: equal to a text, one of several, or like a pattern. */

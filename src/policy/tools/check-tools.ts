@@ -9,6 +9,8 @@ export interface ToolFinding {
   /** A warning where the server is not known yet, or where the policy says that it means what no definition tells of. */
   readonly level: 'error' | 'warning';
   readonly rule: Rule;
+  /** The servers whose definitions it rests on. */
+  readonly servers: readonly string[];
   readonly place: { readonly line: number; readonly column: number };
   readonly what: string;
 }
