@@ -3,6 +3,7 @@ import { sha256Base64url, utf8 } from '../kernel/bytes.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { nestsWithin } from '../kernel/nests-within.ts';
+import { parseJson } from '../kernel/parse-json.ts';
 import { rememberedFor } from '../kernel/remembered-for.ts';
 import { RunningHash } from '../kernel/running-hash.ts';
 import { adaptResult, isAdapted } from '../mcp/adapt-result.ts';
@@ -111,7 +112,9 @@ async function lookedAt(answer: Uint8Array, how: Relay): Promise<Uint8Array> {
   if (answer.length === 0 || (!filtered && !heard)) return answer;
   const message = readAnswer(answer);
   if (listens) await hearAll(message, relaying);
-  return filtered ? utf8(JSON.stringify(filterAnswer(message, relaying))) : answer;
+  if (!filtered) return answer;
+  const left = filterAnswer(message, relaying);
+  return left === message && keepsOctets(answer, how) ? answer : utf8(JSON.stringify(left));
 }
 
 /** Whether a message is held to what may be in it. */
@@ -156,7 +159,8 @@ async function relayStream(
         const answer = readAnswer(event.data);
         if (listens) await hearAll(answer, relaying);
         const filtered = filtering ? filterAnswer(answer, relaying) : answer;
-        const data = filtered === answer ? event.data : JSON.stringify(filtered);
+        const keeps = filtered === answer && (!filtering || keepsOctets(event.data, how));
+        const data = keeps ? event.data : JSON.stringify(filtered);
         await send(held.push(utf8(encodeSseEvent({ ...event, data }))));
       }
     }
@@ -181,7 +185,24 @@ function made(cuts: AnswerCuts | null): { readonly redacted?: CutsMade } {
 function isSuspect(message: Uint8Array | string): boolean {
   const text =
     typeof message === 'string' ? message : Buffer.from(message.buffer, message.byteOffset, message.length);
-  return text.includes('"tools"') || text.includes('list_changed') || text.includes('\\u00');
+  return marks.some((mark) => text.includes(mark));
+}
+
+/** The two names, and how an escaped letter of one begins. */
+const marks = ['"tools"', 'list_changed', '\\u006', '\\u007', '\\u005f', '\\u005F'] as const;
+
+/**
+ * Whether a message of which nothing was taken out keeps its octets: numbers may be in it that no double holds. Not where another
+ * reader could find something else in it, because a name stands in it twice; nor a whole list, which is always written anew.
+ */
+function keepsOctets(message: Uint8Array | string, { read }: Relay): boolean {
+  if (read !== 'suspects') return typeof message === 'string';
+  try {
+    parseJson(message, { depth: deepest, values: 6_000_000 });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** How deep an answer may nest: it is serialised again, which recurses. */
@@ -215,7 +236,10 @@ async function hearAll(answer: Json, { call, requests }: Relaying): Promise<void
 function filterAnswer(answer: Json, relaying: Relaying): Json {
   const { call } = relaying;
   const usable: AnsweredCall['mayUse'] = (action, target) => call.mayUse(action, target);
-  if (Array.isArray(answer)) return answer.map((element: Json) => filterAnswer(element, relaying));
+  if (Array.isArray(answer)) {
+    const elements = answer.map((element: Json) => filterAnswer(element, relaying));
+    return elements.every((element, at) => element === answer[at]) ? answer : elements;
+  }
   if (!isJsonObject(answer)) return answer;
   if (answer['method'] === 'notifications/tools/list_changed') call.listChanged();
   if (!isJsonObject(answer['result'])) return answer;

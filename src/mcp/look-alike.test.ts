@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { confusables } from './confusables.ts';
 import { deceptionIn, skeletonOf } from './look-alike.ts';
 
 test('T5 names that are drawn alike, or become one name in a client, have one skeleton', () => {
@@ -62,4 +63,14 @@ test('T5 the skeleton of a skeleton is itself, whatever the name', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('A5 UTS #39: every character that Unicode takes for a letter or digit of ASCII is found out in a name', () => {
+  const taken = confusables.flatMap(([plain, others]) => others.map((other) => [plain, other] as const));
+  assert.ok(taken.length > 400, `${taken.length}`);
+  for (const [plain, other] of taken) {
+    const name = `list${other}files`;
+    assert.equal(skeletonOf(name), skeletonOf(`list${plain}files`), name);
+    assert.notEqual(deceptionIn(name), null, name);
+  }
 });

@@ -1,9 +1,12 @@
+import { confusables } from './confusables.ts';
+
 /**
  * What a name looks like, to a person and to a client that keeps only letters, digits and underscores of it: two names
- * with one skeleton are look-alikes (after UTS #39 §4, with the letters that fonts and models confuse most).
+ * with one skeleton are look-alikes (after UTS #39 §4: with the confusables of Unicode, and the letters that fonts and models confuse most).
  */
 export function skeletonOf(name: string): string {
-  const plain = withoutTwins(name.normalize('NFKD').replaceAll(/\p{M}/gu, ''));
+  // Before the normal form too: some look like a letter and are taken apart by it.
+  const plain = withoutTwins(withoutTwins(name).normalize('NFKD').replaceAll(/\p{M}/gu, ''));
   return withoutTwins(plain.toLowerCase())
     .replaceAll(/[^\p{L}\p{N}]/gu, '_')
     .replaceAll('rn', 'm')
@@ -84,9 +87,10 @@ const drawnAlike: readonly string[] = [
   'ZΖᏃ',
 ];
 
-const twins: ReadonlyMap<string, string> = new Map(
-  drawnAlike.flatMap((row) => {
+const twins: ReadonlyMap<string, string> = new Map([
+  ...confusables.flatMap(([plain, taken]) => taken.map((other): [string, string] => [other, plain])),
+  ...drawnAlike.flatMap((row) => {
     const [first = '', ...others] = row;
     return others.map((other): [string, string] => [other, first]);
   }),
-);
+]);

@@ -4,11 +4,22 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
+import type { Json } from '../../src/kernel/canonical-json.ts';
 import { missing } from '../interop/missing.ts';
 import { program, skip as noOpenBao, startOpenBao } from '../interop/open-bao.ts';
 import { openTown, type Town } from '../journeys/deployment.ts';
 import { openHttpServer } from '../journeys/mcp-servers.ts';
 import { runGuide, townFor } from './run-guide.ts';
+
+const answers: Readonly<Record<string, Json>> = {
+  initialize: {
+    protocolVersion: '2025-11-25',
+    capabilities: { tools: {} },
+    serverInfo: { name: 'work', version: '1' },
+  },
+  'tools/list': { tools: [{ name: 'work', inputSchema: { type: 'object' } }] },
+  'tools/call': { content: [{ type: 'text', text: 'done' }] },
+};
 
 const skip = noOpenBao || missing('bash', 'curl');
 
@@ -26,11 +37,14 @@ test('S1 the commands of the guide to keys in OpenBao do what it says, and no ke
   const keys = join(folder, 'keys');
   let refused = 0;
   const server = opened.use(
-    await openHttpServer(async (request, response) => {
+    await openHttpServer(async (request, response, body) => {
+      const { id, method } = (body ?? {}) as { readonly id?: Json; readonly method?: string };
       const good = request.headers.authorization === `Bearer ${readFileSync(keys, 'utf8')}`;
       if (!good) refused += 1;
-      response.writeHead(good ? 200 : 401, { 'content-type': 'application/json' });
-      response.end('{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"done"}]}}');
+      response.writeHead(good ? (id === undefined ? 202 : 200) : 401, { 'content-type': 'application/json' });
+      response.end(
+        id === undefined ? '' : JSON.stringify({ jsonrpc: '2.0', id, result: answers[method ?? ''] }),
+      );
     }),
   );
   await town.permit('permit (principal, action, resource);');

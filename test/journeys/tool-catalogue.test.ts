@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { post } from '../../tour/raw-request.ts';
 import { findOperation } from '../../src/app/admin/operations.ts';
 import type { Json, JsonObject } from '../../src/kernel/canonical-json.ts';
+import { join } from 'node:path';
 import { openTown, type Town, until } from './deployment.ts';
+import { openLegacyServer, openModernServer } from './mcp-servers.ts';
 import { rawAgent } from './raw-agent.ts';
 import { openScriptedServer, tool } from './scripted-server.ts';
 
@@ -61,4 +63,41 @@ test('A5 the authority knows the whole definition of every tool that a server wa
 
   await town.deployment.authority.removeServer('files');
   assert.deepEqual(await ask(town, 'tool.list'), []);
+});
+
+test('A5 benign: clients of both eras are given one definition by servers of the official SDKs, and each server started alone', async () => {
+  await using legacy = await openLegacyServer();
+  await using modern = await openModernServer();
+  await using town = await openTown();
+  const command = ['node', join(import.meta.dirname, 'stdio-server-v2.ts')];
+  const servers = [
+    { name: 'legacy', count: 5, definition: { transport: 'http', url: legacy.url } },
+    { name: 'modern', count: 2, definition: { transport: 'http', url: modern.url } },
+    { name: 'started', count: 7, definition: { transport: 'stdio', command } },
+  ];
+  await town.permit('permit (principal, action, resource);');
+  for (const { name, count, definition } of servers) {
+    await town.addServer({ name, tools: 'first-list', ...definition });
+    let rows: readonly JsonObject[] = [];
+    const look = async (): Promise<void> => {
+      rows = (await ask(town, 'tool.list', { server: name })) as JsonObject[];
+    };
+    await until(() => rows.length === count, look).catch(() => assert.equal(rows.length, count, name));
+    // Those that another server has as well wait for their word.
+    const tools = rows.map(({ tool: of, hash }) => ({ tool: of ?? '', hash: hash ?? '' }));
+    await ask(town, 'tool.approve', { server: name, tools, sameName: true });
+    const { pins } = town.gateway.view;
+    await until(() => tools.every(({ tool: of }) => pins.find(name, of as string)?.state === 'approved'));
+    await using agent = await rawAgent(town, `${name}-bot`, { server: name });
+    const ofModern = await agent.modern('tools/list');
+    const clientInfo = { name: 'raw', version: '1' };
+    const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    const { session } = await agent.legacy(null, 'initialize', hello);
+    const ofLegacy = await agent.legacy(session, 'tools/list');
+    for (const { result } of [ofModern, ofLegacy])
+      assert.equal(((result?.['tools'] ?? []) as Json[]).length, rows.length, name);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await look();
+    assert.deepEqual([...new Set(rows.map(({ state }) => state))], ['approved'], name);
+  }
 });

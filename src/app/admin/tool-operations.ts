@@ -7,6 +7,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { KeptDefinition, ToolRecord } from '../store/tool-records.ts';
 import { definitionsOf, parsed } from '../tools/definitions.ts';
 import { describeChange } from '../tools/describe-change.ts';
+import { type Advice, inspectTool } from '../tools/inspect-tool.ts';
 import { type Operation, operation } from './operation.ts';
 
 const server = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -22,9 +23,11 @@ export const toolOperations: readonly Operation[] = [
       if (wanted !== undefined) await requireServer(store, wanted);
       const records = await store.tools.list(wanted);
       const checks = await catalogue.checkNames(records);
+      const all = wanted === undefined ? records : await store.tools.list();
       return records.map((record, at) => ({
         ...row(record),
         name: checks[at]?.refused ?? checks[at]?.doubtful ?? null,
+        advice: [...new Set(adviceAbout(record, all).map(({ code }) => code))],
       }));
     },
   ),
@@ -35,8 +38,10 @@ export const toolOperations: readonly Operation[] = [
     );
   }),
   operation('tool.show', false, z.strictObject({ server, tool }), async ({ store }, input) => {
-    const { first, seen, approved, ...rest } = await requireTool(store, input);
-    return plain({ ...rest, first: shown(first), seen: shown(seen), approved: approved.map(shown) });
+    const record = await requireTool(store, input);
+    const { first, seen, approved, ...rest } = record;
+    const advice = adviceAbout(record, await store.tools.list());
+    return plain({ ...rest, advice, first: shown(first), seen: shown(seen), approved: approved.map(shown) });
   }),
   operation('tool.diff', false, z.strictObject({ server, tool }), async ({ store }, input) => {
     const { seen, approved } = await requireTool(store, input);
@@ -120,6 +125,15 @@ async function requireTool(store: Parts, at: { server: string; tool: string }): 
   const nearest = suggest(at.tool, known);
   const hint = nearest ? `Did you mean ${nearest}?` : `See: countersign tool list ${at.server}`;
   throw new Fault('not_found', `No tool ${JSON.stringify(at.tool)} of ${at.server} was seen yet. ${hint}`);
+}
+
+/** What looks wrong in what a tool says now: something to look at, which decides nothing. */
+function adviceAbout(
+  { server: of, seen, approved: [last] }: ToolRecord,
+  all: readonly ToolRecord[],
+): readonly Advice[] {
+  const kept = seen ?? last;
+  return kept ? inspectTool(parsed(kept.text), of, all) : [];
 }
 
 function row({ server: of, tool: name, state, seen, approved: [approved], decided }: ToolRecord): JsonObject {

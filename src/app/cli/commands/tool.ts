@@ -23,7 +23,7 @@ export const toolCommands: readonly Command[] = [
     positionals: [{ name: 'server', meaning: 'of this server alone', count: 'optional' }],
     async run(context, input) {
       const json = await listed(context, input, input.words('server')[0]);
-      const columns = ['server', 'tool', 'state', 'hash', 'seenAt', 'decidedBy', 'name'];
+      const columns = ['server', 'tool', 'state', 'hash', 'seenAt', 'decidedBy', 'name', 'advice'];
       return { text: formatTable(columns, rows(json)), json };
     },
   },
