@@ -45,6 +45,10 @@ const families: readonly Family[] = [
   { words: ['policy'], load: async () => (await import('./commands/policy.ts')).policyCommands },
   {
     words: ['policy'],
+    load: async () => [(await import('./commands/policy-replay.ts')).policyReplayCommand],
+  },
+  {
+    words: ['policy'],
     load: async () => (await import('./commands/policy-pending.ts')).policyPendingCommands,
   },
   { words: ['token'], load: async () => [(await import('./commands/token-explain.ts')).tokenExplainCommand] },

@@ -6,6 +6,8 @@ import { can } from './formula.ts';
 export interface OutcomeRange {
   readonly least: number;
   readonly most: number;
+  /** Whether it may be asked about. */
+  readonly asked: boolean;
 }
 
 export const rank = { deny: 0, ask: 1, permit: 2 } as const;
@@ -41,8 +43,8 @@ export function outcomeRange(
         mayAsk ||= may;
     }
   }
-  if (mustDeny || !mayPermit) return { least: rank.deny, most: rank.deny };
+  if (mustDeny || !mayPermit) return { least: rank.deny, most: rank.deny, asked: false };
   const most = mustAsk ? rank.ask : rank.permit;
-  if (mayDeny || !mustPermit) return { least: rank.deny, most };
-  return { least: mayAsk ? rank.ask : rank.permit, most };
+  if (mayDeny || !mustPermit) return { least: rank.deny, most, asked: mayAsk };
+  return { least: mayAsk ? rank.ask : rank.permit, most, asked: mayAsk };
 }

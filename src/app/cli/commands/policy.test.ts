@@ -48,6 +48,10 @@ test('A3 policy explain says what decides and which permit missed by one thing',
   const denied = await run(...asked, '--role', 'guest', '--arguments', '{"path":"/etc/passwd"}');
   assert.match(denied.stdout, /^Denied \(no_policy_permits\)/);
   assert.match(denied.stdout, /guests-may-read-public-files.*but for: when .*public/);
+  assert.match(
+    denied.stdout,
+    /would allow it.*\n {2}call it with the argument path "\/srv\/documents\/public\/x"\n {2}add permit/,
+  );
   const json = await run(...asked, '--json', '--arguments', '{"path":"/srv/documents/public/a"}');
   const { decision, findings } = JSON.parse(json.stdout) as {
     decision: { outcome: string };

@@ -5,6 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canoni
 import { Fault } from '../../../kernel/fault.ts';
 import { parseJson } from '../../../kernel/parse-json.ts';
 import { explain, type Finding } from '../../../policy/explain.ts';
+import { type AllowingChange, smallestChanges } from '../../../policy/smallest-changes.ts';
 import { readPolicyTests, runPolicyTests } from '../../../policy/policy-test.ts';
 import type { Decision, Question } from '../../../policy/question.ts';
 import { schemaText } from '../../../policy/schema.ts';
@@ -115,16 +116,24 @@ async function explainOne(context: CommandContext, input: CommandInput): Promise
   const counted = limitsOf(limits, question);
   const token = tokenText(tokens, question);
   const { decision, findings } = explain(set, question);
+  const changes = smallestChanges(set, question);
   const reason = decisionText(decision);
   const shown = findings.filter(({ result, nearMiss }) => result !== 'does not apply' || nearMiss);
   return {
-    text: [reason, ...shown.map(findingText), ...counted.map(limitText), ...(token === null ? [] : [token])]
+    text: [
+      reason,
+      ...changesText(changes),
+      ...shown.map(findingText),
+      ...counted.map(limitText),
+      ...(token === null ? [] : [token]),
+    ]
       .map(printable)
       .join('\n'),
     json: {
       decision: decisionJson(decision),
       limits: counted.map(({ name }) => name),
       token: token !== null,
+      changes: changes.map((change) => ({ ...change })),
       findings: findings.map(({ rule, ...rest }) => ({ id: rule.id, effect: rule.effect, ...rest })),
     },
   };
@@ -233,6 +242,14 @@ function argumentsOf(text: string): JsonObject {
   const value = parseJson(text);
   if (isJsonObject(value)) return value;
   throw new Fault('usage', '--arguments must be a JSON object, such as {"path":"/tmp/x"}.');
+}
+
+function changesText(changes: readonly AllowingChange[]): readonly string[] {
+  if (changes.length === 0) return [];
+  const lines = changes.map(
+    ({ text, outcome }) => `  ${text}${outcome === 'ask' ? ' (then somebody is asked)' : ''}`,
+  );
+  return ['Each of these would allow it, tried one by one:', ...lines];
 }
 
 function findingText({ rule, result, mismatch, unmet }: Finding): string {
