@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { utf8 } from '../kernel/bytes.ts';
 import type { Json } from '../kernel/canonical-json.ts';
 import { createSseDecoder, encodeSseEvent } from '../mcp/sse.ts';
+import { LikelySecrets } from '../secrets/redaction/likely-secrets.ts';
 import { createRedactor } from '../secrets/redact.ts';
 import { createAnswerGuard } from './answer-guard.ts';
 
@@ -103,4 +104,35 @@ test('S2 a whole event is passed on at once, and one that may go on to be a secr
     text(cuts?.push(utf8('8 are no secret, says this long text"}')) ?? new Uint8Array()).slice(0, 30),
     'tok_98 are no secret, says thi',
   );
+});
+
+test('S2 of the servers that are named so, what only looks like a secret is cut out too, whole and streamed, and counted apart', () => {
+  const both = createAnswerGuard(redactor, {
+    secrets: new LikelySecrets(),
+    wants: (server) => server === 'web',
+  });
+  const result = {
+    a: `key ${secrets[0]}`,
+    b: 'DB=postgres://bob:s3cr3tpw@db/x',
+    c: 'ghp_1234567890abcdefghijABCDEFGHIJ123456',
+  };
+  const answer = utf8(JSON.stringify({ jsonrpc: '2.0', id: 1, result }));
+  const whole = both.begin('web');
+  const left = { a: 'key [secret]', b: 'DB=postgres://bob:[secret]@db/x', c: '[secret]' };
+  assert.deepEqual((JSON.parse(text(whole?.whole(answer) ?? answer)) as { result: Json }).result, left);
+  assert.deepEqual(whole?.made, { known: 1, likely: 2 });
+  const event = Buffer.concat([utf8('data: '), answer, utf8('\n\n')]);
+  for (let at = 0; at <= event.length; at++) {
+    const cuts = both.begin('web');
+    const pieces = [event.subarray(0, at), event.subarray(at)].map((piece) => cuts?.push(piece) ?? piece);
+    const told = text(Buffer.concat([...pieces, cuts?.end() ?? event]));
+    assert.deepEqual((JSON.parse(told.slice('data: '.length)) as { result: Json }).result, left);
+    assert.deepEqual(cuts?.made, { known: 1, likely: 2 });
+  }
+  const other = both.begin('files');
+  assert.deepEqual((JSON.parse(text(other?.whole(answer) ?? answer)) as { result: Json }).result, {
+    ...result,
+    a: left.a,
+  });
+  assert.deepEqual(other?.made, { known: 1 });
 });

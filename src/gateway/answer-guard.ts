@@ -1,3 +1,5 @@
+import { LikelyCuts } from '../secrets/redaction/likely-cuts.ts';
+import type { LikelySecrets } from '../secrets/redaction/likely-secrets.ts';
 import type { Redactor } from '../secrets/redact.ts';
 
 /** Cuts secrets out of what an agent, and so a model, is answered. */
@@ -25,14 +27,39 @@ export interface AnswerCuts {
 export interface CutsMade {
   /** Values that the gateway holds for servers, in any form. */
   readonly known: number;
+  /** What looks like a secret; left out where nothing of the kind is looked for. */
+  readonly likely?: number;
 }
 
-export function createAnswerGuard(redactor: Redactor): AnswerGuard {
+/** What besides known values is cut out, and of the answers of which servers. */
+export interface LikelyGuard {
+  readonly secrets: Pick<LikelySecrets, 'find'>;
+  wants(server: string): boolean;
+}
+
+export function createAnswerGuard(redactor: Redactor, likely: LikelyGuard | null = null): AnswerGuard {
   return {
-    begin: () => (redactor.knowsAny ? cutsOf(redactor) : null),
+    begin(server) {
+      if (likely?.wants(server)) return bothCuts(cutsOf(redactor), new LikelyCuts(likely.secrets, 'json'));
+      return redactor.knowsAny ? cutsOf(redactor) : null;
+    },
     own: (json) => {
       const { octets, marks } = redactor.cut(Buffer.from(json), 'json');
       return marks === 0 ? json : Buffer.from(octets).toString();
+    },
+  };
+}
+
+/** What is known first: it is found for certain, and a mark looks like nothing. */
+function bothCuts(known: AnswerCuts, likely: LikelyCuts): AnswerCuts {
+  return {
+    headers: (headers) => known.headers(headers),
+    whole: (answer) => likely.whole(known.whole(answer)),
+    push: (piece) => likely.push(known.push(piece)),
+    end: () => Buffer.concat([likely.push(known.end()), likely.end()]),
+    get made() {
+      if (likely.marks === 0) return known.made;
+      return { known: known.made?.known ?? 0, likely: likely.marks };
     },
   };
 }

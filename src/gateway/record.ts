@@ -325,7 +325,7 @@ function ending(
     messages: shared.messages,
     milliseconds: more.milliseconds,
     reason: more.reason,
-    redacted: more.redacted && { known: more.redacted.known },
+    redacted: more.redacted && { ...more.redacted },
     resultHash: more.resultHash,
     serial: shared.serial,
     server: shared.server,

@@ -45,6 +45,8 @@ export interface HttpServerDefinition {
   readonly credential?: ServerCredential;
   /** Missing in one from before there were pins, which is as with `first-list`. */
   readonly tools?: ToolsMode;
+  /** What is cut out of its answers: secrets that the gateway holds (`known`, unless given), or also what looks like one. */
+  readonly redact?: 'known' | 'likely';
   readonly timeouts?: ServerTimeouts;
 }
 
@@ -68,6 +70,8 @@ export interface StdioServerDefinition {
   /** Added to the scrubbed environment; values are plain, or have secret references in them. */
   readonly environment: Readonly<Record<string, string>>;
   readonly tools?: ToolsMode;
+  /** What is cut out of its answers: secrets that the gateway holds (`known`, unless given), or also what looks like one. */
+  readonly redact?: 'known' | 'likely';
   readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
 
@@ -90,6 +94,7 @@ function readDefinition(json: Json): ServerDefinition {
       'transport',
       'era',
       'tools',
+      'redact',
       'url',
       'tls',
       'headers',
@@ -124,6 +129,7 @@ function readDefinition(json: Json): ServerDefinition {
       'transport',
       'era',
       'tools',
+      'redact',
       'command',
       'directory',
       'environment',
@@ -147,7 +153,9 @@ function readDefinition(json: Json): ServerDefinition {
 const namePattern = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 const longestText = 4096;
 
-function readCommon(json: JsonObject): Required<Pick<ServerDefinition, 'name' | 'description' | 'tools'>> {
+function readCommon(
+  json: JsonObject,
+): Required<Pick<ServerDefinition, 'name' | 'description' | 'tools'>> & Pick<ServerDefinition, 'redact'> {
   const name = readText('name', json['name']);
   if (!namePattern.test(name)) {
     throw invalid(
@@ -156,7 +164,13 @@ function readCommon(json: JsonObject): Required<Pick<ServerDefinition, 'name' | 
     );
   }
   const tools = readChoice('tools', json['tools'] ?? 'approved', toolsModes);
-  return { name, description: readText('description', json['description'] ?? ''), tools };
+  const { redact } = json;
+  return {
+    name,
+    description: readText('description', json['description'] ?? ''),
+    tools,
+    ...(redact !== undefined && { redact: readChoice('redact', redact, ['known', 'likely'] as const) }),
+  };
 }
 
 const eras: readonly ServerEra[] = ['auto', 'modern', 'legacy'];

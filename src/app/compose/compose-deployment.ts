@@ -13,6 +13,7 @@ import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { openOps } from './open-ops.ts';
 import { holdOwnIdentity } from './own-identity.ts';
 import { watchCallApprovals } from './watch-call-approvals.ts';
+import { withoutLikelySecrets } from './likely-log.ts';
 import { watchDevices } from './watch-devices.ts';
 import { watchPartners } from './watch-partners.ts';
 import { type RunningExpiryWatch, watchEnds } from './watch-ends.ts';
@@ -41,7 +42,8 @@ export interface DeploymentOptions {
 
 /** Opens a data folder and everything that serves it. Throws what `openAuthority`, `listen` and the log throw. */
 export async function composeDeployment(options: DeploymentOptions): Promise<Deployment> {
-  const { config, data, clock, log, redactor = createRedactor(clock) } = options;
+  const { config, data, clock, redactor = createRedactor(clock) } = options;
+  const log = withoutLikelySecrets(options.log);
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
@@ -75,7 +77,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     plain: own.plain,
   };
   const gateway = options.gateway
-    ? opened.use(await besideAuthority(authority, ends, { ...options, redactor }))
+    ? opened.use(await besideAuthority(authority, ends, { ...options, redactor, log }))
     : null;
   if (gateway) listeners['agents'] = gateway.agents;
   gatewayUrl ??= gateway?.agents.url ?? null;

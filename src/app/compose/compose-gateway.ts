@@ -31,6 +31,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
 import { memoryNonces } from '../../oauth/signed-call/memory-nonces.ts';
+import { lazyLikelySecrets } from '../../secrets/redaction/likely-secrets.ts';
 import type { Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
@@ -195,7 +196,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       replays: memoryReplays(clock),
       clock,
     }),
-    guard: createAnswerGuard(redactor),
+    guard: createAnswerGuard(redactor, {
+      secrets: lazyLikelySecrets(),
+      wants: (server) => view.servers().get(server)?.redact === 'likely',
+    }),
     requestLimits: {
       bodyBytes: config.gateway.bodyBytes,
       bodyMilliseconds: config.gateway.bodyMilliseconds,

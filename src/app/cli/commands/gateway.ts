@@ -46,7 +46,9 @@ export const gatewayCommand: Command = {
 };
 
 async function gateway(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { clock, redactor, say: log } = context;
+  const { clock, redactor } = context;
+  const { withoutLikelySecrets } = await import('../../compose/likely-log.ts');
+  const log = withoutLikelySecrets(context.say);
   const config = await loadConfig(context, input, input.must('state'));
   const state = resolve(input.must('state'));
   const authority = input.must('authority');

@@ -87,6 +87,14 @@ export const serverCommands: readonly Command[] = [
           'which tools may be used: those that are approved one by one, also those of the first list that it gives, or whatever it lists now and later (a risk)',
         default: 'approved',
       },
+      {
+        name: 'redact',
+        kind: 'text',
+        choices: ['known', 'likely'],
+        meaning:
+          'what is cut out of its answers: the secrets that the gateway holds, or also what looks like a secret',
+        default: 'known',
+      },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
       { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
       { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
@@ -160,6 +168,7 @@ async function definitionOf(input: CommandInput): Promise<Json> {
     description: input.must('description'),
     era: input.must('era'),
     tools: input.must('tools'),
+    ...(input.must('redact') === 'likely' && { redact: 'likely' }),
     timeouts: timeoutsOf(input),
   };
   const transport = input.must('transport');
