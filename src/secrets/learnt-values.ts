@@ -8,11 +8,18 @@ const echoMilliseconds = 3_600_000;
 export class LearntValues {
   readonly #redactor: Pick<Redactor, 'learn' | 'forget'>;
   readonly #clock: Clock;
+  readonly #onPlain: (reference: string) => void;
   readonly #inUse = new Map<string, string>();
   readonly #leaving: { readonly value: string; readonly until: number }[] = [];
 
-  constructor(redactor: Pick<Redactor, 'learn' | 'forget'>, clock: Clock) {
+  /** `onPlain` is told of a reference whose value is short or plain, so that it is not looked for. */
+  constructor(
+    redactor: Pick<Redactor, 'learn' | 'forget'>,
+    clock: Clock,
+    onPlain: (reference: string) => void = () => undefined,
+  ) {
     this.#redactor = redactor;
+    this.#onPlain = onPlain;
     this.#clock = clock;
   }
 
@@ -20,7 +27,7 @@ export class LearntValues {
   use(reference: string, value: string): void {
     const before = this.#inUse.get(reference);
     if (before === value) return;
-    this.#redactor.learn(value);
+    if (!this.#redactor.learn(value)) this.#onPlain(reference);
     this.#inUse.set(reference, value);
     const now = this.#clock.monotonic();
     while (this.#leaving[0] !== undefined && this.#leaving[0].until <= now) {

@@ -42,6 +42,8 @@ export interface SecretResolverOptions {
   /** Who is asked for references that other programs hold; nobody unless given. They end with the resolver. */
   readonly holders?: SecretHolders;
   readonly limits?: HolderLimits;
+  /** Told of a reference whose value is short or plain, so that it is not cut out of answers and logs. */
+  readonly onPlain?: (reference: string) => void;
   /** Told what becomes of secrets of holders. */
   readonly tell?: (event: SecretEvent) => void;
 }
@@ -55,7 +57,7 @@ export function createSecretResolver(options: SecretResolverOptions): Secrets {
   const files = new Map<string, { readonly value: string; readonly until: number }>();
   const parsed = new Map<string, readonly ValuePart[]>();
   const elsewhere = createElsewhere(options);
-  const learnt = new LearntValues(redactor, clock);
+  const learnt = new LearntValues(redactor, clock, options.onPlain);
 
   const partsOf = (text: string): readonly ValuePart[] => {
     const known = parsed.get(text);

@@ -248,3 +248,15 @@ test('S1 the redactor knows a value while it is in use and for an hour after it 
   await secrets.resolve(`file:${path}`);
   assert.equal(secrets.redactor.redact('value-number-one value-number-three'), 'value-number-one [secret]');
 });
+
+test('S2 says once of a reference that its value is short or plain, and never the value', async () => {
+  const told: string[] = [];
+  const secrets = createSecretResolver({
+    environment: { PIN: '123456', TOKEN: 'abcdefgh-secret' },
+    redactor: createRedactor(),
+    clock,
+    onPlain: (reference) => told.push(reference),
+  });
+  for (const reference of ['env:PIN', 'env:TOKEN', 'env:PIN']) await secrets.resolve(reference);
+  assert.deepEqual(told, ['env:PIN']);
+});

@@ -135,6 +135,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       redactor,
       identity: () => identity.current(),
       tell: tellOfSecrets(audit, (line) => log(redactor.redact(line))),
+      log,
     }),
   );
   const approvals = gatewayApprovals(options.approvals ?? null, redactor);

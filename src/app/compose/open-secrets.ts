@@ -23,11 +23,13 @@ export interface SecretPorts {
   /** The certificate of the gateway, as of now. */
   readonly identity: () => Pick<TlsMaterial, 'certificate' | 'key'>;
   readonly tell: (event: SecretEvent) => void;
+  /** Told of values that are too plain to be cut out of what leaves. */
+  readonly log?: (line: string) => void;
 }
 
 /** The resolver of a gateway, with the holders that its configuration names. */
 export function openSecrets(ports: SecretPorts): Secrets {
-  const { config, environment, redactor, clock, tell } = ports;
+  const { config, environment, redactor, clock, tell, log } = ports;
   const { holdMilliseconds, outageMilliseconds } = config;
   // What a login needs is in the environment or a file, and in no holder.
   const own = createSecretResolver({ environment, redactor, clock, holdMilliseconds: 0 });
@@ -40,6 +42,10 @@ export function openSecrets(ports: SecretPorts): Secrets {
     outageMilliseconds,
     holders,
     tell,
+    onPlain: (reference) =>
+      log?.(
+        `The secret ${reference} is short or plain: it is not cut out of answers and logs. Use a longer one.`,
+      ),
   });
 }
 

@@ -42,28 +42,28 @@ function lineBreakAt(input: Uint8Array, at: number): number {
   return input[at + 1] === 0x0a ? 2 : 1;
 }
 
-/** What one letter after a backslash stands for. */
-const letters: ReadonlyMap<number, number> = new Map(
-  Object.entries({
-    n: 0x0a,
-    r: 0x0d,
-    t: 0x09,
-    b: 0x08,
-    f: 0x0c,
-    '"': 0x22,
-    "'": 0x27,
-    '/': 0x2f,
-    '\\': 0x5c,
-  }).map(([letter, octet]) => [letter.charCodeAt(0), octet]),
-);
+/** What one letter after a backslash stands for; -1 for nothing. */
+const letters = new Int16Array(256).fill(-1);
+for (const [letter, octet] of Object.entries({
+  n: 0x0a,
+  r: 0x0d,
+  t: 0x09,
+  b: 0x08,
+  f: 0x0c,
+  '"': 0x22,
+  "'": 0x27,
+  '/': 0x2f,
+  '\\': 0x5c,
+})) {
+  letters[letter.charCodeAt(0)] = octet;
+}
 
 function readBackslash(input: Uint8Array, at: number, escape: Escape): boolean {
   const next = input[at + 1];
   if (next === undefined) return false;
   if (next === 0x78) return fill(escape, 4, hexAt(input, at + 2, 2));
   if (next === 0x75) return readUnit(input, at, escape);
-  const octet = letters.get(next);
-  return octet !== undefined && fill(escape, 2, octet);
+  return fill(escape, 2, letters[next] as number);
 }
 
 /** \uXXXX, with the low half of a pair behind it (RFC 8259 §7), and \u{X…}. */

@@ -62,81 +62,84 @@ function firstSpecial(input: Uint8Array): number {
   return at;
 }
 
-/** Where the view and its input part ways. */
+/** Where the view and its input part ways: for each escape where it begins and ends in the input, then in the view. */
 class Tokens {
-  /** In the input: where each begins, and its octets. */
-  readonly from: number[] = [];
-  readonly width: number[] = [];
-  /** In the view. */
-  readonly at: number[] = [];
-  readonly size: number[] = [];
-
-  get count(): number {
-    return this.from.length;
-  }
+  count = 0;
+  private places = new Int32Array(256);
 
   add(from: number, width: number, at: number, size: number): void {
-    this.from.push(from);
-    this.width.push(width);
-    this.at.push(at);
-    this.size.push(size);
+    const start = this.count * 4;
+    if (start === this.places.length) {
+      const more = new Int32Array(2 * start);
+      more.set(this.places);
+      this.places = more;
+    }
+    this.places[start] = from;
+    this.places[start + 1] = from + width;
+    this.places[start + 2] = at;
+    this.places[start + 3] = at + size;
+    this.count += 1;
+  }
+
+  /** The last one that begins at or before a place of the input, or null. */
+  lastFrom(place: number): Token | null {
+    return this.last(place, 0);
+  }
+
+  /** The last one that begins at or before a position of the view, or null. */
+  lastAt(position: number): Token | null {
+    return this.last(position, 2);
+  }
+
+  private last(number: number, column: number): Token | null {
+    const { places } = this;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((places[4 * middle + column] as number) <= number) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return null;
+    const [from = 0, end = 0, at = 0, after = 0] = places.subarray(4 * low - 4, 4 * low);
+    return { from, end, at, after };
   }
 }
 
-/** The last entry that is not greater than a number, or -1. */
-function lastUpTo(sorted: readonly number[], number: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) <= number) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+interface Token {
+  readonly from: number;
+  readonly end: number;
+  readonly at: number;
+  readonly after: number;
 }
 
 function unescaped(octets: Uint8Array, decided: number, tokens: Tokens): Unescaped {
-  const { from, width, at, size } = tokens;
-  const token = (index: number): { from: number; end: number; at: number; after: number } => ({
-    from: from[index] as number,
-    end: (from[index] as number) + (width[index] as number),
-    at: at[index] as number,
-    after: (at[index] as number) + (size[index] as number),
-  });
-  const startOf = (position: number): number => {
-    const index = lastUpTo(at, position);
-    if (index === -1) return position;
-    const last = token(index);
-    return position < last.after ? last.from : last.end + position - last.after;
-  };
   return {
     octets,
     decided,
-    startOf,
+    startOf(position) {
+      const last = tokens.lastAt(position);
+      if (!last) return position;
+      return position < last.after ? last.from : last.end + position - last.after;
+    },
     endOf(position) {
       if (position === 0) return 0;
-      const index = lastUpTo(at, position - 1);
-      if (index === -1) return position;
-      const last = token(index);
+      const last = tokens.lastAt(position - 1);
+      if (!last) return position;
       return position - 1 < last.after ? last.end : last.end + position - last.after;
     },
     up(place) {
-      const index = lastUpTo(from, place);
-      if (index === -1) return place;
-      const last = token(index);
+      const last = tokens.lastFrom(place);
+      if (!last) return place;
       return place < last.end ? last.at : last.after + place - last.end;
     },
     floor(place) {
-      const index = lastUpTo(from, place);
-      if (index === -1) return place;
-      const last = token(index);
-      return place < last.end ? last.from : place;
+      const last = tokens.lastFrom(place);
+      return last && place < last.end ? last.from : place;
     },
     ceil(place) {
-      const index = lastUpTo(from, place);
-      if (index === -1) return place;
-      const last = token(index);
-      return last.from < place && place < last.end ? last.end : place;
+      const last = tokens.lastFrom(place);
+      return last && last.from < place && place < last.end ? last.end : place;
     },
   };
 }
