@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
-import { steppedClock } from '../kernel/clock.ts';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
+import { steppedClock, systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { SecretEvent } from './held-secret.ts';
 import type { Lease, SecretHolder } from './holder.ts';
@@ -301,4 +301,19 @@ test('S1 bad input: a field that is not there, empty or too large is no secret, 
       isFault('secret_unresolved', /no text in other/),
     );
   }
+});
+
+test('S1 a lease that somebody keeps is renewed though nobody asks for it, and given back after that', async () => {
+  const said = script({ lease: { milliseconds: 400, renewable: true }, renewed: 400 });
+  await using secrets = open(said, { clock: systemClock });
+  await secrets.resolve(text);
+  const kept = secrets.keep(text);
+  await wait(1_000);
+  assert.ok(said.renewals >= 2, String(said.renewals));
+  assert.deepEqual([said.reads.length, said.revoked], [1, []]);
+  kept[Symbol.dispose]();
+  await wait(600);
+  assert.deepEqual(said.revoked, ['lease-1']);
+  assert.equal(await secrets.resolve(text), 'value-one');
+  assert.equal(said.reads.length, 2);
 });

@@ -12,7 +12,7 @@ const secretValues: readonly RegExp[] = [
   /^(gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|xapp-|sk-|sk_live_|rk_live_|whsec_|hv[sb]\.|AKIA|ASIA|npm_|pypi-|AIza|ya29\.)/,
   /^(SG\.|dop_v1_|hf_|shpat_|AGE-SECRET-KEY-)/,
   /^eyJ[\w-]+\.eyJ[\w-]+\./,
-  /^(bearer|basic)\s+\S+/i,
+  /^(bearer|basic)\s+\S{8,}$/i,
   /^[a-z][a-z0-9+.-]*:\/\/[^/@\s:]+:[^/@\s]+@/i,
   /^https?:\/\/\S*[?&](access_?token|token|api_?key|key|secret|sig|signature|password)=[^&\s]{8,}/i,
   /^https:\/\/hooks\.slack\.com\/services\//i,

@@ -138,6 +138,8 @@ function createElsewhere(options: SecretResolverOptions): Elsewhere {
   const { holdMilliseconds = 5_000, outageMilliseconds = 0 } = options;
   const gates = new Map<string, HolderGate>();
   const held = new Map<string, HeldSecret>();
+  /** By the references themselves, so that a call need not take one apart. */
+  const byText = new Map<string, HeldSecret>();
 
   const gateOf = (kind: HeldElsewhere['kind']): HolderGate => {
     const known = gates.get(kind);
@@ -161,13 +163,14 @@ function createElsewhere(options: SecretResolverOptions): Elsewhere {
     });
   };
   const find = (written: string, reference: HeldElsewhere): HeldSecret => {
+    const named = byText.get(written);
+    if (named) return named;
     const source = sourceOf(reference);
-    const known = held.get(source);
-    if (known) return known;
-    const made = openIn(holders, reference, open);
-    if (!made) throw notConfigured(written, reference.kind);
-    held.set(source, made);
-    return made;
+    const secret = held.get(source) ?? openIn(holders, reference, open);
+    if (!secret) throw notConfigured(written, reference.kind);
+    held.set(source, secret);
+    byText.set(written, secret);
+    return secret;
   };
 
   return {
@@ -175,7 +178,8 @@ function createElsewhere(options: SecretResolverOptions): Elsewhere {
     async value(written, reference, again) {
       const secret = find(written, reference);
       try {
-        return fieldOf(again ? await secret.again() : await secret.current(), reference);
+        const leased = again ? secret.again() : secret.current();
+        return fieldOf(leased instanceof Promise ? await leased : leased, reference);
       } catch (error) {
         throw named(written, error);
       }
@@ -183,6 +187,7 @@ function createElsewhere(options: SecretResolverOptions): Elsewhere {
     async end() {
       await Promise.all([...held.values()].map((secret) => secret.end()));
       held.clear();
+      byText.clear();
       const all = [holders.vault, holders['aws-sm'], holders.k8s];
       await Promise.allSettled(all.map(async (holder) => await holder?.[Symbol.asyncDispose]()));
     },

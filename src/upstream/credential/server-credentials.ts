@@ -27,12 +27,10 @@ export function createServerCredentials(
   const shown = Object.keys(headers).length > 0 ? createShownHeaders(headers, options.secrets) : null;
   const tokens = credential ? createCallersTokens(credential, options) : null;
   return {
-    async call(request, call) {
+    call(request, call) {
       const showing = (token: Headers | null): Promise<Answer> =>
-        shown ? shown.call((own) => call({ ...own, ...token })) : call(token);
-      return tokens
-        ? await tokens.call(request, (authorization) => showing({ authorization }))
-        : await showing(null);
+        shown ? shown.call((own) => call(token ? { ...own, ...token } : own)) : call(token);
+      return tokens ? tokens.call(request, (authorization) => showing({ authorization })) : showing(null);
     },
     async [Symbol.asyncDispose]() {
       await tokens?.[Symbol.asyncDispose]();
