@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { decodeJwt } from 'jose';
 import type { Response } from 'undici';
 import { findOperation } from '../../src/app/admin/operations.ts';
 import type { Json } from '../../src/kernel/canonical-json.ts';
@@ -205,20 +206,33 @@ describe('O2 what a person is asked before an agent acts for them', () => {
     assert.equal(again.json['error'], 'invalid_grant');
   });
 
-  test('RFC 9470 §4: prompt=login and max_age want the passkey again, once', async () => {
+  test('RFC 9470 §4: prompt=login and max_age want the passkey again, once, whether or not the client speaks OpenID Connect', async () => {
     const own = await enrolled('fresh');
     // Clients and engine count in whole seconds: one that was signed in within this second is as fresh as they can tell.
     const second = Math.floor(Date.now() / 1_000);
     await until(() => Math.floor(Date.now() / 1_000) > second);
+    const pushed = await beginPushed(own, { max_age: '0' });
+    assert.match(await (await own.ask(pushed)).text(), /Sign in with a passkey/, 'pushed');
     const places: string[] = [];
-    for (const more of [{ prompt: 'login' }, { max_age: '0', scope: 'openid mcp' }]) {
+    const wanted = [
+      { prompt: 'login' },
+      { max_age: '0', scope: 'openid mcp' },
+      { max_age: '0', acr_values: 'phr' },
+    ];
+    for (const more of wanted) {
       const place = await begin(own, request(more));
       assert.match(await (await own.ask(place)).text(), /Sign in with a passkey/, JSON.stringify(more));
       places.push(place);
     }
     assert.equal((await own.signIn()).status, 200);
     const back = await followed(own, await allow(own, places.at(-1) ?? ''));
-    assert.equal((await redeem(back.searchParams.get('code') ?? '')).status, 200);
+    const token = await redeem(back.searchParams.get('code') ?? '');
+    assert.equal(token.status, 200, token.text);
+    const { auth_time: at = 0, acr } = decodeJwt(String(token.json['access_token'])) as {
+      auth_time?: number;
+      acr?: string;
+    };
+    assert.ok(at > second && acr === 'phr' && token.json['id_token'] === undefined);
   });
 
   test('O3 groups of people who were added here say which scopes they may give, at the page and at every refresh', async () => {

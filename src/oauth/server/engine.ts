@@ -14,6 +14,7 @@ import { checkClientAssertion } from './client-assertion.ts';
 import { assertionAlgorithms } from './registered-clients.ts';
 import { newClientId } from './dynamic-clients.ts';
 import { askAlways, deviceFlow, renderError } from './engine-people.ts';
+import { freshLogin } from './fresh-login.ts';
 import { HandedRequest } from './handed-request.ts';
 import { recordOutcome } from './outcome.ts';
 import { givenBy } from './people-directory.ts';
@@ -95,6 +96,7 @@ function configurationOf(options: AuthorizationServerOptions, key: TokenKey): Co
       return id === undefined ? undefined : await oidc.provider.Grant.find(id);
     },
     renderError,
+    extraParams: [freshLogin],
     responseTypes: ['code'],
     pkce: { required: () => true },
     scopes: ['openid', 'offline_access', ...options.scopes],

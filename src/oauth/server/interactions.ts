@@ -5,6 +5,7 @@ import { canonicalJson, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { AuthorizationServerOptions } from './authorization-server.ts';
 import { registeredItself, registrationLives } from './dynamic-clients.ts';
+import { freshLogin } from './fresh-login.ts';
 import { HandedRequest, HeldResponse } from './handed-request.ts';
 
 /** What a client asks a person for; the person answers at `/interaction/<uid>`, with the browser in which it began. */
@@ -145,7 +146,7 @@ async function read(interaction: Interaction, { engine, options }: Parts): Promi
   const forDevice = interaction.deviceCode !== undefined;
   const redirectUri =
     forDevice || params['redirect_uri'] === undefined ? null : textOf(params['redirect_uri']);
-  const maxAge = params['max_age'];
+  const maxAge = params['max_age'] ?? params[freshLogin];
   const login = prompt.name === 'login';
   const resources = listOf(params['resource']);
   return {
