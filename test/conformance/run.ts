@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkAuthorizationServer } from './authorization.ts';
 import { compare, type Comparison, isRed, sum } from './compare.ts';
 import { openEverythingServer } from './everything/everything-server.ts';
 import { openPassage, type Passage } from './passage.ts';
@@ -20,7 +21,10 @@ async function main(): Promise<number> {
   const signIn = await checkSignIn();
   for (const line of values.verbose ? [...signIn.lines, ...signIn.departures] : signIn.lines) print(line);
   for (const difference of signIn.differences) print(`  ${difference}`);
-  return comparisons.some(isRed) || signIn.differences.length > 0 ? 1 : 0;
+  const authorization = await checkAuthorizationServer();
+  for (const line of [...authorization.lines, ...authorization.differences]) print(line);
+  const differences = [...signIn.differences, ...authorization.differences];
+  return comparisons.some(isRed) || differences.length > 0 ? 1 : 0;
 }
 
 /** The suite as the client of a server: in front of it, and in front of a bridge that leads to it. */

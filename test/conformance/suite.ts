@@ -34,6 +34,8 @@ export type Results = ReadonlyMap<string, readonly Check[]>;
 const packageFolder = dirname(
   createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json'),
 );
+/** The suite's own program. */
+export const suiteProgram = join(packageFolder, 'dist/index.js');
 const longestRun = 120_000;
 
 /** The version of the suite that is installed. */
@@ -86,7 +88,7 @@ function wordsFor(side: SuiteRun['side'] & { readonly kind: 'client' }, revision
 
 function run(words: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(packageFolder, 'dist/index.js'), ...words], {
+    const child = spawn(process.execPath, [suiteProgram, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
       timeout: longestRun,
@@ -107,15 +109,21 @@ interface WrittenCheck {
   readonly errorMessage?: string;
 }
 
+/** What the suite puts before the name of a scenario. */
+const prefixes = { server: /^server-/, client: '', authorization: /^authorization-server-/ } as const;
+
 /** The suite makes a folder for each scenario, named after it and the time, inside a folder when there is a slash in the name. */
-async function readResults(folder: string, side: 'server' | 'client'): Promise<Results> {
+export async function readResults(
+  folder: string,
+  side: 'server' | 'client' | 'authorization',
+): Promise<Results> {
   const results = new Map<string, readonly Check[]>();
   for (const path of await readdir(folder, { recursive: true })) {
     const scenario = /^(.*)-\d{4}-\d\d-\d\dT[\dTZ-]+\/checks\.json$/.exec(path)?.[1];
     if (scenario === undefined) continue;
     const written = JSON.parse(await readFile(join(folder, path), 'utf8')) as readonly WrittenCheck[];
     results.set(
-      side === 'server' ? scenario.replace(/^server-/, '') : scenario,
+      scenario.replace(prefixes[side], ''),
       written.map(({ id, name, status, errorMessage = '' }) => ({
         name: `${id} (${name})`,
         status,
