@@ -40,7 +40,8 @@ export interface ClientChoice {
 }
 
 /**
- * Chooses who to be: by certificate at our own authority, else as configured, by a document, or newly registered. `redirect` is
+ * Chooses who to be: by certificate at our own authority, else as configured, by a document, or newly registered. A client without a
+ * secret is known by the certificate where it is shown. `redirect` is
  * where the browser comes back to, null without one. Throws Fault `sign_in_failed` when there is no way.
  */
 export async function chooseClient(
@@ -53,8 +54,8 @@ export async function chooseClient(
   // RFC 8705 §2.1 with the SAN that makes the agent, as draft-ietf-oauth-spiffe-client-auth has it.
   if (spiffeId !== null) return asKept({ id: spiffeId, secret: null, method: 'certificate' });
   if (configured) {
-    const method = configured.secret === null ? 'none' : secretMethod(server);
-    return asKept({ ...configured, method });
+    if (configured.secret !== null) return asKept({ ...configured, method: secretMethod(server) });
+    return asKept({ ...configured, method: knowsCertificate(server, web) ? 'certificate' : 'none' });
   }
   if (document !== null && server['client_id_metadata_document_supported'] === true) {
     return asKept({ id: document, secret: null, method: 'none' });
@@ -86,6 +87,18 @@ function authenticationOf({ method, secret }: KeptClient): ClientAuth {
     default:
       return assertNever(method);
   }
+}
+
+/** Whether the certificate that it is shown is enough for it to know its client (RFC 8705 §2.1). */
+function knowsCertificate(
+  { token_endpoint, token_endpoint_auth_methods_supported: methods }: AuthorizationServer,
+  web: Web,
+): boolean {
+  return (
+    token_endpoint !== undefined &&
+    web.presents(token_endpoint) &&
+    methods?.includes('tls_client_auth') === true
+  );
 }
 
 /** RFC 8414 §2: without the member it is client_secret_basic. */

@@ -45,7 +45,10 @@ interface OtherServer extends Place {
 /** How long a person is waited for. */
 const patience = 10 * 60_000;
 
-/** The tokens for one server. Only our own gateway and authority are ever shown our certificate. */
+/**
+ * The tokens for one server. Our certificate is shown to our own gateway and authority, and to an authorization server that our gateway names and
+ * that binds tokens to certificates; to nobody else.
+ */
 export function openTokens(options: SignInOptions, place: OurGateway | OtherServer): Tokens {
   const { settings } = options;
   const { server, folder, clock, log, stop } = place;

@@ -20,6 +20,8 @@ async function setTokenStage(): Promise<{
   readonly issuer: FixtureIssuer;
   readonly pages: string[];
   readonly metadata: { issuers: string[] };
+  /** The tokens of another authorization server are taken from now on. */
+  takes(issuer: FixtureIssuer): void;
   /** What was wrong with tokens, in order. */
   readonly troubles: string[];
   signIn(way?: SignInOptions['settings']['way'], issuer?: string): SignInOptions;
@@ -31,6 +33,7 @@ async function setTokenStage(): Promise<{
     exchange.path.startsWith('/v1/') ? false : await issuer.handle(exchange);
   const resource = `${stage.gateway.url}/mcp/files`;
   const troubles: string[] = [];
+  let taken = issuer;
   const metadata = { issuers: [stage.authority.url] };
   stage.answer = async (seen) => {
     const { exchange } = seen;
@@ -38,7 +41,7 @@ async function setTokenStage(): Promise<{
       stage.seen.pop();
       return await answerJson(exchange, { resource, authorization_servers: metadata.issuers });
     }
-    const trouble = tokenTrouble(exchange, issuer, { resource, scopes: [], bound: true });
+    const trouble = tokenTrouble(exchange, taken, { resource, scopes: [], bound: true });
     if (trouble === null) return await answerLegacy(seen);
     troubles.push(trouble);
     const error = trouble === 'none' ? {} : { error: trouble };
@@ -57,6 +60,7 @@ async function setTokenStage(): Promise<{
     pages,
     metadata,
     troubles,
+    takes: (other) => (taken = other),
     signIn: (way = 'auto', chosen) => ({
       settings: {
         way,
@@ -77,6 +81,13 @@ async function setTokenStage(): Promise<{
       await stage[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The same with a client that was registered without a secret. */
+function withClient(options: SignInOptions): SignInOptions {
+  const { settings } = options;
+  const configured = { id: 'bridge', secret: null };
+  return { ...options, settings: { ...settings, client: { ...settings.client, configured } } };
 }
 
 test('O2 RFC 8705 §2.1 at its own authority the agent is its SPIFFE ID, and its certificate pushes, redeems and binds', async () => {
@@ -146,10 +157,11 @@ test('O6 client credentials by certificate ask nobody', async () => {
   assert.equal(parameters?.['client_id'], 'spiffe://example.internal/agent/ci-bot');
 });
 
-test('law 10 an authorization server that is not our authority sees no certificate, and one inside is not asked at all', async () => {
+test('law 10 an authorization server that is not our authority sees no certificate unless it binds tokens to it, and one inside is not asked at all', async () => {
   await using set = await setTokenStage();
   const { authority } = set.stage;
   const other = createFixtureIssuer('');
+  other.metadata = { token_endpoint_auth_methods_supported: ['none'] };
   await using elsewhere = new AsyncDisposableStack();
   const listener = await openElsewhere(authority, async (exchange) => {
     if (!(await other.handle(exchange))) await exchange.respond(404, {});
@@ -168,7 +180,55 @@ test('law 10 an authorization server that is not our authority sees no certifica
   assert.equal(other.requests.length, 0);
   const named = await call(set.signIn('auto', other.issuer));
   assert.match(JSON.stringify(named), /knows no client of ours/);
+  await call(withClient(set.signIn('auto', other.issuer)));
+  assert.ok(other.requests.some(({ path }) => path === '/token'));
   assert.ok(other.requests.length > 0 && other.requests.every(({ certificate }) => certificate === null));
+});
+
+test('O4 RFC 8705 §5 an authorization server that binds tokens to certificates sees ours, at the endpoints that it has for that, and knows its client by it', async () => {
+  await using set = await setTokenStage();
+  const other = createFixtureIssuer('');
+  await using elsewhere = new AsyncDisposableStack();
+  const listener = await openElsewhere(set.stage.authority, async (exchange) => {
+    if (!(await other.handle(exchange))) await exchange.respond(404, {});
+  });
+  elsewhere.defer(() => listener.close());
+  other.issuer = listener.url;
+  other.metadata = {
+    token_endpoint: `${listener.url}/for-others`,
+    tls_client_certificate_bound_access_tokens: true,
+    mtls_endpoint_aliases: { token_endpoint: `${listener.url}/token` },
+  };
+  set.metadata.issuers = [other.issuer];
+  set.takes(other);
+  for (const way of ['auto', 'client-credentials'] as const) {
+    const client = await set.stage.connect({ signIn: withClient(set.signIn(way, other.issuer)) });
+    await openSession(client);
+  }
+  const own = set.stage.authority.agent('ci-bot').certificate;
+  const asked = other.requests.filter(({ path }) => path === '/token');
+  assert.deepEqual(
+    asked.map(({ parameters, authorization }) => [parameters['client_id'], authorization]),
+    [
+      ['bridge', null],
+      ['bridge', null],
+    ],
+  );
+  assert.ok(asked.every(({ certificate }) => certificate !== null && own.length > 0));
+  const [first] = other.requests;
+  assert.equal(first?.certificate, null, 'before it said that it binds tokens');
+  assert.ok(set.pages.length === 1 && set.pages[0]?.startsWith(`${listener.url}/authorize?`));
+
+  for (const alias of ['http://evil.example/token', 7]) {
+    other.metadata['mtls_endpoint_aliases'] = { token_endpoint: alias };
+    const before = other.requests.length;
+    const client = await set.stage.connect({
+      signIn: withClient(set.signIn('client-credentials', other.issuer)),
+    });
+    client.send({ id: 1, method: 'tools/list' });
+    assert.match(JSON.stringify((await client.answerTo(1))['error']), /sign_in_failed/);
+    assert.ok(other.requests.slice(before).every(({ path }) => path.startsWith('/.well-known/')));
+  }
 });
 
 test('a server that wants no token is asked for none, and without sign-in a refusal is passed on', async () => {

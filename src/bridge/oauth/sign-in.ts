@@ -142,7 +142,7 @@ async function askFor(asked: Asked, { settings, hasBrowser, person }: Parties): 
   }
 }
 
-/** Client credentials (RFC 6749 §4.4): by certificate at our own authority (RFC 8705 §2.1), by secret elsewhere. */
+/** Client credentials (RFC 6749 §4.4): by certificate at our own authority and where it is shown (RFC 8705 §2.1), by secret elsewhere. */
 async function asClient(asked: Asked): Promise<Given> {
   const { server, options } = asked;
   try {

@@ -11,6 +11,10 @@ export interface Web extends AsyncDisposable {
   request(request: ClientRequest): Promise<WholeResponse>;
   /** A URL that somebody named, once it is one that may be asked or shown. Throws Fault `sign_in_failed`. */
   check(url: string, what: string): URL;
+  /** Shows our certificate at these URLs from now on, if there is one that may be shown; whether it does. */
+  present(urls: readonly string[]): boolean;
+  /** Whether it is shown at a URL. */
+  presents(url: string): boolean;
   /** Whether plain HTTP on this machine is asked too. */
   readonly local: boolean;
 }
@@ -23,7 +27,7 @@ export interface Ways {
   readonly named: readonly string[];
   /** The roots that vouch for the server, in PEM; null for those of the system. */
   readonly roots: string | null;
-  /** Our own gateway and authority, which see our certificate; nobody else does. */
+  /** Our own gateway and authority, which see our certificate; of others only whom `present` names. */
   readonly own: { readonly credentials: Credentials; readonly authority: string | null } | null;
 }
 
@@ -35,8 +39,9 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
   const local = own === null && isLoopbackName(place.hostname);
   const known = new Set([server, ...named].map((url) => new URL(url).origin));
   const clients = new Map<string, Client>();
+  const presented = new Set<string>();
   const clientFor = (url: URL): Client => {
-    const key = url.origin;
+    const key = `${url.origin}${presented.has(url.origin) ? ' with the certificate' : ''}`;
     const held = clients.get(key) ?? createClient({ ...wayTo(url), limits });
     clients.set(key, held);
     return held;
@@ -49,6 +54,8 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
     if (own?.authority != null && url.origin === new URL(own.authority).origin) {
       return { tls: ownTls(own.credentials, requireAuthority(own.credentials.leaf)), addressGuard: 'any' };
     }
+    if (own && presented.has(url.origin))
+      return { tls: shownTo(own.credentials), addressGuard: guardFor(url, known, local) };
     // Neither sees a certificate of ours.
     const authorities = own
       ? withSystem(own.credentials.roots)
@@ -70,8 +77,17 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
     return url;
   };
 
+  const isOwn = (url: URL): boolean =>
+    own !== null && (url.origin === place.origin || url.origin === originOf(own.authority));
   return {
     local,
+    present(urls) {
+      if (own === null) return false;
+      // Our own are shown it anyway, and know the peer better.
+      for (const url of urls.map((each) => new URL(each))) if (!isOwn(url)) presented.add(url.origin);
+      return true;
+    },
+    presents: (url) => isOwn(new URL(url)) || presented.has(new URL(url).origin),
     check,
     async request(request) {
       return await clientFor(check(request.url, 'What is to be asked')).request(request);
@@ -94,6 +110,20 @@ function ownTls(
   inspect: (certificate: Uint8Array) => void,
 ): NonNullable<Parameters<typeof createClient>[0]['tls']> {
   return { certificate, key, ...(roots !== null && { authorities: roots, inspect }) };
+}
+
+/** An authorization server that is not ours, but knows our authority: its own certificate may be from elsewhere. */
+function shownTo({
+  certificate,
+  key,
+  roots,
+}: Credentials): NonNullable<Parameters<typeof createClient>[0]['tls']> {
+  const authorities = withSystem(roots);
+  return { certificate, key, ...(authorities !== null && { authorities }) };
+}
+
+function originOf(url: string | null): string | null {
+  return url === null ? null : new URL(url).origin;
 }
 
 /** Whom a server names may have its certificate from elsewhere. */
