@@ -10,7 +10,7 @@ import { testKey } from './key.fixture.ts';
 
 const authority = createFixtureAuthority('Issuers Root');
 const set = { keys: [testKey('one').jwk] };
-const limits = { connectMilliseconds: 1_000, totalMilliseconds: 300, bodyBytes: 64 * 1024 };
+const limits = { connectMilliseconds: 1_000, totalMilliseconds: 2_000, bodyBytes: 64 * 1024 };
 
 /** A server of an issuer on loopback, and the paths that it was asked for. */
 async function place(
