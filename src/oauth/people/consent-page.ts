@@ -2,13 +2,8 @@ import { type Html, html } from '../../http/html.ts';
 import type { Person } from '../../identity/person.ts';
 import type { InteractionDetails } from '../server/interactions.ts';
 import type { Page } from './page.ts';
+import { scopeWords, type ServerWords, toolWords } from './scope-words.ts';
 import { formTarget, isLoopback, redirectPlace } from './redirect-place.ts';
-
-/** The server that a token is for, as people know it. */
-export interface ServerWords {
-  readonly name: string;
-  readonly description: string | null;
-}
 
 /** What the page shows, beside the request itself. */
 export interface ConsentView {
@@ -23,13 +18,15 @@ export interface ConsentView {
 export function consentPage({ asked, person, servers, key }: ConsentView): Page {
   const { client, redirectUri, uid, agent } = asked;
   const name = client.name ?? client.host ?? client.id;
+  const tools = servers.filter((server) => server.tools.length > 0);
   const body = html`<h1>Let ${name} act for you?</h1>
 <p>You are <strong>${person.displayName ?? person.person}</strong>${person.displayName === null ? '' : ` (${person.person})`}.</p>
 <dl>
 ${row('Who asks', whoAsks(asked))}
 ${row('Where the answer is sent', place(redirectUri))}
 ${row('To use', html`<ul>${servers.map(serverWords)}</ul>`)}
-${row('What it may do', mayDo(asked))}
+${row('What it may do', mayDo(asked, servers))}
+${tools.length === 0 ? '' : row('With these tools, as far as policies let it', html`<ul>${tools.map(toolWords)}</ul>`)}
 ${row('Through which agent', agent === null ? html`the agent that fetches the token with its certificate` : html`<code>${agent}</code>`)}
 ${row('For how long', html`${lifeWords(asked.life)}, unless you or an administrator take it back`)}
 </dl>
@@ -66,9 +63,9 @@ function serverWords({ name, description }: ServerWords): Html {
   return html`<li><strong>${name}</strong>${description === null ? '' : `: ${description}`}</li>`;
 }
 
-function mayDo({ scopes, authorizationDetails }: InteractionDetails): Html {
+function mayDo({ scopes, authorizationDetails }: InteractionDetails, servers: readonly ServerWords[]): Html {
   const details = authorizationDetails.map((detail) => html`<li><code>${JSON.stringify(detail)}</code></li>`);
-  return html`<ul>${scopes.map((scope) => html`<li>${scopeWords(scope)}</li>`)}${details}</ul>`;
+  return html`<ul>${scopes.map((scope) => html`<li>${scopeWords(scope, servers)}</li>`)}${details}</ul>`;
 }
 
 /** What a page warns of where the client can be anybody (MCP 2026-07-28, authorization; RFC 8252 §8.6; RFC 8628 §5.4). */
@@ -80,17 +77,6 @@ here.</p>`;
   if (client.proven || (redirectUri.startsWith('https://') && !isLoopback(redirectUri))) return html``;
   return html`<p class="warning"><strong>Any program on this computer can call itself by this name.</strong> Allow it only if you started it
 yourself just now.</p>`;
-}
-
-const words: Readonly<Record<string, string>> = {
-  openid: 'know who you are: your name here, and nothing else about you',
-  offline_access: 'stay connected while you are away',
-  mcp: 'call its tools and read what it offers, as far as the policies of your organisation let it',
-};
-
-function scopeWords(scope: string): Html {
-  const known = Object.hasOwn(words, scope) ? words[scope] : undefined;
-  return known === undefined ? html`what the scope <code>${scope}</code> is for` : html`${known}`;
 }
 
 function lifeWords(seconds: number): string {

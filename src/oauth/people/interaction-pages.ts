@@ -3,7 +3,8 @@ import { Fault, toFault } from '../../kernel/fault.ts';
 import type { AuthorizationServer } from '../server/authorization-server.ts';
 import type { InteractionDetails } from '../server/interactions.ts';
 import type { SignedIn } from './browser-sessions.ts';
-import { consentPage, type ServerWords } from './consent-page.ts';
+import { consentPage } from './consent-page.ts';
+import type { ServerWords } from './scope-words.ts';
 import { consentKey, mayRemember, remember } from './consents.ts';
 import { answerFaultPage, answerPage } from './page.ts';
 import { type PeopleDoor, signedIn } from './people-door.ts';
@@ -16,8 +17,8 @@ export interface ConsentDoor {
   readonly requests: Pick<AuthorizationServer, 'details' | 'finish'>;
   /** The scopes that a person may give clients; null for all that there are. */
   scopesOf(person: string): Promise<ReadonlySet<string> | null>;
-  /** The servers of resources (RFC 8707). */
-  serversOf(resources: readonly string[]): Promise<readonly ServerWords[]>;
+  /** The servers of resources (RFC 8707), and what scopes are good for there. */
+  serversOf(resources: readonly string[], scopes: readonly string[]): Promise<readonly ServerWords[]>;
 }
 
 const formLimit = { bytes: 4 * 1024, milliseconds: 10_000 };
@@ -63,7 +64,7 @@ async function ask(exchange: Exchange, door: ConsentDoor): Promise<void> {
   const known =
     mayRemember(asked) && (await door.people.consents.has(person.person, key, door.people.clock.now()));
   if (known) return await grant(exchange, here, { asked, door });
-  const servers = await door.serversOf(asked.resources);
+  const servers = await door.serversOf(asked.resources, asked.scopes);
   await answerPage(exchange, consentPage({ asked, person, servers, key }));
 }
 
