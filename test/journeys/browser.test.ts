@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { findOperation } from '../../src/app/admin/operations.ts';
 import { missing } from '../interop/missing.ts';
@@ -21,6 +23,17 @@ test('O2 a person in a real browser: link, passkey, sign-out, request of an agen
   const people = `https://localhost:${listeners['people']?.port}`;
   const act = (name: string, input: object): Promise<unknown> =>
     findOperation(name).run(authority, input, { name: 'root', way: 'local' });
+  const known = (server: string, tool: string): Promise<unknown> =>
+    authority.store.tools.change(server, tool, () => ({
+      server,
+      tool,
+      state: 'approved',
+      revision: 1,
+      first: null,
+      seen: null,
+      approved: [],
+      decided: null,
+    }));
   await act('person.add', { person: 'alice@example.com', displayName: 'Alice <b>' });
   await town.addAgent('alice-laptop');
   await town.addServer({
@@ -29,6 +42,18 @@ test('O2 a person in a real browser: link, passkey, sign-out, request of an agen
     url: 'http://127.0.0.1:9/mcp',
     description: 'the files <i>of</i> the team',
   });
+  await writeFile(
+    join(town.data.policies, 'tokens.yaml'),
+    `servers:
+  files:
+    scopes: [mcp]
+    demands:
+      - { tools: [write_file, "move_*"], scopes: ["files:write"] }
+      - { tools: [delete_file], scopes: ["files:delete"] }
+`,
+  );
+  await until(() => authority.tokenRules().servers.has('files'));
+  for (const tool of ['read_file', 'write_file', 'delete_file']) await known('files', tool);
   const { link } = (await act('person.invite', { person: 'alice@example.com' })) as { link: string };
   const as = await town.issue('alice-laptop');
   await using page = await openChromium(authority.issuer.certificate.spki);
@@ -39,7 +64,7 @@ test('O2 a person in a real browser: link, passkey, sign-out, request of an agen
       client_id: client,
       response_type: 'code',
       redirect_uri: redirect,
-      scope: 'mcp',
+      scope: 'mcp files:write',
       resource: town.endpoint('files'),
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
@@ -67,12 +92,15 @@ test('O2 a person in a real browser: link, passkey, sign-out, request of an agen
     'a program on this computer (http://127.0.0.1)',
     'files: the files <i>of</i> the team',
     'call its tools',
+    'use write_file, move_* of files (files:write)',
+    'read_file write_file',
     client,
     '14 days',
     'Any program on this computer can call itself by this name',
   ]) {
     assert.ok(asked.includes(shown), `${shown} in ${asked}`);
   }
+  assert.ok(!asked.includes('delete_file'), 'no scope that is asked for lets the client use it');
   await page.click('button[value="allow"]');
   const back = new URL(await page.landing(redirect));
   assert.deepEqual([back.searchParams.get('state'), back.searchParams.get('error')], ['one', null]);
