@@ -84,7 +84,11 @@ test('A5 law 7: nothing is listed or called until it is approved, in every era a
   };
   assert.deepEqual(namesIn(await one.modern('tools/list')), []);
   await refusals('read', 'tool_unapproved');
+  // Who listens at the endpoint of all servers hears of the decision.
+  const stream = await all.stream({ listen: { notifications: { toolsListChanged: true } } });
   await approve(town, 'files', ['read']);
+  await until(() => stream.messages.some(({ method }) => method === 'notifications/tools/list_changed'));
+  stream.close();
   await until(() => town.gateway.view.pins.find('files', 'read')?.state === 'approved');
   assert.deepEqual(namesIn(await one.modern('tools/list')), ['read']);
   assert.deepEqual(namesIn(await all.modern('tools/list')), ['files__read']);

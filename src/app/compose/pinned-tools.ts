@@ -42,6 +42,7 @@ export function composePins(parts: Parts): RunningPins {
     view: {
       mode: (server) => modeOf(view.servers().get(server)),
       pin: (server, tool) => view.pins.find(server, tool),
+      version: () => view.pins.version(),
     },
     clock,
     trusted: parts.trusted,

@@ -37,7 +37,7 @@ export interface RegistryView {
   servers(): ReadonlyMap<string, ServerDefinition>;
   readonly partners: Pick<PartnerDirectory, 'all' | 'takeLost'>;
   /** Where the tools of servers stand. */
-  readonly pins: Pick<KnownPins, 'find'>;
+  readonly pins: Pick<KnownPins, 'find' | 'version'>;
   /** Who issues the authority's access tokens; null while nobody does. */
   tokens(): TokenTrust | null;
   /** The tokens of that issuer that count no longer. */

@@ -12,7 +12,7 @@ export interface Watcher {
 /** The open streams of all agents. */
 export interface Watchers {
   enter(watcher: Watcher): Disposable;
-  /** Cuts every stream whose token was ended, and tells every one for whose agent servers, policies or the record changed since it was last told. */
+  /** Cuts every stream whose token was ended, and tells every one for whose agent servers, policies, pins or the record changed since it was last told. */
   review(together: readonly string[]): void;
 }
 
@@ -20,7 +20,8 @@ export function createWatchers(ports: GatewayPorts): Watchers {
   const open = new Map<Watcher, string>();
   const stateOf = ({ standing }: Asking, together: readonly string[]): string => {
     const agent = ports.view.agent(standing.caller.name);
-    return JSON.stringify([together, ports.policies().version, agent?.roles, agent?.owner]);
+    const { policies, toolPins } = ports;
+    return JSON.stringify([together, policies().version, toolPins.version(), agent?.roles, agent?.owner]);
   };
   return {
     enter(watcher) {

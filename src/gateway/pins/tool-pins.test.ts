@@ -25,7 +25,7 @@ class World {
   readings = 0;
   whileReading: () => void = () => undefined;
   readonly pins = new PinnedTools({
-    view: { mode: () => this.mode, pin: (_, tool) => (tool === 'read' ? this.pin : null) },
+    view: { mode: () => this.mode, pin: (_, tool) => (tool === 'read' ? this.pin : null), version: () => 0 },
     clock: this.clock,
     trusted: 60_000,
     seen: () => undefined,

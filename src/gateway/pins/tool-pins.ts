@@ -51,6 +51,8 @@ export interface ToolPins {
   settle(checked: CheckedTools): void;
   /** Why a tool is not to be called as far as its pin says, or null. */
   objection(server: string, tool: string): Fault | null;
+  /** Another text whenever other tools may be usable than before. */
+  version(): string;
   /** The server said that its tools changed. */
   listChanged(server: string): void;
 }
@@ -59,6 +61,8 @@ export interface ToolPins {
 export interface PinsView {
   mode(server: string): ToolsMode;
   pin(server: string, tool: string): ToolPin | null;
+  /** Another number whenever a pin changed. */
+  version(): number;
 }
 
 /** How often a list is read again because the server says meanwhile that it changed. */
@@ -146,6 +150,10 @@ export class PinnedTools implements ToolPins {
       default:
         return unapproved(server, tool, 'no administrator has approved it yet');
     }
+  }
+
+  version(): string {
+    return `${this.view.version()} ${this.changed.size}`;
   }
 
   listChanged(server: string): void {
