@@ -13,6 +13,10 @@ export interface KnownTools {
 export interface ToolDefinition {
   readonly name: string;
   readonly inputSchema?: Json | undefined;
+  /** What the server says of the tool. */
+  readonly annotations?:
+    | { readonly readOnlyHint?: boolean | undefined; readonly destructiveHint?: boolean | undefined }
+    | undefined;
 }
 
 export function knownTools(definitions: ReadonlyMap<string, readonly ToolDefinition[]>): KnownTools {
@@ -23,16 +27,31 @@ export function knownTools(definitions: ReadonlyMap<string, readonly ToolDefinit
   return { servers: new Map(servers) };
 }
 
+const hints = z.looseObject({
+  readOnlyHint: z.boolean().optional(),
+  destructiveHint: z.boolean().optional(),
+});
 const listed = z.looseObject({
-  tools: z.array(z.looseObject({ name: z.string().min(1), inputSchema: z.json().optional() })),
+  tools: z.array(
+    z.looseObject({
+      name: z.string().min(1),
+      inputSchema: z.json().optional(),
+      annotations: hints.optional(),
+    }),
+  ),
 });
 const shape = z.record(z.string().regex(/^[^/]+$/, 'a name of a server holds no slash'), listed);
 
-/** A file of definitions: for each server the result of its `tools/list`. Throws Fault `invalid_input`. */
+/** The tools of a file of definitions. Throws Fault `invalid_input`. */
 export function readToolDefinitions(value: Json): KnownTools {
+  return knownTools(readDefinitions(value));
+}
+
+/** A file of definitions: for each server the result of its `tools/list`. Throws Fault `invalid_input`. */
+export function readDefinitions(value: Json): ReadonlyMap<string, readonly ToolDefinition[]> {
   const parsed = shape.safeParse(value);
   if (parsed.success) {
-    return knownTools(new Map(Object.entries(parsed.data).map(([server, { tools }]) => [server, tools])));
+    return new Map(Object.entries(parsed.data).map(([server, { tools }]) => [server, tools]));
   }
   const [issue] = parsed.error.issues;
   const place = issue && issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : '';

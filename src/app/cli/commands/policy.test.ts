@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -243,6 +243,39 @@ test('A3 policy diff says what a change allows more and less, and ends with 6 wh
     const settings = await run('policy', 'diff', before, after, '--refuse-wider');
     assert.equal(settings.code, 6);
     assert.match(settings.stdout, /limits\.yaml differs/);
+  });
+});
+
+test('A3 policy init writes policies for four roles without a wildcard, which pass their own tests and fit the tools', async () => {
+  await inFolder(async (folder) => {
+    const [tools, made] = [join(folder, 'tools.json'), join(folder, 'policies')];
+    const list = [
+      { name: 'read', annotations: { readOnlyHint: true } },
+      { name: 'write', annotations: { destructiveHint: false } },
+      { name: 'wipe' },
+    ];
+    await writeFile(tools, JSON.stringify({ files: { tools: list }, 'web-1': { tools: list.slice(0, 1) } }));
+    assert.equal((await run('policy', 'init', made, '--tools', tools)).code, 0);
+    assert.equal((await run('policy', 'check', made, '--tools', tools)).code, 0);
+    const tested = await run('policy', 'test', made, join(made, 'starter-tests.yaml'));
+    assert.match(tested.stdout, /\n20 passed, 0 failed\.\n$/);
+    assert.match(tested.stdout, /operator: files\/wipe/);
+    for (const role of ['auditor', 'reader', 'developer', 'operator']) {
+      const text = await readFile(join(made, `${role}.cedar`), 'utf8');
+      for (const scope of text.matchAll(/(?:permit|forbid) \(([^)]*)\)/g)) {
+        assert.match(
+          scope[1] ?? '',
+          /^principal in Role::"\w+", action (?:in|==) Action::"[\w/]+", resource in Server::"[\w-]+"$/,
+        );
+      }
+      assert.doesNotMatch(text, /\*/);
+    }
+    // Nothing is replaced.
+    assert.equal((await run('policy', 'init', made, '--tools', tools)).code, 3);
+    // A test that is wrong is seen: the tests are no ornament.
+    const file = join(made, 'starter-tests.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"ask"', '"permit"'));
+    assert.equal((await run('policy', 'test', made, file)).code, 6);
   });
 });
 

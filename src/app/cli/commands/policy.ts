@@ -18,6 +18,7 @@ import { tokenText } from '../tokens-text.ts';
 import { readToolsFile, toolsFlag } from '../tools-file.ts';
 import { limitsOf, limitText } from '../limits-text.ts';
 import { policyCheckCommand } from './policy-check.ts';
+import { policyInitCommand } from './policy-init.ts';
 import { policyDiffCommand } from './policy-diff.ts';
 
 const bindings: readonly Question['context']['binding'][] = [
@@ -30,6 +31,7 @@ const bindings: readonly Question['context']['binding'][] = [
 
 /** The commands about policies; they read files only and need no authority. */
 export const policyCommands: readonly Command[] = [
+  policyInitCommand,
   policyCheckCommand,
   policyDiffCommand,
   {
