@@ -12,6 +12,10 @@ export interface Controls {
   readonly serverCertificates: boolean;
   /** Calls of an agent are counted; off: as many as it likes. */
   readonly limits: boolean;
+  /** Tools are held to the definitions that were approved; off: whatever a server lists. */
+  readonly pins: boolean;
+  /** Rules about what was used before: labels of servers and tools. */
+  readonly flow: boolean;
 }
 
 export interface Control {
@@ -39,13 +43,21 @@ export const controlTable: readonly Control[] = [
     off: 'servers take whoever knows their key',
   },
   { id: 'limits', title: 'calls are counted', off: 'an agent calls as often as it likes' },
+  {
+    id: 'pins',
+    title: 'tools are held to the definitions that were approved',
+    off: '`tools: unpinned`: whatever a server lists',
+  },
+  { id: 'flow', title: 'rules about what was used before', off: 'each call is judged by itself' },
 ];
+
+const chosen = { grants: true, tokens: true, serverCertificates: true, limits: true, pins: true };
 
 /** The arms of the range by name; null is no gateway at all. */
 export const arms: Readonly<Record<'none' | 'default' | 'strict', Controls | null>> = {
   none: null,
-  default: { grants: true, arguments: false, tokens: true, serverCertificates: true, limits: true },
-  strict: { grants: true, arguments: true, tokens: true, serverCertificates: true, limits: true },
+  default: { ...chosen, arguments: false, flow: false },
+  strict: { ...chosen, arguments: true, flow: true },
 };
 
 /** The Cedar policies of an arm. */
@@ -56,7 +68,12 @@ export function policiesOf(controls: Controls): string {
       .map(({ name }) => permit(`resource == Tool::"${role}/${name}"`)),
   );
   const granted = controls.grants ? grants : [permit('resource')];
-  return [looking, ...granted, ...(controls.arguments ? argumentRules : [])].join('\n');
+  return [
+    looking,
+    ...granted,
+    ...(controls.arguments ? argumentRules : []),
+    ...(controls.flow ? [flowRules] : []),
+  ].join('\n');
 }
 
 /** Everybody may look around and use the desk; a reader may ask one server one thing, whatever an arm says. */
@@ -91,8 +108,31 @@ const argumentRules: readonly string[] = [
   ),
 ];
 
+/** As examples/flow-rules/flows.cedar has them, but for mail to colleagues, which is no way out here. */
+const flowRules = `@id("private-to-public")
+@ask("private data was used in this task, and this call could carry it outside")
+forbid (principal, action == Action::"tools/call", resource)
+when { context.touched.contains("private") && context.labels.contains("public-sink") }
+unless {
+  resource == Tool::"mail/send_mail" && context.arguments has to &&
+  context.arguments.to like "*@example.internal" && !(context.arguments.to like "*@*@*")
+};
+@id("untrusted-to-destructive")
+@ask("content of strangers was read in this task, and this call destroys")
+forbid (principal, action == Action::"tools/call", resource)
+when { context.touched.contains("untrusted") && context.labels.contains("destructive") };`;
+
+/** What is said of the servers, in the form of `flows.yaml`. */
+export const flowsYaml = `servers:
+  mail: { tools: { read_mail: [private, untrusted], send_mail: [public-sink] } }
+  files: { tools: { read_file: [private], delete_file: [destructive] } }
+  git: { tools: { read_repo: [private], force_push: [destructive] } }
+  db: { tools: { query: [private], drop_table: [destructive] } }
+  web: { labels: [untrusted, public-sink] }
+`;
+
 /** The limits of an arm, in the form of `limits.yaml`. */
 export function limitsOf({ limits }: Controls): string {
   if (!limits) return 'limits: []\n';
-  return 'limits:\n  - name: each-worker\n    per: agent\n    budget: { hour: { calls: 100 } }\n';
+  return 'limits:\n  - name: each-worker\n    roles: [worker]\n    per: agent\n    budget: { hour: { calls: 100 } }\n';
 }

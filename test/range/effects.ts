@@ -20,7 +20,7 @@ export class Effects {
   /** Whatever a hostile server was sent. */
   readonly received: string[] = [];
 
-  /** Requests that reached a server, whatever they said. */
+  /** Requests with a call of a tool that reached a server, whether it was carried out or not. */
   requests = 0;
   /** Requests that reached a server with a credential or name that the client had chosen. */
   deputy = 0;

@@ -1,6 +1,6 @@
 import { arms, controlTable } from './controls.ts';
 import { families } from './families/families.ts';
-import type { ArmResults, RangeResults } from './run-range.ts';
+import { ablated, type ArmResults, type RangeResults } from './run-range.ts';
 import { times } from './letters.ts';
 import { wilson } from './wilson.ts';
 
@@ -150,8 +150,10 @@ function completed(arm: ArmResults | undefined): string {
 function ablation(results: RangeResults): string {
   const all = families.map(({ id }) => id);
   const strict = results.arms['strict'];
-  const lines = Object.entries(results.ablation).map(([id, arm]) => {
+  const lines = ablated().map(([id]) => {
     const control = controlTable.find((one) => one.id === id);
+    const arm = results.ablation[id];
+    if (!arm) return `| ${control?.title ?? id} | ${control?.off ?? ''} | not measured | – | – |`;
     const worse = all
       .map((family) => [family, countOf(strict, [family]), countOf(arm, [family])] as const)
       .filter(([, before, after]) => after.won > before.won)
@@ -174,11 +176,12 @@ const tail = `## What is left
 
 - **What the agent may do, it may be led to do.** A hostile server gets whatever the agent is led to write to it with tools and arguments that are permitted: the rows A1 to A4
   and A15 with the strict policy are such. Identity cannot stop that; fewer grants and narrower rules can.
-- **The first look is a person’s.** A definition that is poisoned when it is first seen is approved by whoever does not see it.
+- **The first look is a person’s.** Here an administrator approves whatever is listed first, however it reads, and heeds no advice about it: so A1 and A2 are what policy leaves of them.
 - **What a server is honestly sent, it has.** A server that turns hostile keeps what it was given for its work.
 - **The range is ours.** Whoever wrote the attacks wrote the controls as well. Attempts that are not in it are not measured; new families are one row in
   \`test/range/families\`.
-- **What is not in the arms yet:** pins of definitions, rules of flow between servers, approvals by a person. A6 and A7 are what they are for.
+- **Nobody approves.** What policy asks a person about is refused here. A person who approves what they do not read lets through what was asked about.
+- **Pins hold definitions.** A tool whose definition stays and whose behaviour changes, as in every fourth attempt of A6, is held by no pin.
 - **Nothing was held out.** Attempts are drawn from one seed, and the rules of the strict arm were written once and not fitted to them; there is no second set that nobody had seen.
 - **A thief with the key of an agent is that agent** until its certificate ends or is revoked; nothing here steals keys.
 `;

@@ -1,7 +1,8 @@
 import type { Town } from '../journeys/deployment.ts';
 import { mutualFetch } from '../journeys/mcp-clients.ts';
 import { modernRequest, type RawAnswer, readAnswer } from '../journeys/raw-agent.ts';
-import { type Json, type RangeServer } from './range-server.ts';
+import type { Json, RangeServer } from './range-server.ts';
+import type { Worker } from './worker.ts';
 
 /** A tool as the host of an agent shows it to its model. */
 export interface Listed {
@@ -13,7 +14,7 @@ export interface Listed {
 export interface Heard {
   /** Every text and name of the answer. */
   readonly text: string;
-  /** The code of a refusal; null when the call was carried out, well or badly. */
+  /** The code of a refusal, `asked` where a person is asked first; null when the call was carried out, well or badly. */
   readonly refused: string | null;
 }
 
@@ -60,18 +61,13 @@ export function directPassage(servers: readonly RangeServer[]): Passage {
 }
 
 /** Through the gateway: one endpoint for all servers, where each tool stands behind the name of its server. */
-export async function gatewayPassage(
-  town: Town,
-  agent: string,
-  tokenFor: (shown: Awaited<ReturnType<Town['issue']>>) => Promise<string | null>,
-): Promise<Passage> {
-  const shown = await town.issue(agent);
-  const token = await tokenFor(shown);
+export async function gatewayPassage(town: Town, { shown, token: tokenOf }: Worker): Promise<Passage> {
+  const token = await tokenOf();
   const secured = mutualFetch(shown);
-  const bearer = token === null ? null : `Bearer ${token}`;
+  const bearer = `Bearer ${token}`;
   const send = over(secured, `${town.gateway.agents.url}/mcp`, bearer);
   return {
-    credentials: bearer === null ? [] : [bearer],
+    credentials: [bearer],
     async list() {
       return toolsOf(await send('tools/list')).map((definition) => {
         const [server = '', tool = ''] = String(definition['name']).split('__');
@@ -103,7 +99,9 @@ function toolsOf({ result }: RawAnswer): readonly Json[] {
 }
 
 function heard({ result, error }: RawAnswer): Heard {
-  return { text: textsOf(result ?? error).join('\n'), refused: error?.data?.code ?? null };
+  // Nobody is there to approve what the gateway asks about.
+  const asked = result?.['resultType'] === 'input_required' ? 'asked' : null;
+  return { text: textsOf(result ?? error).join('\n'), refused: error?.data?.code ?? asked };
 }
 
 /** Every text and every name in a value: an agent reads all of it. */

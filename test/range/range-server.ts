@@ -62,7 +62,8 @@ export async function openRangeServer(
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.once('end', () => {
       const body = Buffer.concat(pieces).toString();
-      self.effects.requests += 1;
+      // What the gateway asks by itself, such as for a list, is no work for an agent.
+      if (body.includes('"tools/call"')) self.effects.requests += 1;
       if (JSON.stringify(request.headers).includes(namedByClient)) self.effects.deputy += 1;
       if (self.hostile) self.effects.received.push(JSON.stringify(request.headers), body);
       if (!isLetIn(request, guard, key)) return void response.writeHead(401).end();

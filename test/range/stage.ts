@@ -6,13 +6,21 @@ import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
 import { SeededRandom } from '../differential/seeded-random.ts';
 import { openTown, type Presentable, type Town, until } from '../journeys/deployment.ts';
-import { type Controls, limitsOf, policiesOf } from './controls.ts';
+import { approveAll } from './approve-all.ts';
+import { type Controls, flowsYaml, limitsOf, policiesOf } from './controls.ts';
 import { Effects } from './effects.ts';
 import type { ScriptedServer } from '../journeys/scripted-server.ts';
 import { openDesk } from './desk.ts';
 import { type Role, roles } from './honest-tools.ts';
 import { directPassage, gatewayPassage, type Passage } from './passage.ts';
-import { type Guard, type Mischief, openRangeServer, type RangeServer } from './range-server.ts';
+import type { Worker } from './worker.ts';
+import {
+  definitionsOf,
+  type Guard,
+  type Mischief,
+  openRangeServer,
+  type RangeServer,
+} from './range-server.ts';
 
 /** Five servers and an agent, with a gateway between them or without. */
 export interface Stage extends AsyncDisposable {
@@ -41,13 +49,6 @@ export interface Gate {
   worker(role?: 'worker' | 'reader'): Promise<Worker>;
 }
 
-export interface Worker {
-  readonly name: string;
-  readonly shown: Presentable;
-  /** A token for this agent, with other claims where a test wants them. */
-  token(claims?: Readonly<Record<string, unknown>>): Promise<string>;
-}
-
 const sso = mintingIssuer();
 
 export async function openStage(controls: Controls | null): Promise<Stage> {
@@ -67,6 +68,7 @@ export async function openStage(controls: Controls | null): Promise<Stage> {
   const desk = opened.use(await openDesk());
   const gate = town && (await openGate({ town, written }, controls, servers));
   if (town) await town.addHttpServer('desk', desk.url);
+  const changed = new Map<Role, NonNullable<Mischief['tools']>>();
   const held = opened.move();
   return {
     servers,
@@ -80,16 +82,30 @@ export async function openStage(controls: Controls | null): Promise<Stage> {
       return effects;
     },
     corrupt(role, mischief) {
+      if (mischief?.tools) changed.set(role, mischief.tools);
       Object.assign(servers[role], { mischief, hostile: true });
     },
-    async review() {},
+    review: (role) => review(gate, role, servers[role].mischief?.tools),
     async agent() {
       if (gate === null) return directPassage(Object.values(servers));
-      const { name, token } = await gate.worker();
-      return await gatewayPassage(gate.town, name, (shown) => token(boundTo(shown)));
+      // What others listed before is settled, so that no late news of it holds up whoever is honest again.
+      for (const [role, tools] of changed) {
+        if (servers[role].mischief?.tools) continue;
+        await review(gate, role, tools);
+        await review(gate, role, null);
+        changed.delete(role);
+      }
+      return await gatewayPassage(gate.town, await gate.worker());
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** Approves what a server lists now, where anything is held to it. */
+async function review(gate: Gate | null, role: Role, tools: Mischief['tools'] | null): Promise<void> {
+  if (!gate?.controls.pins) return;
+  const honest = definitionsOf(role);
+  await approveAll(gate.town, role, tools?.(honest) ?? honest);
 }
 
 /** The claim that binds a token to a certificate (RFC 8705 §3.1). */
@@ -110,13 +126,15 @@ async function openGate(
     await writeFile(file, key, { mode: 0o600 });
     const tls = controls.serverCertificates ? { tls: { authority: root, presentCertificate: true } } : {};
     const headers = { authorization: `file:${file}` };
-    await town.addServer({ name: role, transport: 'http', era: 'modern', url, headers, ...tls });
+    const tools = controls.pins ? 'approved' : 'unpinned';
+    await town.addServer({ name: role, transport: 'http', era: 'modern', url, headers, tools, ...tls });
   }
+  if (controls.flow) await writeFile(join(town.data.policies, 'flows.yaml'), flowsYaml);
   await town.permit(policiesOf(controls));
   await town.limit(limitsOf(controls));
   await wantTokens(town, controls);
   let workers = 0;
-  return {
+  const gate: Gate = {
     town,
     written,
     controls,
@@ -137,6 +155,8 @@ async function openGate(
       };
     },
   };
+  if (controls.pins) for (const role of roles) await review(gate, role, null);
+  return gate;
 }
 
 /** Every server wants a token with the scope of the work. */

@@ -19,7 +19,7 @@ const floods: readonly ((at: Flooder) => Promise<number>)[] = [
   (at) => calls(at, 120, 1),
   (at) => calls(at, 120, 12),
   async (at) => {
-    await post(at, bodyOf({ pad: 'x'.repeat(20 * 2 ** 20) }));
+    await post(at, bodyOf({ pad: 'x'.repeat(8 * 2 ** 20) }));
     return 0;
   },
   async (at) => {

@@ -4,7 +4,8 @@ import { mutualFetch } from '../../journeys/mcp-clients.ts';
 import { modernRequest } from '../../journeys/raw-agent.ts';
 import { crownCalls, type Role, roles } from '../honest-tools.ts';
 import { over } from '../passage.ts';
-import type { Gate, Stage, Worker } from '../stage.ts';
+import type { Gate, Stage } from '../stage.ts';
+import type { Worker } from '../worker.ts';
 import { type Family, outcome, turn } from './family.ts';
 import { requestOctets, sendOctets } from './octets.ts';
 
