@@ -86,6 +86,8 @@ export async function openRig(): Promise<Rig> {
     'legacy',
     '--tools',
     'unpinned',
+    '--isolation',
+    'none',
     ...unlock,
     '--',
     ...stdioCommand,

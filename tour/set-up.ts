@@ -35,10 +35,12 @@ export function showListeners(listening: Listening, say: Narrator): void {
 export async function register(place: Place, say: Narrator): Promise<void> {
   say.step('Two real MCP servers, two agents, one policy');
   const at = ['--folder', place.data];
+  // What the tour starts is in this checkout; docs/isolation.md has what servers of your own get.
+  const open = ['--isolation', 'none'];
   const who = ['--owner', 'you@example.com', '--role', 'guest'];
   await Promise.all([
-    ask(['server', 'add', 'everything', ...at, '--', ...everythingCommand()]),
-    ask(['server', 'add', 'files', ...at, '--', ...filesystemCommand(place.documents)]),
+    ask(['server', 'add', 'everything', ...open, ...at, '--', ...everythingCommand()]),
+    ask(['server', 'add', 'files', ...open, ...at, '--', ...filesystemCommand(place.documents)]),
     ask(['agent', 'add', 'tour', ...at, ...who, '--purpose', 'The tour']),
     ask(['agent', 'add', 'thief', ...at, ...who, '--purpose', 'Is revoked']),
   ]);

@@ -139,6 +139,8 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   session_unknown: 404,
   state_unknown: 400,
   era_not_bridged: 404,
+  isolation_unavailable: 503,
+  program_changed: 502,
   server_unknown: 404,
   name_unknown: 404,
   name_refused: 403,

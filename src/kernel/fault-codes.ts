@@ -104,6 +104,10 @@ export const faultCodes = {
   session_unknown: 'The session does not exist for this caller.',
   state_unknown: 'The request state was not made for this caller and request, was used, or is too old.',
   era_not_bridged: 'The revision that the other side speaks has nothing that the message could become.',
+  isolation_unavailable:
+    'A stdio server is not started, because this machine cannot isolate it as its definition says.',
+  program_changed:
+    'A stdio server is not started, because its program is not what it was when it was registered.',
   server_unknown: 'No MCP server of that name is available to this caller.',
   name_unknown: 'No MCP server of this caller offers a thing of that name.',
   name_refused: 'The name cannot be told from another one, and neither is used with all servers.',

@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { createRedactor, type Redactor } from '../secrets/redact.ts';
 import { createSecretResolver, type Secrets } from '../secrets/resolve.ts';
 import type { ChildWarden } from './child-warden.ts';
+import { lookOnce, type Machine } from './isolation/machine.ts';
 import { createSubjectTokens, type SubjectTokens } from './credential/subject-tokens.ts';
 import { createHttpUpstream } from './http-upstream.ts';
 import { defaultUpstreamLimits, type UpstreamLimits } from './limits.ts';
@@ -31,6 +32,8 @@ export interface TransportOptions {
   readonly engine?: HttpEngine;
   /** Ends children of stdio servers should this process be killed; without it they end by themselves, if at all. */
   readonly warden?: ChildWarden;
+  /** What this machine has to isolate servers with; looked at for this server unless given. */
+  readonly machine?: () => Promise<Machine>;
   /** The newest tokens of callers; its own unless given. */
   readonly subjects?: SubjectTokens;
 }
@@ -39,6 +42,7 @@ export interface TransportOptions {
 export function createTransport(definition: ServerDefinition, options: TransportOptions): Upstream {
   const { clock, identity, environment = process.env, redactor = createRedactor(), warden = null } = options;
   const { subjects = createSubjectTokens() } = options;
+  const machine = options.machine ?? lookOnce(environment['PATH'] ?? '');
   const shared = {
     clock,
     limits: { ...defaultUpstreamLimits, ...options.limits, ...definition.timeouts },
@@ -56,7 +60,7 @@ export function createTransport(definition: ServerDefinition, options: Transport
     case 'sse':
       return guarded(createSseUpstream(definition, connecting), true);
     case 'stdio':
-      return guarded(createStdioUpstream(definition, { ...shared, environment, warden }), false);
+      return guarded(createStdioUpstream(definition, { ...shared, environment, warden, machine }), false);
     default:
       return assertNever(definition);
   }

@@ -2,6 +2,8 @@ import { isJsonObject, type Json, type JsonObject } from '../kernel/canonical-js
 import { Fault } from '../kernel/fault.ts';
 import { suggest } from '../kernel/suggest.ts';
 import { parseValue } from '../secrets/reference.ts';
+import type { Isolation } from './isolation/isolation.ts';
+import { readIsolation } from './isolation/read-isolation.ts';
 import { readCredentialOf, type ServerCredential } from './credential/read-credential.ts';
 import { refusePlaintextDefinition } from './plaintext-definition.ts';
 
@@ -72,6 +74,8 @@ export interface StdioServerDefinition {
   readonly tools?: ToolsMode;
   /** What is cut out of its answers: secrets that the gateway holds (`known`, unless given), or also what looks like one. */
   readonly redact?: 'known' | 'likely';
+  /** How it is kept apart from the machine; by bubblewrap, without a network, unless given. */
+  readonly isolation?: Isolation;
   readonly timeouts?: Pick<ServerTimeouts, 'answerMilliseconds'>;
 }
 
@@ -133,6 +137,7 @@ function readDefinition(json: Json): ServerDefinition {
       'command',
       'directory',
       'environment',
+      'isolation',
       'timeouts',
     ]);
     return Object.freeze({
@@ -142,6 +147,7 @@ function readDefinition(json: Json): ServerDefinition {
       command: readCommand(json['command']),
       directory: readAbsolutePath('directory', json['directory'] ?? null),
       environment: readPairs('environment', json['environment'] ?? {}, checkVariableName, checkVariableValue),
+      ...(json['isolation'] !== undefined && { isolation: readIsolation(json['isolation']) }),
       // A child has no connection to make, and every sign of it counts as an answer.
       ...readTimeouts(json['timeouts'], ['answerMilliseconds']),
     });

@@ -8,6 +8,7 @@ import type { JsonObject } from '../kernel/canonical-json.ts';
 import { errorText, Fault } from '../kernel/fault.ts';
 import { createLineCutter } from '../mcp/line-cutter.ts';
 import type { ChildWarden } from './child-warden.ts';
+import type { Launch } from './isolation/enclose.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { messagesIn } from './messages-in.ts';
 
@@ -23,11 +24,7 @@ export interface StdioChild {
 export interface StdioChildOptions {
   /** For messages. */
   readonly name: string;
-  readonly command: readonly string[];
-  /** null: the child's own fresh home. */
-  readonly directory: string | null;
-  /** Everything the child sees of the environment, besides HOME. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly launch: Launch;
   readonly limits: UpstreamLimits;
   /** Ends the child should this process be killed; null when nobody does. */
   readonly warden: ChildWarden | null;
@@ -50,15 +47,20 @@ export async function startChild(options: StdioChildOptions): Promise<StdioChild
     await rm(home, { recursive: true, force: true }).catch(() => undefined);
     release();
   };
-  const [program = '', ...words] = options.command;
+  const { command, directory, environment, seccomp, user } = options.launch;
+  const [program = '', ...words] = command;
   const child = spawn(program, words, {
-    cwd: options.directory ?? home,
-    env: { ...options.environment, HOME: home },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: directory ?? home,
+    env: { HOME: home, ...environment },
+    stdio: ['pipe', 'pipe', 'pipe', ...(seccomp ? (['pipe'] as const) : [])],
     detached: true,
     shell: false,
     windowsHide: true,
-  });
+    ...(user !== null && { uid: user, gid: user }),
+  }) as ChildProcessByStdio<Writable, Readable, Readable>;
+  // The filter of system calls is read before the command is started.
+  const filter = child.stdio[3];
+  if (seccomp && filter && 'end' in filter) filter.on('error', () => undefined).end(seccomp);
   // At once: between the start of a child and its note there is no moment to be killed in but this one.
   if (child.pid !== undefined && options.warden) release = options.warden.guard(child.pid, home);
   // A broken pipe shows as the end of the child; it must not be an uncaught error.

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JsonObject } from '../kernel/canonical-json.ts';
 import { steppedClock, systemClock } from '../kernel/clock.ts';
 import { createTransport, type TransportOptions } from './create-transport.ts';
+import { defaultIsolation } from './isolation/isolation.ts';
 import { eventReader, eventsOf, jsonOf, post, textOf } from './inbound.fixture.ts';
 import type { StdioServerDefinition } from './server-definition.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
@@ -45,6 +46,8 @@ function open(
       command,
       directory: null,
       environment: {},
+      // Its walls have tests of their own: src/upstream/isolation.
+      isolation: { ...defaultIsolation, by: 'none' },
       ...rest,
     },
     { clock: systemClock, identity: noIdentity, log: (line) => lines.push(line), ...options },

@@ -3,6 +3,9 @@ import { hasReference } from '../secrets/reference.ts';
 import type { Secrets } from '../secrets/resolve.ts';
 import { createChannelUpstream } from './channel-upstream.ts';
 import type { ChildWarden } from './child-warden.ts';
+import { enclose, lacking } from './isolation/enclose.ts';
+import { defaultIsolation, type Isolation } from './isolation/isolation.ts';
+import type { Machine } from './isolation/machine.ts';
 import type { UpstreamLimits } from './limits.ts';
 import type { StdioServerDefinition } from './server-definition.ts';
 import { startChild } from './stdio-child.ts';
@@ -15,6 +18,8 @@ export interface StdioUpstreamOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: (line: string) => void;
   readonly warden: ChildWarden | null;
+  /** What this machine has to isolate servers with. */
+  readonly machine: () => Promise<Machine>;
 }
 
 /** A stdio MCP server behind the face of Streamable HTTP: one child for each session, or each modern caller. */
@@ -22,8 +27,9 @@ export function createStdioUpstream(
   definition: StdioServerDefinition,
   options: StdioUpstreamOptions,
 ): Upstream {
-  const { name } = definition;
-  const { clock, limits, log, secrets } = options;
+  const { name, isolation = defaultIsolation } = definition;
+  const { clock, limits, log, machine, secrets } = options;
+  void tellWhatIsMissing(name, isolation, options);
   const texts = Object.values(definition.environment).filter(hasReference);
   return createChannelUpstream({
     name,
@@ -38,11 +44,10 @@ export function createStdioUpstream(
       const kept = texts.map((text) => secrets.keep(text));
       const release = (): void => kept.forEach((one) => one[Symbol.dispose]());
       try {
+        const environment = material ?? (await childEnvironment(definition, options));
         return await startChild({
           name,
-          command: definition.command,
-          directory: definition.directory,
-          environment: material ?? (await childEnvironment(definition, options)),
+          launch: await enclose({ ...definition, isolation, environment }, machine),
           limits,
           log,
           warden: options.warden,
@@ -58,6 +63,23 @@ export function createStdioUpstream(
       }
     },
   });
+}
+
+/** Says at once what the first call would otherwise be refused for, and what the operator does without. */
+async function tellWhatIsMissing(
+  name: string,
+  isolation: Isolation,
+  { log, machine }: StdioUpstreamOptions,
+): Promise<void> {
+  if (isolation.by === 'none')
+    log(`MCP server ${name} is started without isolation, as its definition says.`);
+  if (isolation.by !== 'bubblewrap') return;
+  const found = await machine();
+  const lacks = lacking(isolation, found);
+  if (lacks !== null) log(`MCP server ${name} cannot be started: this machine cannot isolate it (${lacks}).`);
+  else if (found.missing.size > 0) {
+    log(`MCP server ${name} is started without ${[...found.missing.keys()].join(', ')}.`);
+  }
 }
 
 /** The scrubbed environment: what finding programs and reading text needs, and what the definition declares. */

@@ -102,9 +102,10 @@ export async function openTown(
   });
   const { authority, gateway } = deployment;
   if (!gateway) throw new Error('the deployment has no gateway');
-  const put = async (definition: Parameters<typeof readServerDefinition>[0]): Promise<void> => {
-    // What tests are about is seldom which tools are approved.
-    const unpinned = { tools: 'unpinned', ...(definition as JsonObject) };
+  const put = async (definition: JsonObject): Promise<void> => {
+    // What tests are about is seldom which tools are approved, or the walls around children: test/attacks/walls.test.ts.
+    const open = definition['transport'] === 'stdio' ? { isolation: { by: 'none' } } : {};
+    const unpinned = { tools: 'unpinned', ...open, ...definition };
     const { name } = await authority.putServer(readServerDefinition(unpinned), false);
     await until(() => gateway.view.servers().has(name));
   };

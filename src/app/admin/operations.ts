@@ -22,6 +22,7 @@ import { revocation, revocationOperations } from './revocation-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 import { toolOperations } from './tool-operations.ts';
+import { refuseUnpinned } from './refuse-unpinned.ts';
 import { withOffer } from './server-offer.ts';
 
 const name = z.string().regex(namePattern, 'must be lower-case letters, digits, dot, dash or underscore');
@@ -98,7 +99,9 @@ export const operations: readonly Operation[] = [
     true,
     z.strictObject({ definition: z.unknown(), replace: z.boolean().default(false) }),
     async (authority, input) => {
-      const added = await authority.putServer(readServerDefinition(input.definition as Json), input.replace);
+      const definition = readServerDefinition(input.definition as Json);
+      refuseUnpinned(definition);
+      const added = await authority.putServer(definition, input.replace);
       return plain(withOffer(added, await authority.store.servers.list()));
     },
   ),

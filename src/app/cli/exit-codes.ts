@@ -80,6 +80,8 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   sign_in_failed: 3,
   not_found: 4,
   agent_unknown: 4,
+  isolation_unavailable: 5,
+  program_changed: 5,
   server_unknown: 4,
   authority_missing: 4,
   approval_pending: 5,

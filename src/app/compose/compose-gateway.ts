@@ -35,6 +35,7 @@ import { lazyLikelySecrets } from '../../secrets/redaction/likely-secrets.ts';
 import type { Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
 import { createUpstream } from '../../upstream/create-upstream.ts';
+import { lookOnce } from '../../upstream/isolation/machine.ts';
 import { defaultUpstreamLimits } from '../../upstream/limits.ts';
 import { leafUri } from '../../x509/leaf-profile.ts';
 import { decodePem } from '../../x509/pem.ts';
@@ -141,6 +142,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const approvals = gatewayApprovals(options.approvals ?? null, redactor);
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
+  const machine = lookOnce(process.env['PATH'] ?? '');
   const upstreams = opened.use(
     createUpstreamSet(
       (definition) =>
@@ -152,6 +154,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
           redactor,
           secrets,
           warden,
+          machine,
         }),
       log,
     ),

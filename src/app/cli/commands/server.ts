@@ -7,6 +7,7 @@ import type { Command, CommandInput } from '../command.ts';
 import { formatTable } from '../format-table.ts';
 import { administer, administrationFlags } from './administration.ts';
 import { describe, rows } from './show-json.ts';
+import { isolationFlags, isolationOf, unseenPaths } from './isolation-flags.ts';
 
 const name = {
   name: 'name',
@@ -19,7 +20,8 @@ export const serverCommands: readonly Command[] = [
   {
     path: ['server', 'add'],
     summary: 'Put an MCP server behind the gateway: a URL, or a command to start',
-    example: 'countersign server add files -- mcp-server-filesystem /srv/documents',
+    example:
+      'countersign server add files --allow-read /srv/documents -- mcp-server-filesystem /srv/documents',
     flags: [
       { name: 'url', kind: 'text', meaning: 'the MCP endpoint of an HTTP server' },
       {
@@ -96,6 +98,7 @@ export const serverCommands: readonly Command[] = [
         default: 'known',
       },
       { name: 'directory', kind: 'text', meaning: 'where a started server runs' },
+      ...isolationFlags,
       { name: 'description', kind: 'text', meaning: 'what it is, in a line', default: '' },
       { name: 'replace', kind: 'switch', meaning: 'replace the definition of that name' },
       ...administrationFlags,
@@ -107,7 +110,7 @@ export const serverCommands: readonly Command[] = [
       const { together } = json as { together?: { reason?: string | null } };
       const apart = together?.reason ? ` It is offered at /mcp/<name> only: ${together.reason}.` : '';
       return {
-        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it. ${toolsText(input)}${apart}`,
+        text: `Server ${input.word('name')} is registered. Nobody may use it until a policy permits it. ${toolsText(input)}${apart}${unseenPaths(input)}`,
         json,
       };
     },
@@ -194,11 +197,13 @@ async function definitionOf(input: CommandInput): Promise<Json> {
   if (credential !== null) throw new Fault('usage', '--credential needs --url.');
   if (url === null && command.length > 0) {
     const directory = input.text('directory');
+    const isolation = await isolationOf(input);
     return {
       ...shared,
       transport: 'stdio',
       command,
       directory: directory === null ? null : resolve(directory),
+      ...(isolation !== null && { isolation }),
       environment: pairs(input.list('env'), '--env'),
     };
   }
