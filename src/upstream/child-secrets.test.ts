@@ -6,6 +6,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createRedactor } from '../secrets/redact.ts';
 import { createSecretResolver, type Secrets } from '../secrets/resolve.ts';
+import { defaultIsolation } from './isolation/isolation.ts';
 import { createUpstream } from './create-upstream.ts';
 import { jsonOf, post } from './inbound.fixture.ts';
 import type { ServerEra, StdioServerDefinition } from './server-definition.ts';
@@ -57,6 +58,7 @@ function open(vault: Vault, era: ServerEra): Upstream {
     command: [process.execPath, '-e', program],
     directory: null,
     environment: { KEY: 'vault:kv/data/work#key' },
+    isolation: { ...defaultIsolation, by: 'none' },
   };
   return createUpstream(definition, {
     clock: systemClock,

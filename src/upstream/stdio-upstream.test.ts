@@ -50,7 +50,12 @@ function open(
       isolation: { ...defaultIsolation, by: 'none' },
       ...rest,
     },
-    { clock: systemClock, identity: noIdentity, log: (line) => lines.push(line), ...options },
+    {
+      clock: systemClock,
+      identity: noIdentity,
+      log: (line) => void (line.includes('without isolation') || lines.push(line)),
+      ...options,
+    },
   );
   return Object.assign(upstream, { lines });
 }
