@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { visibleText } from './visible-text.ts';
+import { visibleJson, visibleText } from './visible-text.ts';
 
 test('A4 what a terminal would obey, hide or turn round is shown as an escape, and other text as it is', () => {
   const rows = [
@@ -30,5 +30,15 @@ test('A4 two texts that differ are never shown as the same one', () => {
       return back === text && !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(shown);
     }),
     { examples: [['\\u{61}'], ['\\\\u{61}'], ['\\u{5c}u{61}'], ['\ud800\udc00']] },
+  );
+});
+
+test('A4 U9 JSON is shown without anything that a terminal would obey, and is the same value', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' })), (value) => {
+      const shown = visibleJson(JSON.stringify(value, null, 2));
+      assert.deepEqual(JSON.parse(shown), value);
+      return !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(shown.replaceAll('\n', ''));
+    }),
   );
 });

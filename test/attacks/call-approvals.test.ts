@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Fault } from '../../src/kernel/fault.ts';
 import { askingPolicy, handleOf, openAskingTown, untilWaiting } from '../journeys/asking-town.ts';
 import { until } from '../journeys/deployment.ts';
+import { runHere } from '../journeys/program.ts';
 import { type RawAgent, rawAgent } from '../journeys/raw-agent.ts';
 import { openSecondGateway } from '../journeys/second-gateway.ts';
 
@@ -206,3 +208,49 @@ async function agentAtAuthority(
   }
   return statuses;
 }
+
+test('A4 what an agent puts into its arguments is shown and not obeyed (attack: terminal escapes, text turned round, hidden text)', async () => {
+  await using asking = await openAskingTown();
+  const { town } = asking;
+  await using agent = await rawAgent(town, 'ci-bot', { server: 'bank' });
+  const nasty = {
+    to: '\u001b[2J\u001b]0;x\u0007EVE',
+    note: 'EUR \u202e001\u202c',
+    iban: 'DE\u200b12\u009b',
+    'a\u2066': '\u05d0 7',
+  };
+  const id = handleOf(
+    await agent.legacy(await agent.initialize(), 'tools/call', { name: 'pay', arguments: nasty }),
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-nasty-'));
+  try {
+    const { cert, key, ca } = await town.issue('operator', 'admin');
+    await writeFile(join(folder, 'certificate.pem'), cert);
+    await writeFile(join(folder, 'key.pem'), key, { mode: 0o600 });
+    await writeFile(join(folder, 'roots.pem'), ca);
+    const where = ['--authority', town.authorityUrl, '--admin', folder];
+    for (const words of [
+      ['call-approval', 'list'],
+      ['call-approval', 'show', id],
+    ]) {
+      for (const more of [[], ['--json']]) {
+        const { code, stdout, stderr } = await runHere([...words, ...where, ...more]);
+        assert.equal(code, 0, stderr);
+        assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{C}\u0590-\u05ff]/u);
+        if (words[1] !== 'show') continue;
+        const shown =
+          more.length > 0
+            ? stdout
+            : stdout.replaceAll(/\\u\{([0-9a-f]+)\}/g, (_, hex: string) => `\\u${hex.padStart(4, '0')}`);
+        const params = JSON.parse(shown.slice(more.length > 0 ? 0 : shown.indexOf('\n{'))) as Record<
+          string,
+          unknown
+        >;
+        const exact = more.length > 0 ? (params['params'] as Record<string, unknown>) : params;
+        assert.deepEqual(exact['arguments'], nasty);
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

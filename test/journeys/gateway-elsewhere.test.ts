@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyAuditLog } from '../../src/audit/verify.ts';
-import { openTown } from './deployment.ts';
+import { openTown, type Town, until } from './deployment.ts';
 import { legacyClient, mutualFetch, textOf } from './mcp-clients.ts';
 import { openLegacyServer } from './mcp-servers.ts';
 import { run, start } from './program.ts';
@@ -39,6 +39,17 @@ test('I3 I7 U9 a gateway in a process of its own enrols with a join token and he
   const client = await legacyClient(url, fetch);
   const call = (): Promise<unknown> => client.callTool({ name: 'echo', arguments: { message: 'hi' } });
   assert.equal(textOf(await call()), 'legacy hi');
+  // A4: it has a call approved by the authority, and hears of that on its feed while it holds the call.
+  await town.permit(
+    'permit (principal, action, resource); @ask("why") forbid (principal, action == Action::"tools/call", resource);',
+  );
+  const held = untilAsked(town, call);
+  const [waiting] = await held.asked;
+  const operator = { name: 'operator', way: 'remote' } as const;
+  await authority.callApprovals.decide(waiting?.id ?? '', { state: 'granted', reason: null }, operator);
+  assert.equal(textOf(await held.answer), 'legacy hi');
+  assert.deepEqual([waiting?.gateway, waiting?.agent], ['edge', 'ci-bot']);
+  await town.permit('permit (principal, action, resource);// again');
   await authority.revoke({ serial: shown.serial, reason: 'test' }, 'test');
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   await assert.rejects(call());
@@ -51,3 +62,30 @@ test('I3 I7 U9 a gateway in a process of its own enrols with a join token and he
   assert.equal(verified.ok, true);
   await rm(state, { recursive: true, force: true });
 });
+
+/** Makes a call until it is asked about: the gateway hears of policies when they arrive. */
+function untilAsked(town: Town, call: () => Promise<unknown>) {
+  const { store } = town.deployment.authority;
+  let answer = call();
+  const asked = (async () => {
+    let listed = await store.callApprovals.list(false);
+    await until(
+      () => listed.length > 0,
+      async () => {
+        // An answer that came without being asked about was of the policies before.
+        const early = await Promise.race([answer.then(() => true), pause().then(() => false)]);
+        if (early) answer = call();
+        listed = await store.callApprovals.list(false);
+      },
+    );
+    return listed;
+  })();
+  return {
+    asked,
+    get answer() {
+      return answer;
+    },
+  };
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));

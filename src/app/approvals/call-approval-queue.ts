@@ -34,8 +34,8 @@ export interface CallApprovalQueue {
   ): Promise<CallApproval>;
   /** Ends what is past its end, and says so in the log. */
   sweep(): Promise<void>;
-  /** Calls the listener when a call begins to wait, and when one no longer does. */
-  onChange(listener: (change: CallApproval) => void): void;
+  /** Calls the listener when a call begins to wait, and when one no longer does. Returns how to stop. */
+  onChange(listener: (change: CallApproval) => void): () => void;
 }
 
 export function callApprovalQueue(parts: CallApprovalParts): CallApprovalQueue {
@@ -82,7 +82,10 @@ export function callApprovalQueue(parts: CallApprovalParts): CallApprovalQueue {
       return record;
     },
     sweep,
-    onChange: (listener) => void listeners.add(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
   };
 }
 

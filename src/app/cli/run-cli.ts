@@ -1,6 +1,7 @@
 import { assertNever } from '../../kernel/assert-never.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { errorText, type Fault, toFault } from '../../kernel/fault.ts';
+import { visibleJson } from '../../kernel/visible-text.ts';
 import type { Command, CommandContext, CommandIo, CommandResult } from './command.ts';
 import { exitCodeFor } from './exit-codes.ts';
 import { printable } from './format-table.ts';
@@ -25,7 +26,8 @@ export async function runCli(
   } catch (error) {
     const fault = toFault(error);
     const line = json ? JSON.stringify(errorJson(fault)) : `error: ${faultLine(fault)}`;
-    await write(io.stderr, `${io.redactor.redact(line)}\n`);
+    const redacted = io.redactor.redact(line);
+    await write(io.stderr, `${json ? visibleJson(redacted) : redacted}\n`);
     return exitCodeFor(fault.code);
   }
 }
@@ -75,7 +77,7 @@ function textResult(text: string): CommandResult {
 async function print(result: CommandResult, json: boolean, io: CommandIo): Promise<void> {
   if (result.text === '' && result.json === null) return;
   const text = json
-    ? JSON.stringify(io.redactor.redactJson(result.json), null, 2)
+    ? visibleJson(JSON.stringify(io.redactor.redactJson(result.json), null, 2))
     : io.redactor.redact(result.text);
   await write(io.stdout, `${text}\n`);
 }

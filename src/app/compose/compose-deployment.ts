@@ -64,9 +64,9 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
   opened.use(watchDevices({ authority, clock, log }));
-  opened.use(watchCallApprovals({ authority, log }));
   opened.use(watchPartners({ authority, clock, log }));
   const expiry = opened.use(await watchEnds({ config, authority, redactor, clock, log }));
+  opened.use(watchCallApprovals({ authority, receiver: expiry.receiver, log }));
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
     await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),

@@ -17,6 +17,8 @@ export interface RunningExpiryWatch extends AsyncDisposable {
   metrics(): Readonly<Record<string, number>>;
   /** Why the receiver of alerts is not told, or null. */
   problem(): string | null;
+  /** Says that there is a message for the receiver of alerts; null when there is nobody to tell. */
+  readonly receiver: (() => void) | null;
 }
 
 /** How often it is looked, in milliseconds: often for certificates of an hour, and cheap for many. */
@@ -74,6 +76,7 @@ function running(
     look: () => watch.look(),
     metrics: () => watch.metrics(),
     problem: () => teller?.problem() ?? null,
+    receiver: teller && (() => teller.wake()),
     [Symbol.asyncDispose]: close,
   };
 }

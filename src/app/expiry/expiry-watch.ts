@@ -186,6 +186,9 @@ export class ExpiryWatch {
         if (changed.some(({ server, tool }) => `${server}/${tool}` === alert.serial)) return null;
         return { state: 'resolved', detail: 'An administrator has decided about the tool.' };
       }
+      case 'call-waiting':
+        // Those who look after calls that wait resolve it (`alertWaitingCalls`).
+        return null;
       default:
         return await this.stateOf(alert);
     }
@@ -239,6 +242,7 @@ export class ExpiryWatch {
       'alerts_unresolved{cause="ca-ending"}': of('ca-ending'),
       'alerts_unresolved{cause="renewal-failing"}': of('renewal-failing'),
       'alerts_unresolved{cause="tool-changed"}': of('tool-changed'),
+      'alerts_unresolved{cause="call-waiting"}': of('call-waiting'),
       alerts_unacknowledged: unresolved.filter(({ acknowledgedAt }) => acknowledgedAt === null).length,
       alert_messages_waiting: await alerts.waiting(),
     };

@@ -2,7 +2,12 @@ import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { LeafKind } from '../../x509/leaf-profile.ts';
 
 /** What an alert is about. */
-export type AlertCause = 'certificate-ending' | 'ca-ending' | 'renewal-failing' | 'tool-changed';
+export type AlertCause =
+  | 'certificate-ending'
+  | 'ca-ending'
+  | 'renewal-failing'
+  | 'tool-changed'
+  | 'call-waiting';
 
 /** What somebody has to look at. Times are epoch milliseconds. */
 export interface AlertRecord {
@@ -10,13 +15,16 @@ export interface AlertRecord {
   readonly cause: AlertCause;
   /** `open`: it may still be mended; `ended`: the certificate ended meanwhile; `resolved`: nothing is left to do. */
   readonly state: 'open' | 'ended' | 'resolved';
-  /** Of the certificate concerned; `root` and `intermediate` are those of the authority. A `tool` is none. */
+  /**
+   * Of the certificate concerned; `root` and `intermediate` are those of the authority. A `tool` is none, nor is a call that
+   * waits, which has the kind of who makes it.
+   */
   readonly kind: LeafKind | 'root' | 'intermediate' | 'tool';
-  /** Of the certificate; for a tool, its server. */
+  /** Of the certificate; for a tool, its server; for a call that waits, the agent. */
   readonly name: string;
-  /** Of the certificate; for a tool, `<server>/<tool>`. */
+  /** Of the certificate; for a tool, `<server>/<tool>`; for a call that waits, its id. */
   readonly serial: string;
-  /** When the certificate ends; null for a tool. */
+  /** When the certificate ends, or until when the call waits; null for a tool. */
   readonly endsAt: number | null;
   /** What happened, for people. */
   readonly detail: string;

@@ -2,6 +2,7 @@ import { utf8 } from '../../kernel/bytes.ts';
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
+import { visibleText } from '../../kernel/visible-text.ts';
 import type { Inbound, Message } from '../../mcp/message.ts';
 import { subjectOf } from '../handles.ts';
 import type { Holder } from '../handles.ts';
@@ -50,7 +51,7 @@ export function waitingResult(
         method: 'elicitation/create',
         params: {
           mode: 'form',
-          message: `${detail}. This call waits for somebody else to approve it, as ${standing.id}, until ${new Date(standing.expiresAt).toISOString()}. Accept to go on waiting; decline to give the call up.`,
+          message: `${visibleText(detail)}. This call waits for somebody else to approve it, as ${standing.id}, until ${new Date(standing.expiresAt).toISOString()}. Accept to go on waiting; decline to give the call up.`,
           requestedSchema: { type: 'object', properties: {} },
         },
       },

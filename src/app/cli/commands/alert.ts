@@ -8,7 +8,8 @@ import { describe, rows } from './show-json.ts';
 export const alertCommands: readonly Command[] = [
   {
     path: ['alert', 'list'],
-    summary: 'List the alerts that are not resolved: certificates that end, renewals that fail',
+    summary:
+      'List the alerts that are not resolved: certificates that end, renewals that fail, calls that wait',
     example: 'countersign alert list',
     flags: [
       { name: 'all', kind: 'switch', meaning: 'also what was resolved in the last seven days' },
