@@ -125,6 +125,7 @@ export const auditEvents = {
   'policy.approved': 'An administrator approved a set of policies that waited.',
   'policy.rejected': 'An administrator did not approve a set of policies that waited: why.',
   'policy.refused': 'A changed set of policies did not compile; the last good one stays.',
+  'flow.forgotten': 'An administrator had gateways forget what an agent has used until then: for whom, why.',
   'registry.went-back':
     'The authority gave a gateway an older registry than before; whoever the gateway refused stays refused.',
   'secret.obtained':

@@ -10,6 +10,7 @@ import { acmeOperations } from './acme-operations.ts';
 import { approvalOperations } from './approval-operations.ts';
 import { callApprovalOperations } from './call-approval-operations.ts';
 import { alertOperations } from './alert-operations.ts';
+import { flowOperations } from './flow-operations.ts';
 import { joinTokenOperations } from './join-token-operations.ts';
 import { logOperations } from './log-operations.ts';
 import { localPersonOperations } from './local-person-operations.ts';
@@ -183,6 +184,7 @@ export const operations: readonly Operation[] = [
   ...policyOperations,
   ...callApprovalOperations,
   ...partnerOperations,
+  ...flowOperations,
   ...acmeOperations,
   ...logOperations,
   ...alertOperations,

@@ -20,6 +20,7 @@ import { refuseLookAlike } from '../admin/server-offer.ts';
 import { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { LocalFeed } from '../feed/local-feed.ts';
 import { createSecretChecks } from '../feed/secret-checks.ts';
+import { createFlowReports } from '../feed/flow-reports.ts';
 import { createServerStates } from '../feed/server-states.ts';
 import type { Store } from '../store/store.ts';
 import { openCatalogue } from '../tools/catalogue.ts';
@@ -91,6 +92,7 @@ export function administered(parts: Parts): Acts {
     subjects: subjectStates(store),
     feed,
     serverStates: createServerStates(clock),
+    flowReports: createFlowReports(clock),
     secretChecks: createSecretChecks(),
     tools,
     describe: () => ({

@@ -29,6 +29,7 @@ import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { SecretChecks } from '../feed/secret-checks.ts';
 import type { PolicyControl } from '../policies/open-policies.ts';
+import type { FlowReports } from '../feed/flow-reports.ts';
 import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
@@ -102,6 +103,8 @@ export interface Authority extends AsyncDisposable {
   readonly urlsOf: (issuer: Issuer) => PublicationUrls | null;
   readonly feed: Feed;
   readonly serverStates: ServerStates;
+  /** What gateways told of what agents have used. */
+  readonly flowReports: FlowReports;
   readonly secretChecks: SecretChecks;
   readonly tools: ToolCatalogue;
   /** Whether an agent or a server may have certificates. */

@@ -36,6 +36,7 @@ const families: readonly Family[] = [
     words: ['call-approval'],
     load: async () => (await import('./commands/call-approval.ts')).callApprovalCommands,
   },
+  { words: ['flow'], load: async () => (await import('./commands/flow.ts')).flowCommands },
   { words: ['partner'], load: async () => (await import('./commands/partner.ts')).partnerCommands },
   {
     words: ['acme-key', 'acme-account'],

@@ -120,6 +120,7 @@ async function besideAuthority(
       tellSeen: (seen) => authority.agentsSeen(seen),
       tellTools: (reports) => authority.tools.heard('gateway', reports),
       tellServers: async (states) => authority.serverStates.heard('gateway', states),
+      tellFlows: async (rows) => authority.flowReports.heard('gateway', rows),
       approvals: {
         ask: (call) => authority.callApprovals.ask(call, 'gateway'),
         use: (approval) => authority.callApprovals.use(approval, 'gateway'),

@@ -8,6 +8,7 @@ import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
 import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createFlowGuard } from '../../gateway/flow/flow-guard.ts';
+import type { RememberedLabel } from '../../gateway/flow/flow-memory.ts';
 import { openFlowJournal } from '../../gateway/flow/flow-journal.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
@@ -42,6 +43,8 @@ import { decodePem } from '../../x509/pem.ts';
 import type { Config } from '../config/config.ts';
 import { version } from '../version.ts';
 import type { FeedMessage } from '../feed/feed-message.ts';
+import { flowOrdersIn } from '../feed/flow-orders.ts';
+import { tellFlows } from '../feed/flow-reports.ts';
 import { createRegistryView, type RegistryView } from '../feed/registry-view.ts';
 import { type ServerState, tellServerStates } from '../feed/server-states.ts';
 import { createSightings, type Seen } from '../feed/sightings.ts';
@@ -91,6 +94,8 @@ export interface GatewayOptions {
   readonly tellTools?: (reports: readonly ToolReport[]) => Promise<void>;
   /** Where calls are approved; nowhere unless given, and what policy asks about is refused. */
   readonly approvals?: AuthorityApprovals;
+  /** Tells the registry what agents have used. */
+  readonly tellFlows?: (rows: readonly RememberedLabel[]) => Promise<void>;
   readonly log: (line: string) => void;
   /** Learns every secret that is used, and cuts it out of what leaves. */
   readonly redactor: Redactor;
@@ -302,9 +307,18 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     const states = (): readonly ServerState[] => upstreams.health().map((one) => stateOf(one, redactor));
     opened.use(tellServerStates({ states, tell: options.tellServers, clock, complain: log }));
   }
+  if (options.tellFlows) {
+    const rows = async (): Promise<readonly RememberedLabel[]> => {
+      const rules = view.flowRules();
+      return rules ? await flowMemory.list(rules.remember) : [];
+    };
+    opened.use(tellFlows({ rows, tell: options.tellFlows, clock, complain: log }));
+  }
   opened.adopt(setInterval(review, reviewMilliseconds), clearInterval);
   opened.adopt(
     await options.follow((message) => {
+      // Before anything is permitted by it.
+      for (const order of flowOrdersIn(message)) void flowMemory.forget(order);
       view.apply(message);
       approvals.hear(message);
     }),

@@ -118,6 +118,9 @@ export function createRegistryView(options: {
       case 'partner':
         partners.put(change.key, change.value);
         break;
+      case 'flow-order':
+        // Heard by the memory of flows.
+        break;
       case 'token-end':
         if (change.value) ended.add(change.value, options.clock.now());
         break;

@@ -13,6 +13,7 @@ import type { AuthorizationServer } from '../../oauth/server/authorization-serve
 import { programPaths } from '../../oauth/server/token-routes.ts';
 import { findOperation } from '../admin/operations.ts';
 import type { Authority } from '../authority/authority.ts';
+import { readFlowReport } from '../feed/flow-reports.ts';
 import type { ServerState } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import { streamFeed } from '../feed/stream-feed.ts';
@@ -109,6 +110,15 @@ const routes: readonly Route[] = [
     kinds: ['gateway'],
     async answer({ exchange, authority, holder }) {
       await authority.tools.heard(proven(holder).caller.name, await readToolReports(exchange));
+      await answerJson(exchange, {});
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/flows$/,
+    kinds: ['gateway'],
+    async answer({ exchange, authority, holder }) {
+      authority.flowReports.heard(proven(holder).caller.name, readFlowReport(await readObject(exchange)));
       await answerJson(exchange, {});
     },
   },

@@ -1,6 +1,7 @@
 import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import type { ToolPin } from '../../gateway/pins/tool-pin.ts';
 import type { AgentRecord } from '../../identity/agent-record.ts';
+import type { Forgetting } from '../../gateway/flow/flow-memory.ts';
 import type { PartnerRecord } from '../../identity/partner-record.ts';
 import type { TokenEnd } from '../../oauth/server/oauth-records.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
@@ -30,6 +31,7 @@ export type Change =
   | Changed<'agent', AgentRecord>
   | Changed<'server', ServerDefinition>
   | Changed<'partner', PartnerRecord>
+  | Changed<'flow-order', Forgetting>
   | Changed<'token-end', TokenEnd>
   | Changed<'tool', ToolPin>;
 
@@ -44,6 +46,8 @@ export interface StoreSnapshot {
   readonly partners?: readonly PartnerRecord[];
   /** Missing likewise. */
   readonly tokenEnds?: readonly TokenEnd[];
+  /** Missing likewise: orders to forget what agents have used. */
+  readonly flowOrders?: readonly Forgetting[];
   /** Missing likewise: then no tool is approved. */
   readonly tools?: readonly ToolPin[];
 }

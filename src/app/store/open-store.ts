@@ -23,6 +23,7 @@ import { openDatabase } from './sqlite/open-database.ts';
 import { scepTransactions } from './sqlite/scep-transactions.ts';
 import { passkeyRecords } from './sqlite/passkeys.ts';
 import { personRecords } from './sqlite/people.ts';
+import { flowOrders } from './sqlite/flow-orders.ts';
 import { partnerRecords } from './sqlite/partners.ts';
 import { serverRecords } from './sqlite/servers.ts';
 import { toolRecords } from './sqlite/tools.ts';
@@ -62,6 +63,7 @@ export async function openStore(options: {
     servers: serverRecords(connection),
     tools: toolRecords(connection),
     partners: partnerRecords(connection),
+    flowOrders: flowOrders(connection),
     ends: certificateEnds(connection),
     alerts: alertRecords(connection),
     oauth: oauthRecords(connection),

@@ -17,6 +17,7 @@ import type { AgentRecords } from './agent-records.ts';
 import type { AlertRecords } from './alert-records.ts';
 import type { CertificateEnds } from './certificate-ends.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import type { FlowOrders } from './flow-orders.ts';
 import type { PartnerRecords } from './partner-records.ts';
 import type { ServerRecords } from './server-records.ts';
 import type { ToolRecords } from './tool-records.ts';
@@ -56,6 +57,7 @@ export interface Store extends AsyncDisposable {
   readonly servers: ServerRecords;
   readonly tools: ToolRecords;
   readonly partners: PartnerRecords;
+  readonly flowOrders: FlowOrders;
   readonly ends: CertificateEnds;
   readonly alerts: AlertRecords;
   readonly oauth: OauthRecords;

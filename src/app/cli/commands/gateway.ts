@@ -94,6 +94,10 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
         const sent = reports.map((report) => ({ ...report }));
         await callAuthority(new URL('/v1/tools', authority), shownBy(identity), { reports: sent });
       },
+      tellFlows: async (rows) => {
+        const flows = rows.map((row) => ({ ...row }));
+        await callAuthority(new URL('/v1/flows', authority), shownBy(identity), { flows });
+      },
       tellServers: async (states) => {
         const servers = states.map((state) => ({ ...state }));
         await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });

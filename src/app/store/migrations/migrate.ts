@@ -25,6 +25,7 @@ import { subAgents } from './0019-sub-agents.ts';
 import { sessionsAtProviders } from './0020-sessions-at-providers.ts';
 import { tools } from './0021-tools.ts';
 import { callApprovals } from './0022-call-approvals.ts';
+import { flowOrders } from './0023-flow-orders.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -50,6 +51,7 @@ const migrations: readonly Migration[] = [
   sessionsAtProviders,
   tools,
   callApprovals,
+  flowOrders,
 ];
 
 /** The schema version this program writes. */

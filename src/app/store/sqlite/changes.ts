@@ -4,6 +4,7 @@ import type { Change, ChangeFeed } from '../change-feed.ts';
 import { listAgents } from './agents.ts';
 import { toStanding } from './certificates.ts';
 import type { Connection } from './connection.ts';
+import { listFlowOrders } from './flow-orders.ts';
 import { listTokenEnds } from './oauth-tokens.ts';
 import { listPartners } from './partners.ts';
 import { listServers } from './servers.ts';
@@ -37,6 +38,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         servers: listServers(database),
         partners: listPartners(database),
         tokenEnds: listTokenEnds(database, clock.now()),
+        flowOrders: listFlowOrders(database),
         tools: listPins(database),
       })),
     since: (sequence) =>
