@@ -11,7 +11,8 @@ import type { Grant } from '../oauth/resource/grant.ts';
 import type { CutsMade } from './answer-guard.ts';
 import type { Permit } from './authorize.ts';
 import type { Recalled } from './flow/flow-memory.ts';
-import { type Labels, noLabels } from './flow/flow-rules.ts';
+import { type FlowRecord, flowRecord } from './flow/flow-record.ts';
+import type { Labels } from './flow/flow-rules.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
 /** What one request left behind when it ended. */
@@ -176,19 +177,6 @@ export function permittedEvent(
     });
   return event;
 }
-
-/** What a record says of labels; nothing where there are none. */
-interface FlowRecord {
-  readonly labels?: Labels;
-  readonly touched?: Labels;
-}
-
-function flowRecord(labels: Labels, touched: Recalled | null | undefined): FlowRecord {
-  if (labels.length === 0 && (touched?.labels.length ?? 0) === 0) return noFlow;
-  return { labels, touched: touched?.labels ?? noLabels };
-}
-
-const noFlow: FlowRecord = Object.freeze({});
 
 /** What a record says of the signature of a call: all that shows it to others, with the certificate of `call.signer`. */
 type SignatureRecord = {

@@ -41,7 +41,7 @@ const testShape = z.strictObject({
   client: z.string().optional(),
   scopes: z.array(z.string()).default([]),
   acr: z.string().optional(),
-  labels: z.array(z.string()).default([]),
+  labels: z.array(z.string()).optional(),
   touched: z.array(z.string()).default([]),
   actors: z.array(z.string()).default([]),
   passport: z
@@ -59,13 +59,16 @@ const testShape = z.strictObject({
 });
 const fileShape = z.strictObject({ tests: z.array(testShape).min(1, 'must hold at least one test') });
 
+/** The labels of what a question is about, for tests that do not say them. */
+export type LabelsOf = (question: Pick<Question, 'server' | 'action' | 'target'>) => readonly string[];
+
 /** Reads a test file's value. Throws Fault `invalid_input` that names the test, the member and the nearest match. */
-export function readPolicyTests(value: JsonObject): readonly PolicyTest[] {
+export function readPolicyTests(value: JsonObject, labelsOf: LabelsOf = () => []): readonly PolicyTest[] {
   const parsed = fileShape.safeParse(value);
   if (!parsed.success) {
     throw new Fault('invalid_input', parsed.error.issues.map((issue) => `${explainIssue(issue)}.`).join(' '));
   }
-  return parsed.data.tests.map(testOf);
+  return parsed.data.tests.map((test) => testOf(test, labelsOf));
 }
 
 /** Puts every question to the policies. */
@@ -93,7 +96,7 @@ function failureOf(set: PolicySet, test: PolicyTest, decision: Decision): string
   return `expected ${test.expect} by ${test.by}, but it was by ${deciding}`;
 }
 
-function testOf(test: z.infer<typeof testShape>): PolicyTest {
+function testOf(test: z.infer<typeof testShape>, labelsOf: LabelsOf): PolicyTest {
   const target = targetOf(test);
   const action = test.action ?? defaultActions[target.kind];
   // A slip here would be decided as an unknown method: denied, and a test that expects so would pass for nothing.
@@ -120,7 +123,7 @@ function testOf(test: z.infer<typeof testShape>): PolicyTest {
         acr: test.acr ?? null,
         actors: test.actors,
         key: test.key,
-        labels: test.labels,
+        labels: test.labels ?? labelsOf({ server: test.server, action, target }),
         touched: test.touched,
         passport: test.passport ?? null,
       },

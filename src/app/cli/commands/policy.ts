@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { assertNever } from '../../../kernel/assert-never.ts';
+import type { FlowRules } from '../../../gateway/flow/flow-rules.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../kernel/canonical-json.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { parseJson } from '../../../kernel/parse-json.ts';
@@ -16,6 +17,7 @@ import { printable } from '../format-table.ts';
 import { openPolicyFiles, policyFolder } from '../policy-files.ts';
 import { tokenText } from '../tokens-text.ts';
 import { readToolsFile, toolsFlag } from '../tools-file.ts';
+import { labelled, labelsSaid } from '../labels-said.ts';
 import { limitsOf, limitText } from '../limits-text.ts';
 import { policyCheckCommand } from './policy-check.ts';
 import { policyInitCommand } from './policy-init.ts';
@@ -74,7 +76,11 @@ export const policyCommands: readonly Command[] = [
       { name: 'client', kind: 'text', meaning: 'the OAuth client of its token' },
       { name: 'scope', kind: 'list', meaning: 'a scope of its token; may be repeated' },
       { name: 'acr', kind: 'text', meaning: 'how the person logged in, as its token says' },
-      { name: 'label', kind: 'list', meaning: 'a label of what is used; may be repeated' },
+      {
+        name: 'label',
+        kind: 'list',
+        meaning: 'a label of what is used; may be repeated; what flows.yaml says unless given',
+      },
       {
         name: 'touched',
         kind: 'list',
@@ -113,8 +119,8 @@ export const policyCommands: readonly Command[] = [
 ];
 
 async function explainOne(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set, limits, tokens } = await openPolicyFiles(input.word('folder'));
-  const question = questionOf(context, input);
+  const { policies: set, limits, tokens, flows } = await openPolicyFiles(input.word('folder'));
+  const question = labelled(flows, questionOf(context, input));
   const counted = limitsOf(limits, question);
   const token = tokenText(tokens, question);
   const { decision, findings } = explain(set, question);
@@ -160,12 +166,12 @@ function decisionText(decision: Decision): string {
 }
 
 async function runTests(_context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const { policies: set } = await openPolicyFiles(input.word('folder'));
+  const { policies: set, flows } = await openPolicyFiles(input.word('folder'));
   const file = input.word('tests');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new Fault('not_found', `The test file ${file} cannot be read.`, { cause });
   });
-  const results = runPolicyTests(set, testsOf(file, readYaml(file, text).json));
+  const results = runPolicyTests(set, testsOf(file, readYaml(file, text).json, flows));
   const failed = results.filter(({ failure }) => failure !== null).length;
   const lines = results.map(({ name, failure }) =>
     printable(failure === null ? `ok      ${name}` : `FAILED  ${name}: ${failure}`),
@@ -188,9 +194,13 @@ async function runTests(_context: CommandContext, input: CommandInput): Promise<
   };
 }
 
-function testsOf(file: string, json: JsonObject): ReturnType<typeof readPolicyTests> {
+function testsOf(
+  file: string,
+  json: JsonObject,
+  flows: FlowRules | null,
+): ReturnType<typeof readPolicyTests> {
   try {
-    return readPolicyTests(json);
+    return readPolicyTests(json, (question) => labelsSaid(flows, question));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Fault(error.code, `${basename(file)}: ${error.message}`, { cause: error });
