@@ -6,6 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
+import { startBridge } from '../../../src/bridge/bridge.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
 import { randomId } from '../../../src/kernel/random.ts';
 import { openRecordedServer, type RecordedServer } from '../../attacks/recorded-server.ts';
 import { runGuide } from '../../guides/run-guide.ts';
@@ -120,6 +122,64 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
     assert.deepEqual(
       ['issuer', 'person', 'client', 'binding'].map((name) => record?.[name]),
       ['keycloak', 'keycloak:service-account-ci-bot', 'ci-bot', 'mtls'],
+    );
+  });
+
+  test('O4 RFC 8705 the bridge shows Keycloak the certificate of its agent, and what it gets is bound to that', async () => {
+    const at = (name: string): string => join(folder, 'ci-bot', name);
+    const signIn = {
+      settings: {
+        way: 'client-credentials',
+        issuer: keycloak.issuer('agents'),
+        scopes: ['files:read'],
+        client: { configured: { id: 'ci-bot', secret: null }, document: null, register: false },
+      },
+      callbackPort: null,
+      hasBrowser: false,
+      showPage: () => undefined,
+      showCode: () => undefined,
+    } as const;
+    const lines: string[] = [];
+    await using bridge = await startBridge({
+      gateway: town.endpoint('files'),
+      authority: town.authorityUrl,
+      agent: 'ci-bot',
+      joinToken: null,
+      authorityFile: null,
+      rootFingerprint: null,
+      stateFolder: join(folder, 'bridge'),
+      environment: {
+        MCP_CLIENT_CERT: at('certificate.pem'),
+        MCP_CLIENT_KEY: at('key.pem'),
+        MCP_CA_CERT: at('roots.pem'),
+      },
+      signIn,
+      face: { kind: 'http', port: 0 },
+      clock: systemClock,
+      log: (line) => lines.push(line),
+    });
+    assert.equal(bridge.face.kind, 'http');
+    const url = bridge.face.kind === 'http' ? bridge.face.url : '';
+    const before = (await town.events()).length;
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: {
+          protocolVersion: '2025-11-25',
+          capabilities: {},
+          clientInfo: { name: 'through a bridge', version: '1' },
+        },
+      }),
+    });
+    assert.equal(answer.status, 200, `${await answer.text()} ${lines.join('\n')}`);
+    const permitted = (await town.events()).slice(before).find(({ type }) => type === 'call.permitted');
+    assert.deepEqual(
+      ['issuer', 'client', 'binding', 'agent'].map((name) => permitted?.[name]),
+      ['keycloak', 'ci-bot', 'mtls', 'ci-bot'],
     );
   });
 
