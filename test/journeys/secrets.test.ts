@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -125,11 +125,16 @@ test('S1 a child gets its key out of OpenBao as a variable, and a key that is ro
   await using opened = new AsyncDisposableStack();
   const { bao, town, folder, lines } = await openBothOf(opened);
   const valid = join(folder, 'valid-keys');
+  /** At once: the server reads the file at any moment. */
+  const count = async (...turns: readonly number[]): Promise<void> => {
+    await writeFile(`${valid}.next`, turns.map(keyOf).join('\n'));
+    await rename(`${valid}.next`, valid);
+  };
   const put = async (turn: number): Promise<void> => {
     await bao.ask('POST', 'kv/data/github', { data: { token: keyOf(turn) } });
   };
   await put(0);
-  await writeFile(valid, keyOf(0));
+  await count(0);
   for (const legacy of ['serve', 'reject']) {
     await town.addServer({
       name: `github-${legacy}`,
@@ -155,14 +160,14 @@ test('S1 a child gets its key out of OpenBao as a variable, and a key that is ro
   for (const { more } of works) await more(20);
   for (const turn of [1, 2]) {
     // A started server cannot say that its key is over: the old one lives for a while.
-    await writeFile(valid, [keyOf(turn - 1), keyOf(turn)].join('\n'));
+    await count(turn - 1, turn);
     await put(turn);
     await until(() => works.every(({ seen }) => seen.has(`done with key ${turn}`)));
     for (const { seen } of works) seen.clear();
     await until(() => works.every(({ seen }) => seen.size > 0));
     // What was under way with the old key has ended.
     for (const { more } of works) await more(10);
-    await writeFile(valid, keyOf(turn));
+    await count(turn);
     for (const { more } of works) await more(10);
   }
   for (const { end } of works) assert.deepEqual(await end(), []);
