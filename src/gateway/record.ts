@@ -6,13 +6,21 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Inbound, Message } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
-import type { Passport } from '../oauth/agent-passport/passport-gate.ts';
 import type { Grant } from '../oauth/resource/grant.ts';
 import type { CutsMade } from './answer-guard.ts';
 import type { Permit } from './authorize.ts';
 import type { Recalled } from './flow/flow-memory.ts';
 import { type FlowRecord, flowRecord } from './flow/flow-record.ts';
 import type { Labels } from './flow/flow-rules.ts';
+import {
+  type PassportRecord,
+  passportRecord,
+  short,
+  type SignatureRecord,
+  signatureRecord,
+  type TokenRecord,
+  tokenRecord,
+} from './record-parts.ts';
 import { answeredText, permittedText } from './record-text.ts';
 
 /** What one request left behind when it ended. */
@@ -85,32 +93,6 @@ export function circumstancesOf(
   };
 }
 
-/** What a record says of a token; never the token. */
-export interface TokenRecord {
-  /** Who acts for the person, the one that shows the token first (RFC 8693 §4.1); undefined for a token that names nobody. */
-  readonly actors: readonly string[] | undefined;
-  readonly binding: Grant['binding'];
-  readonly client: string | null;
-  readonly grant: string | null;
-  readonly issuer: string;
-  readonly person: string | null;
-  readonly tokenId: string | null;
-}
-
-function tokenRecord(grant: Grant): TokenRecord {
-  const { actors, binding, client, grantId, issuerName, person, tokenId } = grant;
-  const told = (text: string | null): string | null => (text === null ? null : short(text));
-  return {
-    actors: actors.length > 0 ? actors.map(short) : undefined,
-    binding,
-    client: told(client),
-    grant: told(grantId),
-    issuer: issuerName,
-    person: told(person),
-    tokenId: told(tokenId),
-  };
-}
-
 function messageRecord(message: Message): MessageRecord {
   return {
     argumentsHash: message.kind === 'request' ? sha256Base64url(canonicalJson(message.arguments)) : null,
@@ -125,15 +107,6 @@ function targetName(message: Message): string | null {
   const { target } = message;
   if (target.kind === 'server') return null;
   return short(target.kind === 'resource' ? target.uri : target.name);
-}
-
-/** The longest text of a client that a record repeats, in UTF-16 units; a log entry has a greatest size. */
-const longestText = 512;
-
-/** A text of the client as a record keeps it: whole, or its beginning and its hash. */
-function short(text: string): string {
-  if (text.length <= longestText) return text;
-  return `${text.slice(0, longestText).toWellFormed()}… (sha256 ${sha256Base64url(text)})`;
 }
 
 export function permittedEvent(
@@ -176,29 +149,6 @@ export function permittedEvent(
       ...flow,
     });
   return event;
-}
-
-/** What a record says of the signature of a call: all that shows it to others, with the certificate of `call.signer`. */
-type SignatureRecord = {
-  readonly base: string;
-  readonly contentDigest: string | null;
-  readonly value: string;
-};
-
-function signatureRecord({ base, contentDigest, signature }: SignedCall): SignatureRecord {
-  return { base, contentDigest, value: signature };
-}
-
-/** Under which delegation a call was made, by whom, and the hash of the act. */
-type PassportRecord = {
-  readonly action: string;
-  readonly agent: string;
-  readonly delegation: string;
-  readonly issuer: string;
-};
-
-function passportRecord({ actionRef, agent, delegation, issuer }: Passport): PassportRecord {
-  return { action: actionRef, agent: short(agent), delegation, issuer: short(issuer) };
 }
 
 export function refusedEvent(

@@ -1,17 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
-import { createConnectionRefusals } from '../../audit/connection-refusals.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
 import { queuedLog } from '../../audit/queued-log.ts';
 import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
-import { createConnectionLimit } from '../../gateway/connections.ts';
 import { createFlowGuard } from '../../gateway/flow/flow-guard.ts';
 import type { RememberedLabel } from '../../gateway/flow/flow-memory.ts';
 import { openFlowJournal } from '../../gateway/flow/flow-journal.ts';
 import { createGateway } from '../../gateway/gateway.ts';
-import { type LimitRules, limitOfEachAgent } from '../../gateway/limit-rule.ts';
 import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { FetchedKeys } from '../../oauth/keys/fetched-keys.ts';
@@ -27,7 +24,6 @@ import { createSessionSeal } from '../../gateway/session-seal.ts';
 import { createSignedCalls } from '../../gateway/signed-calls.ts';
 import { createToolHeaders } from '../../gateway/tool-headers.ts';
 import type { Listener } from '../../http/exchange.ts';
-import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
@@ -56,6 +52,10 @@ import type { SecretCheck } from '../feed/secret-checks.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
+import { agentsWithoutRight } from './agents-without-right.ts';
+import { limitsInForce } from './limits-in-force.ts';
+import { openAgentsListener } from './open-agents-listener.ts';
+import { stateOfServer } from './state-of-server.ts';
 import { composePins } from './pinned-tools.ts';
 import { tokensInForce } from './tokens-in-force.ts';
 import { asksForSignature, credentialKind } from './server-asks.ts';
@@ -192,7 +192,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     handles: createStateSeal(randomBytes(64)),
     tasks: createTaskLedger(),
     limits: createLimits({
-      rules: limitRules(config, view),
+      rules: limitsInForce(config, view),
       store: memoryLimitStore(clock),
       turns: createTurns({ clock, nextRound: setImmediate }),
       onLost: (error) => log(`A place of the limits was not given back: ${errorText(error)}`),
@@ -250,34 +250,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     },
     settle: view.settle,
   });
-  const refusals = opened.use(createConnectionRefusals(audit, 'agents'));
   const agents = opened.use(
-    await listen({
-      name: 'agents',
-      host: config.listeners.agents.host,
-      port: config.listeners.agents.port,
-      tls: {
-        material: trusted(),
-        clientCertificate: 'required',
-        minimumVersion: config.listeners.agents.tlsMinimum,
-      },
-      hosts: config.listeners.agents.hosts,
-      origins: config.listeners.agents.origins,
-      handle: (exchange) => gateway.handle(exchange),
-      welcome: createConnectionLimit({
-        clock,
-        trustDomain: options.trustDomain,
-        most: config.gateway.connectionsPerAgent,
-      }),
-      patience: {
-        stallMilliseconds: config.gateway.stalledReaderMilliseconds,
-        silentMilliseconds: config.gateway.silentStreamMilliseconds,
-      },
-      onRefused: refusals.record,
-      ...(options.staple && { staple: options.staple }),
-      clock,
-      engine: config.http.engine,
-    }),
+    await openAgentsListener({ ...options, audit, gateway, material: trusted() }, opened),
   );
   const retrust = (): void => {
     try {
@@ -304,7 +278,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     (stop) => stop(),
   );
   if (options.tellServers) {
-    const states = (): readonly ServerState[] => upstreams.health().map((one) => stateOf(one, redactor));
+    const states = (): readonly ServerState[] =>
+      upstreams.health().map((one) => stateOfServer(one, redactor));
     opened.use(tellServerStates({ states, tell: options.tellServers, clock, complain: log }));
   }
   if (options.tellFlows) {
@@ -338,45 +313,4 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
 
 function callLog({ gateway }: Config, audit: AuditLog): CallLog {
   return gateway.audit === 'queued' ? queuedLog(audit) : audit;
-}
-
-/** What the registry is told of a server; the detail may quote the server, which may quote our credentials. */
-function stateOf(
-  { name, state, detail, circuit }: ReturnType<UpstreamSet['health']>[number],
-  redactor: Redactor,
-): ServerState {
-  return {
-    name,
-    state,
-    circuit: circuit?.state ?? 'closed',
-    agentsLeftAlone: circuit?.agents ?? 0,
-    detail: redactor.redact(detail).slice(0, 200),
-  };
-}
-
-/** What the configuration says of every agent, then what the policy folder says. */
-function limitRules({ gateway }: Config, view: RegistryView): () => LimitRules {
-  const always = limitOfEachAgent(gateway.concurrentPerAgent, gateway.callsPerSecondPerAgent);
-  let declared = view.limits();
-  let rules: LimitRules = [always, ...declared];
-  return () => {
-    const now = view.limits();
-    if (now !== declared) {
-      declared = now;
-      rules = [always, ...now];
-    }
-    return rules;
-  };
-}
-
-/** The agents that a message of the feed takes a right from: their children and sessions at the servers end. */
-function agentsWithoutRight(message: FeedMessage): readonly string[] {
-  if (message.type === 'snapshot') {
-    return message.registry.agents.filter(({ state }) => state !== 'active').map(({ name }) => name);
-  }
-  if (message.type !== 'change') return [];
-  const { change } = message;
-  if (change.kind === 'agent') return change.value?.state === 'active' ? [] : [change.key];
-  if (change.kind === 'certificate' && change.value?.state === 'revoked') return [change.value.name];
-  return [];
 }
