@@ -28,7 +28,7 @@ const holdMilliseconds = 100;
 /** How often the disk is tried again when no new entry comes, in milliseconds. */
 const retryMilliseconds = 1_000;
 /** How long an entry may stand without a checkpoint over it, in milliseconds. */
-const checkpointMilliseconds = 1_000;
+export const defaultCheckpointMilliseconds = 1_000;
 /** The most entries that one write takes. */
 const batchLimit = 1_024;
 /** How long a write waits for more entries while each turn of the event loop brings some, in milliseconds. */
@@ -45,6 +45,7 @@ export class GroupCommitLog implements AuditLog {
   private readonly signer: CheckpointSigner;
   private readonly queueLimit: number;
   private readonly checkpointEvery: number;
+  private readonly checkpointMilliseconds: number;
   private waiting: Queued[] = [];
   private running: Promise<void> | null = null;
   private signing: Promise<string> = Promise.resolve('');
@@ -64,6 +65,7 @@ export class GroupCommitLog implements AuditLog {
       readonly signer: CheckpointSigner;
       readonly queueLimit: number;
       readonly checkpointEvery: number;
+      readonly checkpointMilliseconds: number;
     },
   ) {
     this.writer = writer;
@@ -73,6 +75,7 @@ export class GroupCommitLog implements AuditLog {
     this.signer = options.signer;
     this.queueLimit = options.queueLimit;
     this.checkpointEvery = options.checkpointEvery;
+    this.checkpointMilliseconds = options.checkpointMilliseconds;
   }
 
   append(event: AuditEvent): Promise<{ readonly index: number }> {
@@ -242,7 +245,7 @@ export class GroupCommitLog implements AuditLog {
       this.checkpointTimer = setTimeout(() => {
         this.checkpointTimer = null;
         this.checkpoint().catch(() => undefined);
-      }, checkpointMilliseconds);
+      }, this.checkpointMilliseconds);
       this.checkpointTimer.unref();
     }
   }

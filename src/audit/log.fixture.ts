@@ -47,7 +47,9 @@ export async function appendCalls(log: AuditLog, count: number): Promise<void> {
 
 /** A closed log of 14 entries in files of 5, with checkpoints over 4, 10 and 14. */
 export async function makeLog(folder: string, options: Parameters<typeof openLog>[1] = {}): Promise<void> {
-  await using log = await openLog(folder, { segmentEntries: 5, ...options });
+  // No checkpoint but those below, however long a busy machine takes.
+  const checkpointMilliseconds = 3_600_000;
+  await using log = await openLog(folder, { segmentEntries: 5, checkpointMilliseconds, ...options });
   await appendCalls(log, 3);
   await log.checkpoint();
   await appendCalls(log, 6);

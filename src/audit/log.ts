@@ -6,7 +6,7 @@ import type { AuditLog } from './audit-log.ts';
 import type { Checkpoint, CheckpointSigner } from './checkpoint.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { type Disk, systemDisk } from './disk.ts';
-import { GroupCommitLog } from './group-commit-log.ts';
+import { defaultCheckpointMilliseconds, GroupCommitLog } from './group-commit-log.ts';
 import { lockLog } from './log-lock.ts';
 import { recoverLog } from './recover-log.ts';
 import { logFiles } from './segment.ts';
@@ -30,6 +30,8 @@ export async function openAuditLog(options: {
   readonly segmentEntries?: number;
   /** Entries between checkpoints, at the most. */
   readonly checkpointEvery?: number;
+  /** How long an entry waits for a checkpoint, at the most; a second unless given. */
+  readonly checkpointMilliseconds?: number;
   /** How many entries may wait for the disk. */
   readonly queueLimit?: number;
   readonly disk?: Disk;
@@ -50,6 +52,7 @@ export async function openAuditLog(options: {
     signer,
     queueLimit: options.queueLimit ?? 10_000,
     checkpointEvery: options.checkpointEvery ?? 10_000,
+    checkpointMilliseconds: options.checkpointMilliseconds ?? defaultCheckpointMilliseconds,
   });
   // Closes the log before the files below it when one of the first entries cannot be written.
   opened.use(log);
