@@ -168,10 +168,16 @@ const contextMembers: readonly (readonly [string, Kind])[] = [
 /** A policy file of some rules in Cedar's text form. Not every rule would pass the checks at load; all can be evaluated. */
 export function generatePolicies(random: SeededRandom): string {
   const count = 1 + random.below(8);
-  return Array.from({ length: count }, (_, at) => `@id("p${at}") ${annotated(random, rule(random))}`).join(
-    '\n',
-  );
+  const rules = Array.from({ length: count }, (_, at) => `@id("p${at}") ${annotated(random, rule(random))}`);
+  // What gives way to an approval alone is rare among rules that know nothing of one another.
+  if (random.once(3)) rules.splice(1, rules.length, ...askedAbout);
+  return rules.join('\n');
 }
+
+const askedAbout = [
+  '@id("anything") permit (principal, action, resource);',
+  '@id("asked") @ask("why") forbid (principal, action == Action::"tools/call", resource in Server::"files");',
+];
 
 /** Half of the forbids give way to an approval. */
 function annotated(random: SeededRandom, text: string): string {
