@@ -75,6 +75,12 @@ test('S3 the walls stand before the command, which is the program itself, with n
   assert.ok((await enclose(order({ network: true }), async () => whole)).command.includes('--share-net'));
 });
 
+test('S3 programs are looked for where the server sees something, and nowhere else', async () => {
+  const environment = { PATH: '/home/ada/bin:/opt/node/bin:/usr/bin:/bin' };
+  const launch = await enclose({ ...order({ read: ['/opt/node'] }), environment }, async () => whole);
+  assert.equal(launch.environment['PATH'], '/opt/node/bin:/usr/bin:/bin:/usr/local/bin');
+});
+
 test('S3 where the gateway is root, each server is a user of its own', async () => {
   const users = await Promise.all(
     ['files', 'git', 'files'].map(

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { delimiter, isAbsolute } from 'node:path';
 import { assertNever } from '../../kernel/assert-never.ts';
 import { sha256 } from '../../kernel/bytes.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -89,10 +89,16 @@ async function within(order: LaunchOrder, machine: Machine): Promise<Launch> {
   return {
     command: [bubblewrap, ...wrapped, ...limited, program, ...command.slice(1)],
     directory: '/',
-    environment: { ...environment, HOME: homeInside, PATH: '/usr/local/bin:/usr/bin:/bin' },
+    environment: { ...environment, HOME: homeInside, PATH: searchPath(environment['PATH'] ?? '', shown) },
     user: root ? userOf(name) : null,
     seccomp,
   };
+}
+
+/** The folders of the gateway's search path that the server sees, before those that every machine has. */
+function searchPath(path: string, shown: readonly string[]): string {
+  const seen = path.split(delimiter).filter((folder) => shown.some((one) => isWithin(folder, one)));
+  return [...new Set([...seen, '/usr/local/bin', '/usr/bin', '/bin'])].join(delimiter);
 }
 
 const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/nix/store'];
