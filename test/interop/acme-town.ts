@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { findOperation } from '../../src/app/admin/operations.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../src/kernel/canonical-json.ts';
 import { openTown, type Town } from '../journeys/deployment.ts';
+import { freePort } from './free-port.ts';
 import { openNameServer } from './name-server.ts';
 
 /** A town whose ACME door looks at challenges on this machine, with what a client needs to answer them. */
@@ -94,15 +94,4 @@ export async function openAcmeTown(settings: JsonObject = {}): Promise<AcmeTown>
 function textOf(value: Json | undefined): string {
   if (typeof value !== 'string') throw new Error('a text was expected');
   return value;
-}
-
-/** A TCP port that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

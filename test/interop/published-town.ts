@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePem } from '../../src/x509/pem.ts';
 import { openTown, type Presentable, type Town } from '../journeys/deployment.ts';
+import { freePort } from './free-port.ts';
 
 /** A deployment whose certificates name its plain listener, and a folder with its CA certificates for other programs. */
 export interface PublishedTown extends AsyncDisposable {
@@ -61,12 +61,4 @@ export async function openPublishedTown(settings: Record<string, number> = {}): 
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
