@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { createAuthorities } from '../src/bridge/authorities.ts';
 import { followRemoteFeed } from '../src/app/feed/remote-feed.ts';
 import { createRegistryView } from '../src/app/feed/registry-view.ts';
 import { drawSerial } from '../src/ca/draw-serial.ts';
@@ -87,7 +88,7 @@ async function load({ authority, identity }: Place): Promise<void> {
   let stop = (): void => undefined;
   await new Promise<void>((resolve) => {
     stop = followRemoteFeed({
-      authority,
+      authorities: createAuthorities(authority, () => undefined),
       identity: () => identity,
       listener(message) {
         view.apply(message);

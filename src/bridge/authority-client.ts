@@ -9,6 +9,7 @@ import { checkLeaf, checkValidity } from '../x509/leaf-profile.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
 import { buildRequest } from '../x509/request.ts';
 import { parseSpiffeId } from '../x509/spiffe-id.ts';
+import { askAnyAuthority } from './authorities.ts';
 import { belongsTo, type Credentials } from './credentials.ts';
 import type { enrolmentPath } from './enrolment-path.ts';
 import { explainFailure, explainStatus } from './explain-failure.ts';
@@ -23,6 +24,7 @@ export interface Delivered {
 
 /** One order at the authority. */
 export interface Order {
+  /** An https URL, or several with commas between: the next is asked when one cannot be. */
   readonly authority: string;
   readonly path:
     | ReturnType<typeof enrolmentPath>
@@ -59,6 +61,10 @@ export function newKey(): string {
  * Fault with the authority's own code when it refuses, `gateway_untrusted`, `unavailable`, `timed_out`, …
  */
 export async function order(order: Order): Promise<Delivered> {
+  return await askAnyAuthority(order.authority, (authority) => orderAt({ ...order, authority }));
+}
+
+async function orderAt(order: Order): Promise<Delivered> {
   await using client = createClient({
     tls: {
       ...order.present,

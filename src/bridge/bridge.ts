@@ -1,4 +1,5 @@
 import { Fault } from '../kernel/fault.ts';
+import { authorityUrls } from './authorities.ts';
 import { connectGateway } from './gateway-connection.ts';
 import { openIdentity } from './identity.ts';
 import { defaultBridgeLimits } from './limits.ts';
@@ -11,7 +12,7 @@ import { keepRenewed } from './renew.ts';
 export interface BridgeOptions extends FaceOptions {
   /** https URL of one server's endpoint behind the gateway. */
   readonly gateway: string;
-  /** https URL of the authority, for enrolment and renewal. */
+  /** https URL of the authority, for enrolment and renewal; of several with commas between any is asked. */
   readonly authority: string | null;
   readonly agent: string | null;
   readonly joinToken: string | null;
@@ -34,7 +35,7 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
   const limits = { ...defaultBridgeLimits, ...options.limits };
   const { clock, log } = options;
   const gatewayUrl = secureUrl(options.gateway, '--gateway');
-  const authority = options.authority === null ? null : secureUrl(options.authority, '--authority');
+  const authority = options.authority === null ? null : secureUrls(options.authority, '--authority');
 
   // 1 Who we are.
   const named = { ...options, gateway: gatewayUrl, authority };
@@ -74,6 +75,13 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
     await around.disposeAsync();
     throw error;
   }
+}
+
+/** The URLs of a list, as they are in it. */
+function secureUrls(text: string, flag: string): string {
+  return authorityUrls(text)
+    .map((each) => secureUrl(each, flag))
+    .join();
 }
 
 function secureUrl(text: string, flag: string): string {

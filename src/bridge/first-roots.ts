@@ -6,9 +6,11 @@ import { errorText, Fault } from '../kernel/fault.ts';
 import { parseJson } from '../kernel/parse-json.ts';
 import { failureOf } from '../http/failure.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
+import { askAnyAuthority } from './authorities.ts';
 
 /** How the bridge comes to trust an authority it has never seen. */
 export interface FirstTrust {
+  /** An https URL, or several with commas between. */
   readonly authority: string;
   /** A PEM file, or null. */
   readonly authorityFile: string | null;
@@ -32,7 +34,7 @@ export async function firstRoots(trust: FirstTrust): Promise<string> {
     );
   }
   const expected = trust.rootFingerprint.split(',').map(readFingerprint);
-  const offered = decodePem(await offeredRoots(trust.authority), 'CERTIFICATE');
+  const offered = decodePem(await askAnyAuthority(trust.authority, offeredRoots), 'CERTIFICATE');
   const roots = offered.filter((der) => expected.includes(toHex(sha256(der))));
   if (roots.length === 0) {
     throw new Fault(

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../kernel/fault.ts';
 import { namePattern } from '../x509/leaf-profile.ts';
+import { authorityUrls } from './authorities.ts';
 
 /** What decides where an identity lies. */
 export interface PlaceQuestion {
@@ -28,7 +29,8 @@ export function statePlace(question: PlaceQuestion, platform: NodeJS.Platform = 
       'Say which agent this is with --agent, or where its identity lies with --state.',
     );
   }
-  const realm = realmOf(question.authority ?? question.gateway);
+  const [first = ''] = authorityUrls(question.authority ?? question.gateway);
+  const realm = realmOf(first);
   return join(userPlace(environment, platform), 'countersign', realm, agent);
 }
 

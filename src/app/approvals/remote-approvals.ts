@@ -1,13 +1,17 @@
 import { z } from 'zod';
+import type { Authorities } from '../../bridge/authorities.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { type AdminIdentity, callAuthority } from '../admin/remote-administration.ts';
 import type { AuthorityApprovals } from './gateway-approvals.ts';
 
 /** The queue of an authority elsewhere, over mutual TLS with the certificate of the gateway. */
-export function remoteApprovals(authority: string, identity: () => AdminIdentity): AuthorityApprovals {
+export function remoteApprovals(
+  authorities: Pick<Authorities, 'ask'>,
+  identity: () => AdminIdentity,
+): AuthorityApprovals {
   const post = (path: string, body: Json): Promise<Json> =>
-    callAuthority(new URL(`/v1/calls/${path}`, authority), identity(), body);
+    authorities.ask((authority) => callAuthority(new URL(`/v1/calls/${path}`, authority), identity(), body));
   return {
     async ask(call) {
       const asks = call.asks.map((ask) => ({ ...ask }));

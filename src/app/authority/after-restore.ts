@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
 import type { AuditLog } from '../../audit/log.ts';
-import { type CrlFacts, raiseNumbers } from '../../ca/crl-progress.ts';
+import { raiseNumbers } from '../../ca/crl-progress.ts';
 import { isJsonObject } from '../../kernel/canonical-json.ts';
 import { readPrivateFile, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
+import type { StoreMeta } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
+import { renewStoreId } from './store-id.ts';
 
 /** A data folder was made from a backup. Times are epoch milliseconds. */
 interface Restoration {
@@ -25,11 +27,12 @@ export async function markRestored(data: DataFolder, { madeAt, restoredAt }: Res
  */
 export async function settleRestoration(
   data: DataFolder,
-  { facts, audit }: { readonly facts: CrlFacts; readonly audit: Pick<AuditLog, 'append'> },
+  { facts, audit }: { readonly facts: StoreMeta; readonly audit: Pick<AuditLog, 'append'> },
 ): Promise<void> {
   const mark = await readMark(data);
   if (!mark) return;
   await raiseNumbers(facts, mark.restoredAt);
+  await renewStoreId(facts);
   await audit.append({ type: 'authority.restored', ...mark });
   await rm(data.restored, { force: true });
 }

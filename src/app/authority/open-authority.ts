@@ -42,6 +42,7 @@ import { openRootOcsp } from './root-ocsp.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
 import { readKeyFile } from './signing-key-file.ts';
+import { storeId } from './store-id.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
 import { createRedactor, type Redactor } from '../../secrets/redact.ts';
 import { redactedLog } from '../compose/redacted-log.ts';
@@ -123,7 +124,9 @@ export async function openAuthority(options: {
   );
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
-  const feed = opened.use(createLocalFeed(store, policies.current, trust));
+  const feed = opened.use(
+    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust),
+  );
   opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
   const workloads = {

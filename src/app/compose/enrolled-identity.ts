@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import type { Authorities } from '../../bridge/authorities.ts';
 import { newKey } from '../../bridge/authority-client.ts';
 import { belongsTo, type Credentials } from '../../bridge/credentials.ts';
 import { enrolmentPath } from '../../bridge/enrolment-path.ts';
@@ -23,7 +24,7 @@ import type { OwnIdentity } from './own-identity.ts';
 export interface Enrolling {
   /** Where key, certificate and roots lie. */
   readonly folder: string;
-  readonly authority: string;
+  readonly authorities: Authorities;
   readonly name: string;
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
@@ -124,7 +125,8 @@ async function firstIdentity(store: KeyStore, options: Enrolling): Promise<Crede
       );
     });
   }
-  const authorities = await firstRoots(options);
+  const trust = { ...options, authority: options.authorities.urls.join() };
+  const authorities = await firstRoots(trust);
   const token = { token: options.joinToken };
   return await obtain(store, options, { authorities }, enrolmentPath(options.joinToken), token);
 }
@@ -144,8 +146,9 @@ async function obtain(
   await store.prepare(key);
   const request = buildRequest(createPrivateKey(key), { commonName: name }, { dnsNames, ipAddresses });
   const csr = encodePem('CERTIFICATE REQUEST', request);
-  const url = new URL(path, options.authority);
-  const delivery = await untilApproved(() => callAuthority(url, as, { ...more, csr }), options.log);
+  const ask = (authority: string): Promise<Json> =>
+    callAuthority(new URL(path, authority), as, { ...more, csr });
+  const delivery = await untilApproved(() => options.authorities.ask(ask), options.log);
   const certificate = isJsonObject(delivery) ? delivery['certificate'] : null;
   const roots = isJsonObject(delivery) ? delivery['roots'] : null;
   if (typeof certificate !== 'string' || typeof roots !== 'string') {

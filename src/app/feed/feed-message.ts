@@ -25,6 +25,12 @@ export interface FeedTrust {
   readonly tokens?: TokenTrust;
 }
 
+/** How far somebody has heard of a store. */
+export interface HeardOf {
+  readonly store: string;
+  readonly sequence: number;
+}
+
 /** One line of the feed from the authority to a gateway. The first is a snapshot; a heartbeat says "still here". */
 export type FeedMessage =
   | {
@@ -32,6 +38,15 @@ export type FeedMessage =
       readonly registry: StoreSnapshot;
       readonly policies: readonly PolicyFile[];
       readonly trust?: FeedTrust;
+      /** Which store that is the registry of: another one after a backup was restored. Missing from an older version. */
+      readonly store?: string;
+    }
+  // In place of the snapshot, for one who has heard of that store up to a number: the changes after it follow.
+  | {
+      readonly type: 'resumed';
+      readonly store: string;
+      readonly policies: readonly PolicyFile[];
+      readonly trust: FeedTrust;
     }
   | { readonly type: 'change'; readonly change: Change }
   | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
@@ -46,8 +61,8 @@ export type FeedMessage =
 /** Where a gateway hears of the registry. */
 export interface Feed {
   /**
-   * Calls the listener with a snapshot first, then with every change, and with heartbeats while nothing changes.
-   * Returns how to stop.
+   * Calls the listener with a snapshot first, or with what came after `heard` where that is still known, then with every
+   * change, and with heartbeats while nothing changes. Returns how to stop.
    */
-  subscribe(listener: (message: FeedMessage) => void): Promise<() => void>;
+  subscribe(listener: (message: FeedMessage) => void, heard?: HeardOf | null): Promise<() => void>;
 }

@@ -1,5 +1,7 @@
 import type { Store } from '../store/store.ts';
-import type { Feed, FeedMessage, FeedTrust, PolicyFile } from './feed-message.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Change } from '../store/change-feed.ts';
+import type { Feed, FeedMessage, FeedTrust, HeardOf, PolicyFile } from './feed-message.ts';
 
 /** How often a silent feed says that it is there, in milliseconds. */
 export const heartbeatMilliseconds = 1_000;
@@ -14,8 +16,9 @@ export interface LocalFeed extends Feed, Disposable {
   publishTrust(): void;
 }
 
+/** `store` is the id that `storeId` gives. */
 export function createLocalFeed(
-  store: Pick<Store, 'changes'>,
+  { changes, id: store }: Pick<Store, 'changes'> & { readonly id: string },
   policies: () => readonly PolicyFile[],
   trust: () => FeedTrust,
 ): LocalFeed {
@@ -23,11 +26,11 @@ export function createLocalFeed(
   const tell = (message: FeedMessage): void => {
     for (const listener of listeners) listener(message);
   };
-  const stopStore = store.changes.subscribe((change) => tell({ type: 'change', change }));
+  const stopStore = changes.subscribe((change) => tell({ type: 'change', change }));
   const heartbeat = setInterval(() => tell({ type: 'heartbeat' }), heartbeatMilliseconds);
   heartbeat.unref();
   return {
-    async subscribe(listener) {
+    async subscribe(listener, heard = null) {
       // Changes that commit while the snapshot is read wait, so that none is lost and none comes first.
       const early: FeedMessage[] = [];
       let ready = false;
@@ -36,10 +39,14 @@ export function createLocalFeed(
         else early.push(message);
       };
       listeners.add(gate);
-      const registry = await store.changes.snapshot();
-      listener({ type: 'snapshot', registry, policies: policies(), trust: trust() });
+      const missed = heard?.store === store ? await changesAfter(heard, changes) : null;
+      const registry = missed ? null : await changes.snapshot();
+      const beside = { policies: policies(), trust: trust(), store };
+      listener(registry ? { type: 'snapshot', registry, ...beside } : { type: 'resumed', ...beside });
+      for (const change of missed ?? []) listener({ type: 'change', change });
+      const told = registry?.sequence ?? missed?.at(-1)?.sequence ?? heard?.sequence ?? 0;
       for (const message of early) {
-        if (message.type !== 'change' || message.change.sequence > registry.sequence) listener(message);
+        if (message.type !== 'change' || message.change.sequence > told) listener(message);
       }
       ready = true;
       return () => listeners.delete(gate);
@@ -53,4 +60,17 @@ export function createLocalFeed(
       listeners.clear();
     },
   };
+}
+
+/** Null when they are no longer kept, or are not known here. */
+async function changesAfter(
+  { sequence }: HeardOf,
+  changes: Pick<Store['changes'], 'since'>,
+): Promise<readonly Change[] | null> {
+  try {
+    return await changes.since(sequence);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'not_found') return null;
+    throw error;
+  }
 }

@@ -160,6 +160,10 @@ export function createRegistryView(options: {
         takePolicies(message);
         tokens = message.trust?.tokens ?? null;
         break;
+      case 'resumed':
+        takePolicies(message);
+        tokens = message.trust.tokens ?? null;
+        break;
       case 'change':
         takeChange(message.change);
         break;

@@ -1,7 +1,7 @@
 import type { Exchange } from '../../http/exchange.ts';
 import type { Caller } from '../../identity/caller.ts';
 import type { Authority } from '../authority/authority.ts';
-import type { FeedMessage } from './feed-message.ts';
+import type { FeedMessage, HeardOf } from './feed-message.ts';
 import { linesOf, partsPreference } from './snapshot-parts.ts';
 
 /** How many messages may wait for a slow gateway before it is told to start over with a snapshot. */
@@ -18,7 +18,7 @@ export async function streamFeed(exchange: Exchange, authority: Authority, gatew
     queue.push(message);
     over ||= queue.length > queueLimit || revokes(message, gateway.serial);
     wake();
-  });
+  }, heardBy(exchange.query));
   const gone = (): void => {
     over = true;
     wake();
@@ -46,6 +46,13 @@ export async function streamFeed(exchange: Exchange, authority: Authority, gatew
     exchange.closed.removeEventListener('abort', gone);
     if (!exchange.closed.aborted) await stream.end();
   }
+}
+
+/** How far the gateway says it has heard; null for one that wants everything. */
+function heardBy(query: URLSearchParams): HeardOf | null {
+  const store = query.get('store');
+  const sequence = Number(query.get('after') ?? Number.NaN);
+  return store !== null && Number.isSafeInteger(sequence) && sequence >= 0 ? { store, sequence } : null;
 }
 
 function revokes(message: FeedMessage, serial: string): boolean {

@@ -2,6 +2,7 @@ import { createClient } from '../../http/fetch.ts';
 import { isJsonArray, isJsonObject, type Json } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { askAnyAuthority } from '../authorities.ts';
 import { explainFailure, explainStatus } from '../explain-failure.ts';
 import { requireAuthority } from '../require-peer.ts';
 
@@ -31,7 +32,7 @@ export async function loginOffer(question: {
   readonly clock: Clock;
 }): Promise<LoginOffer> {
   const { authority, roots, provider, clock } = question;
-  const offers = readOffers(await ask(authority, roots, clock));
+  const offers = readOffers(await askAnyAuthority(authority, (one) => ask(one, roots, clock)));
   const names = offers.map(({ name }) => name).join(', ');
   if (offers.length === 0) {
     throw new Fault('not_found', 'The authority lets nobody log in: it has no people.yaml with a provider.');

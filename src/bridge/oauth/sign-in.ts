@@ -5,6 +5,7 @@ import {
 } from 'oauth4webapi';
 import { assertNever } from '../../kernel/assert-never.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { isAtAuthority } from '../authorities.ts';
 import type { Credentials } from '../credentials.ts';
 import { type Asked, commonParameters, type Given, type Person } from './asked.ts';
 import { signInByBrowser } from './by-browser.ts';
@@ -87,12 +88,12 @@ function chooseIssuer({ issuers }: ProtectedResource, { authority, settings }: P
       `The server does not name the authorization server ${issuer}, but ${shown(issuers.join(', '))}.`,
     );
   }
-  return issuers.find((one) => isAt(one, authority)) ?? issuers[0];
+  return issuers.find((one) => isAtAuthority(one, authority)) ?? issuers[0];
 }
 
 /** An authority that is called by another name than the one it was given looks like somebody else's. */
 function notOurs(error: unknown, issuer: string, { authority }: Parties): unknown {
-  if (!(error instanceof Fault) || isAt(issuer, authority)) return error;
+  if (!(error instanceof Fault) || isAtAuthority(issuer, authority)) return error;
   const ours = authority ?? 'none was given';
   const detail = `${error.message} The gateway sends us to ${shown(issuer)}, and only the authority of --authority (${ours}) sees the certificate.`;
   return new Fault(error.code, detail, { cause: error });
@@ -117,11 +118,7 @@ function spiffeIdAt(
   { authority }: Parties,
   credentials: Credentials | null,
 ): string | null {
-  return credentials && isAt(server.issuer, authority) ? (credentials.leaf.uris[0] ?? null) : null;
-}
-
-function isAt(issuer: string, authority: string | null): boolean {
-  return authority !== null && URL.canParse(issuer) && new URL(issuer).origin === new URL(authority).origin;
+  return credentials && isAtAuthority(server.issuer, authority) ? (credentials.leaf.uris[0] ?? null) : null;
 }
 
 async function askFor(asked: Asked, { settings, hasBrowser, person }: Parties): Promise<Given> {

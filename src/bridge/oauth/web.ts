@@ -2,6 +2,7 @@ import { getCACertificates } from 'node:tls';
 import { type AddressPolicy, addressRanges } from '../../http/address-guard.ts';
 import { type Client, type ClientRequest, createClient, type WholeResponse } from '../../http/fetch.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { isAtAuthority } from '../authorities.ts';
 import type { Credentials } from '../credentials.ts';
 import { requireAuthority, requireGateway } from '../require-peer.ts';
 
@@ -51,7 +52,7 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
     if (own && url.origin === place.origin) {
       return { tls: ownTls(own.credentials, requireGateway(own.credentials.leaf)), addressGuard: 'any' };
     }
-    if (own?.authority != null && url.origin === new URL(own.authority).origin) {
+    if (own && isAtAuthority(url.href, own.authority)) {
       return { tls: ownTls(own.credentials, requireAuthority(own.credentials.leaf)), addressGuard: 'any' };
     }
     if (own && presented.has(url.origin))
@@ -78,7 +79,7 @@ export function openWeb({ server, named, roots, own }: Ways): Web {
   };
 
   const isOwn = (url: URL): boolean =>
-    own !== null && (url.origin === place.origin || url.origin === originOf(own.authority));
+    own !== null && (url.origin === place.origin || isAtAuthority(url.href, own.authority));
   return {
     local,
     present(urls) {
@@ -120,10 +121,6 @@ function shownTo({
 }: Credentials): NonNullable<Parameters<typeof createClient>[0]['tls']> {
   const authorities = withSystem(roots);
   return { certificate, key, ...(authorities !== null && { authorities }) };
-}
-
-function originOf(url: string | null): string | null {
-  return url === null ? null : new URL(url).origin;
 }
 
 /** Whom a server names may have its certificate from elsewhere. */

@@ -29,7 +29,8 @@ export const bridgeCommand: Command = {
       name: 'authority',
       kind: 'text',
       placeholder: 'url',
-      meaning: 'the authority, for enrolment and renewal',
+      meaning:
+        'the authority, for enrolment and renewal; of several with commas between, any that can be reached',
     },
     { name: 'agent', kind: 'text', placeholder: 'name', meaning: 'the name of the agent' },
     ...joinTokenFlags,

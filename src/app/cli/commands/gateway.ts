@@ -1,14 +1,16 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { createAuthorities } from '../../../bridge/authorities.ts';
 import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { remoteApprovals } from '../../approvals/remote-approvals.ts';
-import { type AdminIdentity, callAuthority } from '../../admin/remote-administration.ts';
+import type { AdminIdentity } from '../../admin/remote-administration.ts';
 import { listenerNames } from '../../compose/compose-authority.ts';
 import { composeGateway } from '../../compose/compose-gateway.ts';
 import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
 import { openOps } from '../../compose/open-ops.ts';
 import type { OwnIdentity } from '../../compose/own-identity.ts';
+import { tellAuthorities } from '../../compose/tell-authorities.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
@@ -26,7 +28,8 @@ export const gatewayCommand: Command = {
       name: 'authority',
       kind: 'text',
       placeholder: 'url',
-      meaning: 'the authority to enrol at and to follow',
+      meaning:
+        'the authority to enrol at and to follow; of several with commas between, any that can be reached',
       required: true,
     },
     { name: 'name', kind: 'text', meaning: 'the name of this gateway', required: true },
@@ -51,14 +54,14 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
   const log = withoutLikelySecrets(context.say);
   const config = await loadConfig(context, input, input.must('state'));
   const state = resolve(input.must('state'));
-  const authority = input.must('authority');
+  const authorities = createAuthorities(input.must('authority'), log);
   const joinToken = await readJoinToken(context, input);
   if (joinToken !== null) redactor.learn(joinToken);
   await using opened = new AsyncDisposableStack();
   const identity = opened.use(
     await holdEnrolledIdentity({
       folder: join(state, 'identity'),
-      authority,
+      authorities,
       name: input.must('name'),
       ...listenerNames(config, ['agents']),
       joinToken,
@@ -79,7 +82,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       auditKey: await auditKey(join(state, 'audit-key.pem')),
       follow: async (listener) =>
         followRemoteFeed({
-          authority,
+          authorities,
           identity: () => shownBy(identity),
           listener(message) {
             if ('trust' in message && message.trust) identity.follow(message.trust);
@@ -87,22 +90,8 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
           },
           log,
         }),
-      tellSeen: async (seen) => {
-        await callAuthority(new URL('/v1/seen', authority), shownBy(identity), { agents: seen });
-      },
-      tellTools: async (reports) => {
-        const sent = reports.map((report) => ({ ...report }));
-        await callAuthority(new URL('/v1/tools', authority), shownBy(identity), { reports: sent });
-      },
-      tellFlows: async (rows) => {
-        const flows = rows.map((row) => ({ ...row }));
-        await callAuthority(new URL('/v1/flows', authority), shownBy(identity), { flows });
-      },
-      tellServers: async (states) => {
-        const servers = states.map((state) => ({ ...state }));
-        await callAuthority(new URL('/v1/servers', authority), shownBy(identity), { servers });
-      },
-      approvals: remoteApprovals(authority, () => shownBy(identity)),
+      ...tellAuthorities(authorities, () => shownBy(identity)),
+      approvals: remoteApprovals(authorities, () => shownBy(identity)),
       redactor,
       log,
     }),

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { authorityUrls } from '../../../bridge/authorities.ts';
 import { logIn } from '../../../bridge/login/log-in.ts';
 import { openBrowser } from '../../../bridge/login/open-browser.ts';
 import { Fault } from '../../../kernel/fault.ts';
@@ -108,7 +109,8 @@ async function login(context: CommandContext, input: CommandInput): Promise<Comm
 
 /** Throws Fault `usage`. */
 function readAuthority(text: string): string {
-  if (URL.canParse(text) && new URL(text).protocol === 'https:') return text;
+  const isSecure = (url: string): boolean => URL.canParse(url) && new URL(url).protocol === 'https:';
+  if (authorityUrls(text).every(isSecure)) return text;
   throw new Fault('usage', '--authority needs a URL of https.');
 }
 
