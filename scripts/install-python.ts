@@ -12,6 +12,7 @@ const lists = {
   '1': 'test/interop/python/requirements-1.txt',
   '2': 'test/interop/python/requirements-2.txt',
   keys: 'test/interop/requirements-keys.txt',
+  deploy: 'test/deploy/requirements.txt',
 };
 for (const [name, list] of Object.entries(lists)) install(name, list);
 
