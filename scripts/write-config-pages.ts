@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configJsonSchema } from '../src/app/config/json-schema.ts';
 import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file.ts';
+import { auditExportJsonSchema } from '../src/app/config/audit-export-file.ts';
 import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { flowsJsonSchema } from '../src/app/config/flows-file.ts';
@@ -13,10 +14,11 @@ import { peopleJsonSchema } from '../src/app/config/people-file.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { defaultsTable } from '../src/app/config/defaults-table.ts';
 
-/** Rewrites the JSON Schemas of countersign.yaml, agent-passports.yaml, attestation.yaml, clients.yaml, flows.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
+/** Rewrites the JSON Schemas of countersign.yaml, agent-passports.yaml, attestation.yaml, audit-export.yaml, clients.yaml, flows.yaml, issuance.yaml, limits.yaml, people.yaml, tokens.yaml and workloads.yaml and the table of settings in docs/defaults.md from the code. */
 writeFileSync('docs/countersign.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/agent-passports.schema.json', `${JSON.stringify(agentPassportsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/attestation.schema.json', `${JSON.stringify(attestationJsonSchema(), null, 2)}\n`);
+writeFileSync('docs/audit-export.schema.json', `${JSON.stringify(auditExportJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/clients.schema.json', `${JSON.stringify(clientsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/flows.schema.json', `${JSON.stringify(flowsJsonSchema(), null, 2)}\n`);
 writeFileSync('docs/issuance.schema.json', `${JSON.stringify(issuanceJsonSchema(), null, 2)}\n`);

@@ -7,6 +7,7 @@ import { attestationJsonSchema } from '../src/app/config/attestation-file.ts';
 import { clientsJsonSchema } from '../src/app/config/clients-file.ts';
 import { flowsJsonSchema } from '../src/app/config/flows-file.ts';
 import { issuanceJsonSchema } from '../src/app/config/issuance-file.ts';
+import { auditExportJsonSchema } from '../src/app/config/audit-export-file.ts';
 import { limitsJsonSchema } from '../src/app/config/limits-file.ts';
 import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file.ts';
 import { callApprovalsJsonSchema } from '../src/app/config/call-approvals-file.ts';
@@ -31,6 +32,11 @@ test('the published JSON Schema is the one the program reads by', () => {
 test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
+});
+
+test('S4 the published JSON Schema of audit-export.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'audit-export.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(auditExportJsonSchema())), remedy);
 });
 
 test('A4 the published JSON Schema of call-approvals.yaml is the one the program reads by', () => {

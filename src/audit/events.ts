@@ -135,6 +135,12 @@ export const auditEvents = {
   'log.opened': 'A process began to write this log.',
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',
+  'export.stopped':
+    'A destination refuses an entry for good: which, why. Nothing behind it is sent there until it is taken.',
+  'export.set-aside':
+    'A destination refuses an entry for good, and it was left out as configured: which, why.',
+  'export.behind': 'Entries wait longer for a destination than they should: how many, and why.',
+  'export.resumed': 'A destination takes entries again, or has caught up.',
   'admin.command': 'An administrator changed something.',
   'alert.raised':
     'Somebody has to look: a certificate ends, has ended, or its renewal fails; or a tool is not what was approved.',

@@ -165,6 +165,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   address_refused: 403,
   audit_unwritable: 503,
   audit_broken: 500,
+  export_refused: 502,
   credential_unobtained: 502,
   secret_unresolved: 502,
   secret_unavailable: 503,

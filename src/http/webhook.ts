@@ -23,6 +23,17 @@ export interface Webhook extends AsyncDisposable {
    * Throws the faults of `tell`, and `too_large`.
    */
   ask(body: JsonObject): Promise<JsonObject>;
+  /** Sends one signed text, and gives the answer whatever its status is. Throws the faults of `tell`, and the reason of an abort. */
+  post(message: WebhookMessage): Promise<WholeResponse>;
+}
+
+/** One text for a receiver. With the same `id` it is the same message, sent again. */
+export interface WebhookMessage {
+  readonly id: string;
+  /** JSON. */
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
 }
 
 export interface WebhookOptions {
@@ -32,6 +43,8 @@ export interface WebhookOptions {
   readonly secret: () => Promise<string>;
   /** PEM of the only authorities that vouch for the receiver; those of the system unless given. */
   readonly authorities?: string;
+  /** What we show to the receiver, in PEM; nothing unless given. */
+  readonly identity?: { readonly certificate: string; readonly key: string };
   /** Whether the receiver may have an address that is not public. */
   readonly privateAddresses: boolean;
   /** How long the receiver may take in all. */
@@ -48,7 +61,10 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const { url, secret, clock, milliseconds } = options;
   checkWebhookUrl(url);
   const client = createClient({
-    ...(options.authorities !== undefined && { tls: { authorities: options.authorities } }),
+    tls: {
+      ...(options.authorities !== undefined && { authorities: options.authorities }),
+      ...options.identity,
+    },
     addressGuard: options.privateAddresses ? 'any' : 'public-only',
     limits: {
       connectMilliseconds: milliseconds,
@@ -57,21 +73,26 @@ export function createWebhook(options: WebhookOptions): Webhook {
       bodyBytes: largestAnswer,
     },
   });
-  const send = async (body: JsonObject, id: string, key: Uint8Array): Promise<WholeResponse> => {
-    const text = JSON.stringify(body);
+  const post = async (message: WebhookMessage, key: Uint8Array): Promise<WholeResponse> => {
+    const { id, body, headers, signal } = message;
     const timestamp = String(Math.floor(clock.now() / 1000));
-    const answer = await client.request({
+    return await client.request({
       method: 'POST',
       url,
       headers: {
         'content-type': 'application/json',
         accept: 'application/json',
+        ...headers,
         'webhook-id': id,
         'webhook-timestamp': timestamp,
-        'webhook-signature': signature(key, { id, timestamp, body: utf8(text) }),
+        'webhook-signature': signature(key, { id, timestamp, body: utf8(body) }),
       },
-      body: text,
+      body,
+      ...(signal && { signal }),
     });
+  };
+  const send = async (body: JsonObject, id: string, key: Uint8Array): Promise<WholeResponse> => {
+    const answer = await post({ id, body: JSON.stringify(body) }, key);
     if (answer.status >= 200 && answer.status < 300) return answer;
     throw new Fault('unavailable', `${new URL(url).origin} answered with status ${answer.status}.`);
   };
@@ -86,6 +107,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
       checkAnswer(answer, { id, key, now: clock.now(), origin: new URL(url).origin });
       return readAnswer(answer, new URL(url).origin);
     },
+    post: async (message) => await post(message, readSecret(await secret())),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }

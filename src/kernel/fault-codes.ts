@@ -133,6 +133,7 @@ export const faultCodes = {
   // audit
   audit_unwritable: 'The audit log cannot be written; calls are refused until it can.',
   audit_broken: 'The audit log does not verify.',
+  export_refused: 'Whoever receives entries of an audit log refuses one for good.',
   // secrets and configuration
   credential_unobtained: 'The gateway got no token for the MCP server, so that the call was not made.',
   secret_unresolved: 'A secret reference cannot be resolved.',

@@ -57,6 +57,7 @@ export async function openTown(
     // The program's own variable: `npm run test:reference` sets it for a whole run.
     engine = process.env['COUNTERSIGN_HTTP_ENGINE'] ?? 'wire',
     from,
+    exports,
     ...more
   }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
     /** Where lines for the operator go; nowhere unless given. */
@@ -71,11 +72,14 @@ export async function openTown(
     readonly engine?: string;
     /** The data folder to begin with, in place of the fresh one of every test. */
     readonly from?: string;
+    /** The file of where the logs are exported to. */
+    readonly exports?: string;
   } = {},
 ): Promise<Town> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-town-'));
   const data = dataFolder(join(folder, 'authority'));
   await cp(from ?? (await freshAuthority()), data.folder, { recursive: true });
+  if (exports !== undefined) await writeFile(data.auditExport, exports);
   const names = ['agents', 'authority', 'people', 'plain', 'ops'];
   const listeners = Object.fromEntries(
     names.map((name) => [

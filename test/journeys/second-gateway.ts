@@ -59,6 +59,7 @@ export async function openSecondGateway(
         [Symbol.dispose]: () => undefined,
       },
       auditFolder: join(folder, 'log'),
+      exportsFile: join(folder, 'audit-export.yaml'),
       flowFile: join(folder, 'flows.jsonl'),
       auditKey: authority.auditKey,
       follow: (listener) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   attestationFileName,
+  auditExportFileName,
   clientsFileName,
   issuanceFileName,
   peopleFileName,
@@ -29,6 +30,8 @@ export interface DataFolder {
   readonly database: string;
   readonly authorityLog: string;
   readonly gatewayLog: string;
+  /** Where the logs are exported to; it need not be there. */
+  readonly auditExport: string;
   /** What agents have used, for as long as that counts. */
   readonly gatewayFlows: string;
   readonly policies: string;
@@ -69,6 +72,7 @@ export function dataFolder(folder: string): DataFolder {
     database: at('state.db'),
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),
+    auditExport: at(auditExportFileName),
     gatewayFlows: at('gateway-flows.jsonl'),
     policies: at('policies'),
     workloads: at(workloadsFileName),

@@ -97,6 +97,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   audit_unwritable: 5,
   gateway_unreachable: 5,
   audit_broken: 6,
+  export_refused: 3,
 };
 
 /** The exit code that a fault ends the command with. */

@@ -1,7 +1,9 @@
 import type { Disk } from '../../audit/disk.ts';
 import type { Listener } from '../../http/exchange.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
 import { createRedactor, type Redactor } from '../../secrets/redact.ts';
+import type { Secrets } from '../../secrets/resolve.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { DataFolder } from '../authority/data-folder.ts';
 import { openAuthority } from '../authority/open-authority.ts';
@@ -10,8 +12,11 @@ import type { Config } from '../config/config.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
 import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
+import { openExports } from './open-exports.ts';
 import { openOps } from './open-ops.ts';
+import { openSecrets } from './open-secrets.ts';
 import { holdOwnIdentity } from './own-identity.ts';
+import { tellOfSecrets } from './tell-of-secrets.ts';
 import { watchCallApprovals } from './watch-call-approvals.ts';
 import { withoutLikelySecrets } from './likely-log.ts';
 import { watchDevices } from './watch-devices.ts';
@@ -67,6 +72,11 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   opened.use(watchPartners({ authority, clock, log }));
   const expiry = opened.use(await watchEnds({ config, authority, redactor, clock, log }));
   opened.use(watchCallApprovals({ authority, receiver: expiry.receiver, log }));
+  const secrets = opened.use(authoritySecrets(authority, { ...options, redactor, log }));
+  const { audit } = authority;
+  const exports = opened.use(
+    await openExports({ file: data.auditExport, folder: data.authorityLog, audit, secrets, clock, log }),
+  );
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
     await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),
@@ -81,10 +91,30 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     : null;
   if (gateway) listeners['agents'] = gateway.agents;
   gatewayUrl ??= gateway?.agents.url ?? null;
-  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway }));
+  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway, exports }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
   return { authority, expiry, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** What the exporters of the authority's log need; the authority has no certificate to log in with at a holder of secrets. */
+function authoritySecrets(
+  { audit }: Authority,
+  { config, clock, redactor, log }: DeploymentOptions & { readonly redactor: Redactor },
+): Secrets {
+  return openSecrets({
+    config: config.secrets,
+    environment: process.env,
+    clock,
+    redactor,
+    identity: () => {
+      throw new Fault(
+        'secret_unresolved',
+        'The authority does not log in with a certificate; choose another secrets.vault.login.',
+      );
+    },
+    tell: tellOfSecrets(audit, (line) => log(redactor.redact(line))),
+  });
 }
 
 /** A gateway in the authority's own process: its feed and its certificate need no network. */
@@ -114,6 +144,7 @@ async function besideAuthority(
       trustDomain: authority.issuer.trustDomain,
       identity,
       auditFolder: data.gatewayLog,
+      exportsFile: data.auditExport,
       flowFile: data.gatewayFlows,
       auditKey: authority.auditKey,
       follow: (listener) => authority.feed.subscribe(listener),

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
+import { originOf } from '../../audit/log-folder.ts';
 import { queuedLog } from '../../audit/queued-log.ts';
 import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
@@ -49,6 +50,7 @@ import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { checkSecret } from './check-secret.ts';
 import type { SecretCheck } from '../feed/secret-checks.ts';
+import { openExports, type RunningExports } from './open-exports.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
@@ -70,6 +72,7 @@ export interface RunningGateway extends AsyncDisposable {
   readonly view: RegistryView;
   readonly audit: AuditLog;
   readonly upstreams: UpstreamSet;
+  readonly exports: RunningExports;
   /** Says whether a secret reference resolves here, and never its value. */
   checkSecret(reference: string): Promise<SecretCheck>;
   liveCalls(): number;
@@ -81,6 +84,10 @@ export interface GatewayOptions {
   readonly trustDomain: string;
   readonly identity: OwnIdentity;
   readonly auditFolder: string;
+  /** The file of where the log is exported to; it need not be there. */
+  readonly exportsFile: string;
+  /** The name of this gateway among others; none for the one beside the authority. */
+  readonly name?: string;
   /** Where it is written what agents have used. */
   readonly flowFile: string;
   readonly auditKey: KeyObject;
@@ -109,12 +116,13 @@ export interface GatewayOptions {
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { config, clock, identity, redactor, log } = options;
   await using opened = new AsyncDisposableStack();
+  const origin = await originOfGateway(options);
   const written = opened.use(
     await openAuditLog({
       folder: options.auditFolder,
-      origin: `${options.trustDomain}/gateway`,
+      origin,
       clock,
-      signer: checkpointSigner(`${options.trustDomain}/gateway`, options.auditKey),
+      signer: checkpointSigner(origin, options.auditKey),
       ...(options.disk && { disk: options.disk }),
     }),
   );
@@ -142,6 +150,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       identity: () => identity.current(),
       tell: tellOfSecrets(audit, (line) => log(redactor.redact(line))),
       log,
+    }),
+  );
+  const exports = opened.use(
+    await openExports({
+      file: options.exportsFile,
+      folder: options.auditFolder,
+      audit,
+      secrets,
+      clock,
+      log: (line) => log(redactor.redact(line)),
     }),
   );
   const approvals = gatewayApprovals(options.approvals ?? null, redactor);
@@ -305,10 +323,17 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     view,
     audit,
     upstreams,
+    exports,
     checkSecret: (reference) => checkSecret(secrets, config.secrets, redactor, reference),
     liveCalls: live.count,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** Logs are told apart by their origins, so that gateways with names have one each; a log that was begun keeps its own. */
+async function originOfGateway({ auditFolder, trustDomain, name }: GatewayOptions): Promise<string> {
+  const own = `${trustDomain}/gateway`;
+  return (await originOf(auditFolder)) ?? (name === undefined ? own : `${own}/${name}`);
 }
 
 function callLog({ gateway }: Config, audit: AuditLog): CallLog {

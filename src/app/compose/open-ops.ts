@@ -7,6 +7,8 @@ import type { Config } from '../config/config.ts';
 import { answerOps, type Health } from '../listeners/ops-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import type { RunningExpiryWatch } from './watch-ends.ts';
+import { addExports } from './export-health.ts';
+import type { RunningExports } from './open-exports.ts';
 import type { RunningGateway } from './compose-gateway.ts';
 
 /** Opens the `ops` listener: health and metrics of whatever runs in this process. */
@@ -17,6 +19,8 @@ export async function openOps(options: {
   /** Beside an authority that publishes. */
   readonly ends?: RunningEnds;
   readonly expiry?: RunningExpiryWatch;
+  /** Those of the authority's log. */
+  readonly exports?: RunningExports;
   readonly gateway: RunningGateway | null;
 }): Promise<Listener> {
   const { config, clock } = options;
@@ -39,6 +43,8 @@ function healthOf(options: {
   readonly authority: Authority | null;
   readonly ends?: RunningEnds;
   readonly expiry?: RunningExpiryWatch;
+  /** Those of the authority's log. */
+  readonly exports?: RunningExports;
   readonly gateway: RunningGateway | null;
 }): Health {
   const { authority, ends, expiry, gateway, clock } = options;
@@ -74,9 +80,13 @@ function healthOf(options: {
     metrics['registry_sequence'] = gateway.view.sequence();
     metrics['registry_went_back_total'] = gateway.view.timesWentBack();
   }
+  for (const running of [options.exports, gateway?.exports]) {
+    if (running) addExports(running.status(), { parts, metrics });
+  }
   // A server that is down is that server's matter; calls to the others are served.
   const ready = Object.entries(parts).every(
-    ([name, part]) => part.ok || name.startsWith('server ') || stopsNothing.includes(name),
+    ([name, part]) =>
+      part.ok || name.startsWith('server ') || name.startsWith('export ') || stopsNothing.includes(name),
   );
   return { ready, parts, metrics };
 }

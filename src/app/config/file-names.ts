@@ -30,3 +30,6 @@ export const tokensFileName = 'tokens.yaml';
 
 /** The file of labels and how long it is remembered what was used, beside the policies. */
 export const flowsFileName = 'flows.yaml';
+
+/** The file of where audit logs are exported to, in the data folder of the authority or the state folder of a gateway. */
+export const auditExportFileName = 'audit-export.yaml';

@@ -85,6 +85,7 @@ test('I5 a webhook that does not say yes or no has said nothing', async () => {
   const checker = webhookChecker({
     ask: async () => answer as never,
     tell: async () => undefined,
+    post: () => Promise.reject(new Error('nobody posts here')),
     [Symbol.asyncDispose]: async () => undefined,
   });
   const question = { device: 'd', name: 'n', kind: 'agent' } as const;

@@ -11,6 +11,7 @@ import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
 import { openOps } from '../../compose/open-ops.ts';
 import type { OwnIdentity } from '../../compose/own-identity.ts';
 import { tellAuthorities } from '../../compose/tell-authorities.ts';
+import { auditExportFileName } from '../../config/file-names.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
@@ -78,6 +79,8 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       trustDomain: identity.trustDomain,
       identity,
       auditFolder: join(state, 'gateway-log'),
+      exportsFile: join(state, auditExportFileName),
+      name: input.must('name'),
       flowFile: join(state, 'gateway-flows.jsonl'),
       auditKey: await auditKey(join(state, 'audit-key.pem')),
       follow: async (listener) =>
