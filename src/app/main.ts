@@ -9,7 +9,7 @@ import { runCli } from './cli/run-cli.ts';
 /** Only a command that asks takes the signals over; a second signal ends it even when its orderly end hangs. */
 function endSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort(signal));
   return controller.signal;
 }
 

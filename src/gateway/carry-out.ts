@@ -170,7 +170,10 @@ class CallUnderWay implements LiveCall {
     const subject = first ? subjectOf(first) : { method: '', name: '' };
     const owner = { party: partyOf(permit.standing.caller, permit.grant), server: permit.server };
     const handles = new AnswerSealer(owner, subject, ports);
-    return { requests, session, handles, cuts: ports.guard.begin(permit.server), call: this };
+    // A client goes on with these elsewhere; everything else comes to an end.
+    const endless = this.exchange.method === 'GET' || first?.method === 'subscriptions/listen';
+    const leaving = endless ? ports.leaving : null;
+    return { requests, session, handles, cuts: ports.guard.begin(permit.server), call: this, leaving };
   }
 
   /** Whether the caller may use an item of a list. */

@@ -59,6 +59,8 @@ export interface GatewayPorts {
   readonly passports: PassportGate;
   /** What agents have used before. */
   readonly flow: FlowGuard;
+  /** Aborted when this gateway is about to end and takes no connection any more: streams without an end are ended. */
+  readonly leaving: AbortSignal;
   /** Told of what the operator should know and no caller may: servers and names that are left out, causes of internal faults. */
   readonly log: (line: string) => void;
   /** What the endpoint of all servers needs besides. */

@@ -14,6 +14,7 @@ import type { UpstreamResponse } from '../upstream/upstream.ts';
 import type { Outcome } from './record.ts';
 import type { AnswerCuts, CutsMade } from './answer-guard.ts';
 import type { AnswerSealer } from './seal-answer.ts';
+import { untilLeaving } from './until-leaving.ts';
 
 /** What the relay needs to know of the request it answers. */
 export interface Relaying {
@@ -26,6 +27,8 @@ export interface Relaying {
   /** Cuts secrets out; null where nothing is looked for. */
   readonly cuts: AnswerCuts | null;
   readonly call: AnsweredCall;
+  /** Ends a stream that does not end by itself; null for an answer that does. */
+  readonly leaving: AbortSignal | null;
 }
 
 /** The call that is answered. */
@@ -145,7 +148,7 @@ async function relayStream(
   const send = (chunk: Uint8Array): Promise<void> => write(cuts?.push(chunk) ?? chunk);
   const decoder = read === 'none' && !listens ? null : createSseDecoder();
   try {
-    for await (const chunk of answers) {
+    for await (const chunk of relaying.leaving ? untilLeaving(answers, relaying.leaving) : answers) {
       if (!decoder) {
         await send(held.push(chunk));
         continue;

@@ -12,8 +12,8 @@ export interface Engine {
   readonly server: Server;
   /** Takes over a socket whose handshake is done. */
   accept(socket: Socket, connection: LiveConnection): void;
-  /** Ends the connections on which nothing is asked at the moment. */
-  closeIdle(): void;
+  /** Ends the connections on which nothing has been asked for that many milliseconds. */
+  closeIdle(milliseconds: number): void;
   /** Destroys every socket, those in the middle of a handshake included. */
   cutAll(): void;
 }
@@ -28,8 +28,10 @@ export interface Door {
   readonly patience: Patience;
   /** The oldest HTTP that is spoken; 1.1 unless given. */
   readonly oldest?: HttpVersion;
-  /** Whether connections end after their next answer. */
+  /** Whether every answer that begins now says that its connection ends with it. */
   closing(): boolean;
+  /** Whether a connection ends with an answer that did not say so. */
+  closed(): boolean;
   /** Answers one request; never rejects. `wrong` is what its head has against it. */
   serve(exchange: ServedExchange, connection: LiveConnection, wrong: NotHttp | null): Promise<void>;
   /** Tells of octets that never became a request, and of handshakes that failed. */

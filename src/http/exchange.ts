@@ -98,6 +98,24 @@ export interface Listener extends AsyncDisposable {
   /** New handshakes use the new material; connections stay. Throws Fault `config_invalid`, the old stays in use. */
   replaceTls(material: TlsMaterial): void;
   connections(): Iterable<Connection>;
+  /** Ends without losing an exchange; see `Draining`. Resolves when no connection is left. */
+  drain(draining: Draining): Promise<void>;
   /** Stops accepting, lets exchanges end for `graceMilliseconds` (default 0), then cuts what is left. */
   close(graceMilliseconds?: number): Promise<void>;
+}
+
+/**
+ * How a listener ends behind something that still sends it connections for a while. From the beginning, every answer says
+ * that its connection ends with it (RFC 9112 §9.6), so that peers leave by themselves and no request meets a closed door.
+ */
+export interface Draining {
+  /**
+   * How long new connections are still taken, in milliseconds; a connection on which nothing was asked for as long is ended
+   * when they are not taken any more.
+   */
+  readonly acceptMilliseconds: number;
+  /** How long exchanges may go on after that, in milliseconds; then they are cut. */
+  readonly graceMilliseconds: number;
+  /** Told when no connection is taken any more. */
+  onAccepted?(): void;
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { Agent as PlainAgent, request as httpRequest } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -459,6 +460,41 @@ function specify(engine: HttpEngine): void {
     assert.equal(answer.text, 'done');
     assert.equal(answer.headers['connection'], 'close');
     await assert.rejects(ask(listener.url));
+  });
+
+  test('U7 draining answers who still comes, says that each connection ends, and cuts no answer', async () => {
+    const proceed = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const listener = await open({
+      handle: async (exchange) => {
+        if (exchange.path !== '/long') return await exchange.respond(200, {}, 'short');
+        const stream = exchange.stream(200, {});
+        started.resolve();
+        await proceed.promise;
+        await stream.write('long');
+        await stream.end();
+      },
+    });
+    const agent = new PlainAgent({ keepAlive: true });
+    const long = ask(`${listener.url}/long`, { agent });
+    await started.promise;
+    const order: string[] = [];
+    const onAccepted = (): void => void order.push('accepted');
+    const drained = listener
+      .drain({ acceptMilliseconds: 1_000, graceMilliseconds: 60_000, onAccepted })
+      .then(() => order.push('drained'));
+    const late = await ask(listener.url);
+    assert.deepEqual([late.text, late.headers['connection']], ['short', 'close']);
+    while (order.length === 0) await pause(10);
+    await assert.rejects(ask(listener.url));
+    proceed.resolve();
+    assert.equal((await long).text, 'long');
+    // Its answer began before: the connection is good for one more.
+    const again = await ask(listener.url, { agent });
+    assert.deepEqual([again.text, again.headers['connection']], ['short', 'close']);
+    await drained;
+    assert.deepEqual(order, ['accepted', 'drained']);
+    agent.destroy();
   });
 
   test('closing cuts a stream that outlasts the grace', async () => {

@@ -1,4 +1,5 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../kernel/clock.ts';
 import type { HttpVersion } from '../wire/request-head.ts';
@@ -76,7 +77,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       `Listener ${options.name}: plain HTTP on ${options.host} would be open to the network. Use TLS or a loopback host.`,
     );
   }
-  const state: State = { connections: new Map(), closing: false, material: options.tls?.material ?? null };
+  const state: State = {
+    connections: new Map(),
+    closing: false,
+    closed: false,
+    material: options.tls?.material ?? null,
+  };
   const engine = engines[options.engine ?? 'wire'](options.tls, createDoor(options, state));
   accept(engine, options, state);
   await bind(engine.server, options);
@@ -85,7 +91,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 interface State {
   readonly connections: Map<Socket, LiveConnection>;
+  /** Every answer says that its connection ends with it. */
   closing: boolean;
+  /** Nothing is waited for but the answers under way. */
+  closed: boolean;
   /** What handshakes that begin now are made with. */
   material: TlsMaterial | null;
 }
@@ -108,6 +117,7 @@ function createDoor(options: ListenOptions, state: State): Door {
     patience: options.patience ?? defaultPatience,
     ...(options.oldest && { oldest: options.oldest }),
     closing: () => state.closing,
+    closed: () => state.closed,
     serve: (exchange, connection, wrong) => serve(exchange, connection, wrong, serving),
     refused,
   };
@@ -188,16 +198,14 @@ function listener(engine: Engine, options: ListenOptions, state: State): Listene
   const { port } = server.address() as AddressInfo;
   const { name, host, tls } = options;
   const close = async (graceMilliseconds = 0): Promise<void> => {
+    state.closed = true;
+    await end(engine, state, { idle: 0, grace: graceMilliseconds });
+  };
+  const drain: Listener['drain'] = async ({ acceptMilliseconds, graceMilliseconds, onAccepted }) => {
     state.closing = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    engine.closeIdle();
-    const cutAll = (): void => {
-      for (const connection of state.connections.values()) connection.cut();
-      engine.cutAll();
-    };
-    const timer = setTimeout(cutAll, graceMilliseconds);
-    await closed;
-    clearTimeout(timer);
+    await wait(acceptMilliseconds);
+    onAccepted?.();
+    await end(engine, state, { idle: acceptMilliseconds, grace: graceMilliseconds });
   };
   return {
     name,
@@ -215,7 +223,27 @@ function listener(engine: Engine, options: ListenOptions, state: State): Listene
       state.material = material;
     },
     connections: () => state.connections.values(),
+    drain,
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+/** How often connections that have become idle are looked for, in milliseconds. */
+const idleLookMilliseconds = 50;
+
+/** Accepts nothing more; cuts what has not ended by itself `grace` milliseconds later. */
+async function end(engine: Engine, state: State, after: { idle: number; grace: number }): Promise<void> {
+  state.closing = true;
+  const closed = new Promise<void>((resolve) => engine.server.close(() => resolve()));
+  engine.closeIdle(after.idle);
+  const look = setInterval(() => engine.closeIdle(after.idle), idleLookMilliseconds);
+  const cutAll = (): void => {
+    for (const connection of state.connections.values()) connection.cut();
+    engine.cutAll();
+  };
+  const timer = setTimeout(cutAll, after.grace);
+  await closed;
+  clearInterval(look);
+  clearTimeout(timer);
 }

@@ -66,7 +66,7 @@ function take(
 ): void {
   response.once('close', () => {
     // A stream that began before closing did not say `Connection: close`.
-    if (door.closing()) request.socket.end();
+    if (door.closed()) request.socket.end();
   });
   const { head, wrong } = tryReadAddress(request);
   const exchange = createExchange(request, response, {

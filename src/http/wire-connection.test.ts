@@ -16,6 +16,7 @@ test('T7 an answer that ends its connection is not kept for a peer that does not
     extraHeaders: {},
     patience: { stallMilliseconds: 1_000, silentMilliseconds: 1_000 },
     closing: () => false,
+    closed: () => false,
     serve: (exchange) => exchange.respond(200, {}, 'a small answer'),
     refused: () => undefined,
   };
@@ -83,6 +84,7 @@ function doorOf(clock: ReturnType<typeof steppedClock>, refusals: string[]): Doo
     extraHeaders: {},
     patience: { stallMilliseconds: 1_000_000, silentMilliseconds: 1_000_000 },
     closing: () => false,
+    closed: () => false,
     serve: (exchange) => exchange.respond(200, {}, 'a small answer'),
     refused: (_stage, _address, reason) => void refusals.push(reason),
   };

@@ -39,6 +39,8 @@ export class WireConnection {
   private exchange: WireExchange | null = null;
   /** Monotonic milliseconds after which waiting for a request is over; infinite during an exchange. */
   private deadline: number;
+  /** When the last exchange ended, or the connection began, on the monotonic clock. */
+  private restedAt: number;
   /** Monotonic milliseconds after which the peer has taken too little of what was written. */
   private stallsAt = Number.POSITIVE_INFINITY;
   /** Runs while the peer is made to wait before its next request. */
@@ -52,7 +54,8 @@ export class WireConnection {
     this.socket = socket;
     this.live = live;
     this.door = door;
-    this.deadline = door.clock.monotonic() + headMilliseconds;
+    this.restedAt = door.clock.monotonic();
+    this.deadline = this.restedAt + headMilliseconds;
     socket.on('data', (chunk: Buffer) => this.arrived(chunk));
     socket.on('drain', () => this.drained());
     socket.on('error', ignore);
@@ -62,8 +65,9 @@ export class WireConnection {
     if (rest > 0) this.rest(rest);
   }
 
-  get idle(): boolean {
-    return this.exchange === null;
+  /** Since when nothing is asked on it, on the monotonic clock; infinite during an exchange. */
+  get idleAt(): number {
+    return this.exchange === null ? this.restedAt : Number.POSITIVE_INFINITY;
   }
 
   get gone(): boolean {
@@ -120,8 +124,9 @@ export class WireConnection {
   finish(last: boolean, unread: boolean): void {
     this.exchange = null;
     if (unread) return this.linger();
-    if (last || this.door.closing()) return this.end();
-    this.deadline = this.door.clock.monotonic() + keepAliveMilliseconds;
+    if (last || this.door.closed()) return this.end();
+    this.restedAt = this.door.clock.monotonic();
+    this.deadline = this.restedAt + keepAliveMilliseconds;
     const rest = this.live.takeRest();
     if (rest > 0) return this.rest(rest);
     if (this.input.length > 0 || this.socket.writableNeedDrain) setImmediate(() => this.next());

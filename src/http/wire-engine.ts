@@ -32,8 +32,9 @@ export function createWireEngine(tls: ListenTls | null, door: Door): Engine {
       connections.add(connection);
       socket.once('close', () => connections.delete(connection));
     },
-    closeIdle() {
-      for (const connection of connections) if (connection.idle) connection.socket.destroySoon();
+    closeIdle(milliseconds) {
+      const since = door.clock.monotonic() - milliseconds;
+      for (const connection of connections) if (connection.idleAt <= since) connection.socket.destroySoon();
     },
     cutAll() {
       for (const socket of sockets) socket.destroy();

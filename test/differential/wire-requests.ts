@@ -30,6 +30,7 @@ export class WireRequests {
       extraHeaders: {},
       patience: defaultPatience,
       closing: () => false,
+      closed: () => false,
       serve: (exchange, _connection, wrong) => this.serve(exchange, wrong),
       refused: () => {
         this.refusals += 1;

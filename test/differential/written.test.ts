@@ -145,6 +145,7 @@ function serveOnce(handle: (exchange: ServedExchange) => Promise<void>): {
     extraHeaders: {},
     patience: defaultPatience,
     closing: () => false,
+    closed: () => false,
     async serve(exchange) {
       try {
         await handle(exchange);

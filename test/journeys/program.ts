@@ -73,10 +73,20 @@ export interface Running extends AsyncDisposable {
   readonly child: ChildProcess;
 }
 
+/** Nothing stands in front of a program in a test, unless it says so. */
+const endsSoon = {
+  COUNTERSIGN_GATEWAY_DRAIN_ACCEPT_MILLISECONDS: '0',
+  COUNTERSIGN_GATEWAY_DRAIN_GRACE_MILLISECONDS: '0',
+};
+
 /** Starts the program with `--json` and waits for its first line. Rejects with its standard error when it ends. */
-export async function start(words: readonly string[]): Promise<Running> {
+export async function start(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Running> {
   const child = spawn(process.execPath, [program, ...words, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...endsSoon, ...environment },
   });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let stderr = '';

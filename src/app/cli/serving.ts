@@ -1,4 +1,6 @@
 import type { Listener } from '../../http/exchange.ts';
+import type { RunningGateway } from '../compose/compose-gateway.ts';
+import type { DrainConfig } from '../config/fleet-settings.ts';
 import type { CommandContext, Flag } from './command.ts';
 
 /** Of every command that listens. */
@@ -23,11 +25,16 @@ export function announceListeners(
   context.stdout.write(`${context.json ? JSON.stringify({ listening }) : text}\n`);
 }
 
-/** Waits until the process is asked to end. */
-export async function untilEnded(context: CommandContext): Promise<void> {
+/** Waits until the process is asked to end, and ends the gateway in it so that no call is lost; a person at a terminal waits for calls alone. */
+export async function serveUntilEnded(
+  context: CommandContext,
+  gateway: RunningGateway | null,
+  { acceptMilliseconds, graceMilliseconds }: DrainConfig,
+): Promise<void> {
   const signal = context.ended;
   if (!signal.aborted) {
     await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
   }
   context.say('Stopping: open requests may end, new ones are refused.');
+  await gateway?.drain(signal.reason === 'SIGINT' ? 0 : acceptMilliseconds, graceMilliseconds);
 }

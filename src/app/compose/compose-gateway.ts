@@ -76,6 +76,13 @@ export interface RunningGateway extends AsyncDisposable {
   /** Says whether a secret reference resolves here, and never its value. */
   checkSecret(reference: string): Promise<SecretCheck>;
   liveCalls(): number;
+  /** Whether it is about to end. */
+  draining(): boolean;
+  /**
+   * Ends the data path without losing a call: not ready from now on, connections are taken for `acceptMilliseconds` more, then
+   * streams without an end are ended for others to go on with, and calls may go on for `graceMilliseconds`.
+   */
+  drain(acceptMilliseconds: number, graceMilliseconds: number): Promise<void>;
 }
 
 export interface GatewayOptions {
@@ -195,6 +202,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     }),
   );
   const live = createLiveCalls();
+  const leaving = new AbortController();
+  let draining = false;
   const flowMemory = opened.use(await openFlowJournal(options.flowFile, clock));
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const keys = opened.use(new FetchedKeys(clock));
@@ -254,6 +263,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       gateway: () => config.gateway.publicUrl || agents.url,
     }),
     flow: createFlowGuard({ rules: view.flowRules, memory: flowMemory, view: view.identity }),
+    leaving: leaving.signal,
     // The cause of a failure may quote what a server was sent.
     log: (line) => log(redactor.redact(line)),
     federation: {
@@ -326,6 +336,12 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     exports,
     checkSecret: (reference) => checkSecret(secrets, config.secrets, redactor, reference),
     liveCalls: live.count,
+    draining: () => draining,
+    async drain(acceptMilliseconds, graceMilliseconds) {
+      draining = true;
+      const onAccepted = (): void => leaving.abort();
+      await agents.drain({ acceptMilliseconds, graceMilliseconds, onAccepted });
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

@@ -64,6 +64,7 @@ function healthOf(options: {
     Object.assign(metrics, expiry.metrics());
   }
   if (gateway) {
+    if (gateway.draining()) parts['gateway'] = { ok: false, detail: 'ending: calls are served elsewhere' };
     const log = gateway.audit.health();
     parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
     const fresh = gateway.view.identity.fresh(clock.now());

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
+import { type DrainConfig, drainSettings } from './fleet-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 import { type SecretConfig, secretSettings } from './secret-settings.ts';
 import { type TokenConfig, tokenSettings } from './token-settings.ts';
@@ -66,6 +67,7 @@ export interface Config {
     readonly sessionsPerAgent: number;
     readonly sessionIdleMilliseconds: number;
     readonly toolsMilliseconds: number;
+    readonly drain: DrainConfig;
   };
 }
 
@@ -221,6 +223,7 @@ export const configSchema = z
           reason:
             'As long as a client may keep a list. A server that says its tools changed is asked at once.',
         }),
+        drain: drainSettings,
       })
       .prefault({}),
   })

@@ -27,6 +27,7 @@ export async function listenToAll(
   await recordMerged(asking, { inbound, asked: [...servers], leftOut: [] });
   const stream = createMergedStream(sink, exchange.closed, {
     silentMilliseconds: ports.federation.limits.silentMilliseconds,
+    leaving: ports.leaving,
     log: ports.log,
   });
   const follow = (now: Asking): void => {
@@ -55,8 +56,8 @@ export async function listenToAll(
     listening.begin();
     await stream.over;
     if (exchange.closed.aborted) return;
-    // MCP 2026-07-28, Subscriptions: the response says that the end is meant.
-    await sink.event(listening.completion());
+    // MCP 2026-07-28, Subscriptions: the response says that the end is meant. Without it, the agent listens again elsewhere.
+    if (!ports.leaving.aborted) await sink.event(listening.completion());
     await sink.end();
   } finally {
     watching[Symbol.dispose]();

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { createMergedStream, keepFollowing } from './merged-stream.ts';
 import type { Sink } from './sink.ts';
 
+const leaving = new AbortController().signal;
+
 function gathered(): Sink & { readonly events: string[] } {
   const events: string[] = [];
   return {
@@ -20,6 +22,7 @@ test('T5 a server that breaks ends its own part of the stream and no other’s',
   const lines: string[] = [];
   const stream = createMergedStream(sink, closing.signal, {
     silentMilliseconds: 60_000,
+    leaving,
     log: (line) => lines.push(line),
   });
   stream.attach('bad', () => Promise.reject(new Error('broken')));
@@ -40,7 +43,7 @@ test('T7 comments keep a silent stream alive for a while and not for ever, and e
   const sink = gathered();
   const { signal } = new AbortController();
   const begun = performance.now();
-  const stream = createMergedStream(sink, signal, { silentMilliseconds: 200, log: () => undefined });
+  const stream = createMergedStream(sink, signal, { silentMilliseconds: 200, leaving, log: () => undefined });
   await new Promise((resolve) => setTimeout(resolve, 120));
   await stream.send({ data: 'news' });
   await stream.over;
@@ -52,6 +55,7 @@ test('T5 a server is followed once, until it is not kept', async () => {
   const closing = new AbortController();
   const stream = createMergedStream(gathered(), closing.signal, {
     silentMilliseconds: 60_000,
+    leaving,
     log: () => undefined,
   });
   const ended: string[] = [];

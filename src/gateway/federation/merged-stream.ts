@@ -18,6 +18,13 @@ export interface MergedStream {
 /** How often a comment shows that a silent stream is alive, in milliseconds. */
 const keepAliveMilliseconds = 25_000;
 
+export interface MergedStreamPorts {
+  readonly silentMilliseconds: number;
+  /** Aborted when the stream has to go on elsewhere. */
+  readonly leaving: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
 /**
  * `silentMilliseconds`: after how long without an event the stream is ended; the comments that show that it is alive are
  * none, or it would be kept for a client that has forgotten it.
@@ -25,7 +32,7 @@ const keepAliveMilliseconds = 25_000;
 export function createMergedStream(
   sink: Sink,
   closed: AbortSignal,
-  { silentMilliseconds, log }: { readonly silentMilliseconds: number; readonly log: (line: string) => void },
+  { silentMilliseconds, leaving, log }: MergedStreamPorts,
 ): MergedStream {
   const followed = new Map<string, AbortController>();
   const { promise: over, resolve } = Promise.withResolvers<void>();
@@ -52,8 +59,9 @@ export function createMergedStream(
   const silence = setTimeout(end, silentMilliseconds);
   keepAlive.unref();
   silence.unref();
-  if (closed.aborted) end();
-  else closed.addEventListener('abort', end, { once: true });
+  const stop = AbortSignal.any([closed, leaving]);
+  if (stop.aborted) end();
+  else stop.addEventListener('abort', end, { once: true });
   return {
     over,
     close: end,

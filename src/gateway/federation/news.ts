@@ -22,6 +22,7 @@ export async function followNews(
   const sink = exchangeSink(exchange);
   const stream = createMergedStream(sink, exchange.closed, {
     silentMilliseconds: ports.federation.limits.silentMilliseconds,
+    leaving: ports.leaving,
     log: ports.log,
   });
   const follow = (place: Place): void => {

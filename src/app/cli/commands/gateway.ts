@@ -16,7 +16,7 @@ import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
-import { announceListeners, portsFlag, untilEnded } from '../serving.ts';
+import { announceListeners, portsFlag, serveUntilEnded } from '../serving.ts';
 
 /** `gateway`: a gateway elsewhere than its authority. */
 export const gatewayCommand: Command = {
@@ -101,7 +101,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
   );
   const ops = opened.use(await openOps({ config, clock, authority: null, gateway: running }));
   announceListeners(context, { agents: running.agents, ops });
-  await untilEnded(context);
+  await serveUntilEnded(context, running, config.gateway.drain);
   return { text: '', json: null };
 }
 

@@ -6,7 +6,7 @@ import { dataFolder } from '../../authority/data-folder.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
-import { announceListeners, portsFlag, untilEnded } from '../serving.ts';
+import { announceListeners, portsFlag, serveUntilEnded } from '../serving.ts';
 
 const folderFlag: Flag = {
   name: 'folder',
@@ -41,8 +41,9 @@ async function serve(
   faces: { readonly gateway: boolean },
 ): Promise<CommandResult> {
   const { composeDeployment } = await import('../../compose/compose-deployment.ts');
+  const config = await loadConfig(context, input, input.must('folder'));
   await using deployment = await composeDeployment({
-    config: await loadConfig(context, input, input.must('folder')),
+    config,
     data: dataFolder(resolve(input.must('folder'))),
     passphrase: () => readPassphrase(context, input, { confirm: false }),
     gateway: faces.gateway,
@@ -52,7 +53,7 @@ async function serve(
   });
   announceListeners(context, deployment.listeners);
   await showFirstLink(context, deployment.authority);
-  await untilEnded(context);
+  await serveUntilEnded(context, deployment.gateway, config.gateway.drain);
   return { text: '', json: null };
 }
 
