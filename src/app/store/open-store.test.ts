@@ -12,7 +12,7 @@ import type { FaultCode } from '../../kernel/fault-codes.ts';
 import type { ServerDefinition } from '../../upstream/server-definition.ts';
 import type { Change } from './change-feed.ts';
 import { openStore } from './open-store.ts';
-import { dropOldChanges } from './sqlite/changes.ts';
+import { dropOldChanges } from './records/changes.ts';
 import { connect } from './sqlite/connection.ts';
 import type { Store } from './store.ts';
 

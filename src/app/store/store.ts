@@ -36,8 +36,8 @@ export interface PeopleOfStore extends PersonRecords, PersonRegistry {
   ofAccount(issuer: string, subject: string): Promise<string | null>;
 }
 
-/** Everything the authority remembers. Closing it ends every use. */
-export interface Store extends AsyncDisposable {
+/** Everything the authority remembers. */
+export interface StoreRecords {
   readonly certificates: CertificateRecords;
   readonly blockedKeys: BlockedKeys;
   readonly joinTokens: JoinTokenRecords;
@@ -63,6 +63,10 @@ export interface Store extends AsyncDisposable {
   readonly oauth: OauthRecords;
   readonly changes: ChangeFeed;
   readonly meta: StoreMeta;
+}
+
+/** What remembers it. Closing it ends every use. */
+export interface Store extends StoreRecords, AsyncDisposable {
   /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */
   copyTo(file: string): Promise<void>;
 }

@@ -1,88 +1,62 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Change } from '../change-feed.ts';
+import type { Connection, NewChange } from '../connection.ts';
+import { changeTeller } from '../tell-changes.ts';
+import { one, type Work } from '../work.ts';
 import { groupCommit } from './group-commit.ts';
+import { performer } from './perform.ts';
 import { guarded } from './storage-fault.ts';
 
-/** A change before it has its number. */
-export type NewChange = Change extends infer Each
-  ? Each extends Change
-    ? Omit<Each, 'sequence'>
-    : never
-  : never;
-
-/** Notes a change in the transaction that makes it. */
-export type Note = (change: NewChange) => void;
-
-/** The one open database, with the order of its changes. */
-export interface Connection {
-  readonly database: DatabaseSync;
-  /** Faults `state_locked`, `state_damaged`, `unavailable`. */
-  readonly read: <Result>(work: () => Result) => Promise<Result>;
-  /** Whole or not at all; what it notes is told to the subscribers once it is durable. Faults as `read`. */
-  readonly write: <Result>(work: (note: Note) => Result) => Promise<Result>;
-  /** Does now what was to be written soon. */
+/** The connection to an embedded database, and how to do now what was to be written soon. */
+export interface SqliteConnection extends Connection {
   readonly flush: () => void;
-  readonly subscribe: (listener: (change: Change) => void) => () => void;
 }
 
 export function connect(options: {
   readonly database: DatabaseSync;
   readonly file: string;
   readonly clock: Clock;
-}): Connection {
+}): SqliteConnection {
   const { database, file, clock } = options;
-  const insert = database.prepare('INSERT INTO changes (at, kind, key, value) VALUES (?, ?, ?, ?)');
   const group = groupCommit(database, file);
-  const listeners = new Set<(change: Change) => void>();
-  const queue: Change[] = [];
-  let publishing = false;
-
-  // A listener may write; its change waits so that every listener hears all changes in the same order.
-  const publish = (): void => {
-    if (publishing) return;
-    publishing = true;
-    try {
-      for (let change = queue.shift(); change; change = queue.shift()) {
-        for (const listener of listeners) tell(listener, change);
-      }
-    } finally {
-      publishing = false;
-    }
-  };
+  const perform = performer(database);
+  const teller = changeTeller();
+  const read: Connection['read'] = (work) => guarded(file, () => perform(work()));
   return {
-    database,
-    read: (work) => guarded(file, work),
+    read,
+    // Nothing of this process comes between, and no other writes while its lock is held.
+    readAtOnce: read,
     write(work) {
       const noted: Change[] = [];
-      const note: Note = ({ kind, key, value }) => {
+      function* note({ kind, key, value }: NewChange): Work<void> {
         const stored = value === null ? null : JSON.stringify(value);
-        const { lastInsertRowid } = insert.run(clock.now(), kind, key, stored);
-        noted.push({ sequence: Number(lastInsertRowid), kind, key, value } as Change);
-      };
+        const sequence = yield* one(
+          (row: { readonly sequence: number }) => row.sequence,
+          'INSERT INTO changes (at, kind, key, value) VALUES (?, ?, ?, ?) RETURNING sequence',
+          clock.now(),
+          kind,
+          key,
+          stored,
+        );
+        noted.push({ sequence, kind, key, value } as Change);
+      }
       return group.add(
-        () => work(note),
-        () => {
-          queue.push(...noted);
-          publish();
-        },
+        () => perform(work(note)),
+        () => teller.tell(noted),
       );
     },
     flush: group.flush,
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    subscribe: teller.subscribe,
+    lastSequence,
   };
 }
 
-/** The change is committed: a listener that throws must not make its writer believe otherwise, nor pass unheard. */
-function tell(listener: (change: Change) => void, change: Change): void {
-  try {
-    listener(change);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
+/** SQLite remembers it, also when the changes themselves were dropped. */
+function* lastSequence(): Work<number> {
+  const last = yield* one(
+    (row: { readonly seq: number }) => row.seq,
+    `SELECT seq FROM sqlite_sequence WHERE name = 'changes'`,
+  );
+  return last ?? 0;
 }

@@ -44,13 +44,6 @@ export function storageFault(error: unknown, file: string): unknown {
   }
 }
 
-/** Whether the error says that a primary key or unique value exists already. */
-export function isTaken(error: unknown): boolean {
-  const code = sqliteCode(error);
-  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
-  return code === 1555 || code === 2067;
-}
-
 /** Fault `state_damaged`, with the way out. */
 export function damaged(file: string, cause?: unknown): Fault {
   return new Fault(

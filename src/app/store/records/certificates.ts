@@ -1,4 +1,3 @@
-import type { SQLInputValue } from 'node:sqlite';
 import type { CertificateRecord, CertificateRecords } from '../../../ca/certificate-records.ts';
 import { mayRevoke, stateAfterHold } from '../../../ca/hold.ts';
 import { sha256Base64url } from '../../../kernel/bytes.ts';
@@ -6,109 +5,95 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { CrlEntry } from '../../../x509/build-crl.ts';
 import type { RevocationReason } from '../../../x509/revocation-reason.ts';
 import type { CertificateStanding } from '../change-feed.ts';
-import type { Connection, NewChange } from './connection.ts';
-import { endTokensOf } from './oauth-tokens.ts';
-import { isTaken } from './storage-fault.ts';
+import type { Connection, NewChange } from '../connection.ts';
+import { all, one, run, type SqlValue, type Work } from '../work.ts';
+import { endTokensOf } from './token-ends.ts';
+
+const insert = `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
+  der, replaces, door, revoked_at, reason, revocation, key_hash, issuer, hardware)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+const setRevoked = `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ?, revocation = ? WHERE serial = ?`;
+const setReinstated =
+  'UPDATE certificates SET state = ?, reason = NULL, revoked_at = NULL, revocation = NULL WHERE serial = ?';
+const selectRevoked = `SELECT serial, revoked_at AS "revokedAt", coalesce(revocation, 'unspecified') AS reason
+  FROM certificates WHERE state = 'revoked' AND not_after >= ? AND (issuer IS NULL OR issuer = ?) ORDER BY serial`;
 
 /** The certificates of the store. */
-export function certificateRecords(connection: Connection): CertificateRecords {
-  const { database, read, write } = connection;
-  const insert = database.prepare(
-    `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
-       der, replaces, door, revoked_at, reason, revocation, key_hash, issuer, hardware)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const select = database.prepare('SELECT * FROM certificates WHERE serial = ?');
-  const complete = database.prepare(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`);
-  const abandon = database.prepare(`UPDATE certificates SET state = 'abandoned' WHERE serial = ?`);
-  const revoke = database.prepare(
-    `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ?, revocation = ? WHERE serial = ?`,
-  );
-  const reinstate = database.prepare(
-    'UPDATE certificates SET state = ?, reason = NULL, revoked_at = NULL, revocation = NULL WHERE serial = ?',
-  );
-  const revoked = database.prepare(
-    `SELECT serial, revoked_at AS revokedAt, coalesce(revocation, 'unspecified') AS reason FROM certificates
-     WHERE state = 'revoked' AND not_after >= ? AND (issuer IS NULL OR issuer = ?) ORDER BY serial`,
-  );
-  const latest = database.prepare('SELECT max(reserved_at) AS at FROM certificates');
-  const find = (serial: string): CertificateRecord | null => {
-    const row = select.get(serial);
-    return row ? toRecord(row as unknown as CertificateRow) : null;
-  };
-  const findIn = (serial: string, states: readonly CertificateRecord['state'][]): CertificateRecord => {
-    const record = find(serial);
-    if (!record)
-      throw new Fault(
-        'not_found',
-        `No certificate with serial ${serial} was reserved here. See: countersign cert list`,
-      );
-    if (!states.includes(record.state)) {
-      throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
-    }
-    return record;
-  };
+export function certificateRecords({ read, write }: Connection): CertificateRecords {
   return {
     reserve: (record) =>
-      write((note) => {
-        try {
-          insert.run(...toColumns(record));
-        } catch (error) {
-          if (!isTaken(error)) throw error;
-          throw new Fault('conflict', `The serial ${record.serial} was given out before.`, { cause: error });
-        }
-        note(changeOf(record));
+      write(function* (note) {
+        if ((yield* run(insert, ...toColumns(record))) === 0)
+          throw new Fault('conflict', `The serial ${record.serial} was given out before.`);
+        yield* note(changeOf(record));
       }),
     complete: (serial, der) =>
-      write((note) => {
-        const record = findIn(serial, ['reserved']);
-        complete.run(der, serial);
-        note(changeOf({ ...record, state: 'issued', der }));
+      write(function* (note) {
+        const record = yield* findIn(serial, ['reserved']);
+        yield* run(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`, der, serial);
+        yield* note(changeOf({ ...record, state: 'issued', der }));
       }),
     abandon: (serial) =>
-      write((note) => {
-        const record = findIn(serial, ['reserved', 'abandoned']);
+      write(function* (note) {
+        const record = yield* findIn(serial, ['reserved', 'abandoned']);
         if (record.state === 'abandoned') return;
-        abandon.run(serial);
-        note(changeOf({ ...record, state: 'abandoned' }));
+        yield* run(`UPDATE certificates SET state = 'abandoned' WHERE serial = ?`, serial);
+        yield* note(changeOf({ ...record, state: 'abandoned' }));
       }),
     find: (serial) => read(() => find(serial)),
     list: (filter) =>
       read(() => {
         const { where, values } = condition(filter);
-        const rows = database
-          .prepare(`SELECT * FROM certificates ${where} ORDER BY reserved_at, serial`)
-          .all(...values);
-        return rows.map((row) => toRecord(row as unknown as CertificateRow));
+        return all(toRecord, `SELECT * FROM certificates ${where} ORDER BY reserved_at, serial`, ...values);
       }),
     revoke: (serial, reason, at, revocation = 'unspecified') =>
-      write((note) => {
+      write(function* (note) {
         // A serial that was reserved or abandoned may have been signed before a crash; it can be revoked too.
-        const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+        const record = yield* findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
         if (!mayRevoke(record, revocation)) return false;
-        revoke.run(reason, at, revocation, serial);
+        yield* run(setRevoked, reason, at, revocation, serial);
         if (endsGrants(record, revocation)) {
-          endTokensOf(database, { kind: 'agent', key: record.spiffeId, at }, note);
+          yield* endTokensOf({ kind: 'agent', key: record.spiffeId, at }, note);
         }
-        note(changeOf({ ...record, state: 'revoked' }));
+        yield* note(changeOf({ ...record, state: 'revoked' }));
         return true;
       }),
     reinstate: (serial) =>
-      write((note) => {
-        const record = findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
+      write(function* (note) {
+        const record = yield* findIn(serial, ['reserved', 'issued', 'abandoned', 'revoked']);
         if (record.state !== 'revoked') return false;
         const state = stateAfterHold(record);
-        reinstate.run(state, serial);
-        note(changeOf({ ...record, state }));
+        yield* run(setReinstated, state, serial);
+        yield* note(changeOf({ ...record, state }));
         return true;
       }),
-    listRevoked: (endsFrom, issuer) => read(() => revoked.all(endsFrom, issuer) as unknown as CrlEntry[]),
+    listRevoked: (endsFrom, issuer) =>
+      read(() => all((row: CrlEntry) => ({ ...row }), selectRevoked, endsFrom, issuer)),
     lastReservedAt: () =>
-      read(() => {
-        const at = latest.get()?.['at'];
-        return typeof at === 'number' ? at : null;
-      }),
+      read(() =>
+        one(
+          (row: { readonly at: number | null }) => row.at,
+          'SELECT max(reserved_at) AS at FROM certificates',
+        ),
+      ),
   };
+}
+
+function find(serial: string): Work<CertificateRecord | null> {
+  return one(toRecord, 'SELECT * FROM certificates WHERE serial = ?', serial);
+}
+
+function* findIn(serial: string, states: readonly CertificateRecord['state'][]): Work<CertificateRecord> {
+  const record = yield* find(serial);
+  if (!record)
+    throw new Fault(
+      'not_found',
+      `No certificate with serial ${serial} was reserved here. See: countersign cert list`,
+    );
+  if (!states.includes(record.state)) {
+    throw new Fault('conflict', `The certificate with serial ${serial} is ${record.state} already.`);
+  }
+  return record;
 }
 
 /**
@@ -142,8 +127,8 @@ const notReplaced = `NOT EXISTS (SELECT 1 FROM certificates AS later
 
 type Filter = Parameters<CertificateRecords['list']>[0];
 
-function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
-  const parts: [string, SQLInputValue | undefined][] = [
+function condition(filter: Filter): { where: string; values: SqlValue[] } {
+  const parts: [string, SqlValue | undefined][] = [
     ['name = ?', filter.name],
     ['kind = ?', filter.kind],
     ['state = ?', filter.state],
@@ -152,7 +137,7 @@ function condition(filter: Filter): { where: string; values: SQLInputValue[] } {
     ['issuer = ?', filter.issuer],
     ['not_after >= ?', filter.endsFrom],
   ];
-  const given = parts.filter((part): part is [string, SQLInputValue] => part[1] !== undefined);
+  const given = parts.filter((part): part is [string, SqlValue] => part[1] !== undefined);
   const texts = [...given.map(([text]) => text), ...(filter.notReplaced ? [notReplaced] : [])];
   if (texts.length === 0) return { where: '', values: [] };
   return {
@@ -206,7 +191,7 @@ function toRecord(row: CertificateRow): CertificateRecord {
   };
 }
 
-function toColumns(record: CertificateRecord): SQLInputValue[] {
+function toColumns(record: CertificateRecord): SqlValue[] {
   return [
     record.serial,
     record.name,
