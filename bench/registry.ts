@@ -94,6 +94,7 @@ async function load({ authority, identity }: Place): Promise<void> {
         view.apply(message);
         if (message.type === 'snapshot') resolve();
       },
+      clock: systemClock,
       log: (line) => process.stderr.write(`${line}\n`),
     });
   });

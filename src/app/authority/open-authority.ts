@@ -125,7 +125,7 @@ export async function openAuthority(options: {
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
   const feed = opened.use(
-    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust),
+    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust, clock),
   );
   opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));

@@ -98,8 +98,8 @@ export interface GatewayOptions {
   /** Where it is written what agents have used. */
   readonly flowFile: string;
   readonly auditKey: KeyObject;
-  /** Starts the feed; the gateway refuses everything until the first snapshot. */
-  readonly follow: (listener: (message: FeedMessage) => void) => Promise<() => void>;
+  /** Starts the feed; the gateway refuses everything until the first snapshot. A message may say when it was said. */
+  readonly follow: (listener: (message: FeedMessage, saidAt?: number) => void) => Promise<() => void>;
   /** Tells the registry when agents were last admitted. */
   readonly tellSeen?: (seen: Seen) => Promise<void>;
   /** Tells the registry how the servers are. */
@@ -319,10 +319,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   }
   opened.adopt(setInterval(review, reviewMilliseconds), clearInterval);
   opened.adopt(
-    await options.follow((message) => {
+    await options.follow((message, saidAt) => {
       // Before anything is permitted by it.
       for (const order of flowOrdersIn(message)) void flowMemory.forget(order);
-      view.apply(message);
+      view.apply(message, saidAt);
       approvals.hear(message);
     }),
     (stop) => stop(),

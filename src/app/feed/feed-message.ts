@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Change, StoreSnapshot } from '../store/change-feed.ts';
+import type { FeedStamp } from './feed-age.ts';
 
 /** One file of the policy folder, by its name without the folder: Cedar policies, the limits or the token rules. */
 export interface PolicyFile {
@@ -40,6 +41,7 @@ export type FeedMessage =
       readonly trust?: FeedTrust;
       /** Which store that is the registry of: another one after a backup was restored. Missing from an older version. */
       readonly store?: string;
+      readonly stamp?: FeedStamp;
     }
   // In place of the snapshot, for one who has heard of that store up to a number: the changes after it follow.
   | {
@@ -47,6 +49,7 @@ export type FeedMessage =
       readonly store: string;
       readonly policies: readonly PolicyFile[];
       readonly trust: FeedTrust;
+      readonly stamp?: FeedStamp;
     }
   | { readonly type: 'change'; readonly change: Change }
   | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
@@ -56,6 +59,7 @@ export type FeedMessage =
       readonly trust?: FeedTrust;
       /** Ids of calls that nobody has to wait for any more (`call-approval.*`). */
       readonly decided?: readonly string[];
+      readonly stamp?: FeedStamp;
     };
 
 /** Where a gateway hears of the registry. */
@@ -65,4 +69,6 @@ export interface Feed {
    * change, and with heartbeats while nothing changes. Returns how to stop.
    */
   subscribe(listener: (message: FeedMessage) => void, heard?: HeardOf | null): Promise<() => void>;
+  /** The stamp of what is said now. */
+  now(): FeedStamp;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Change, ChangeFeed } from '../store/change-feed.ts';
 import type { FeedMessage, HeardOf } from './feed-message.ts';
@@ -30,6 +31,7 @@ async function firstMessages(heard: HeardOf | null): Promise<readonly FeedMessag
     { changes, id: 'this' },
     () => [],
     () => ({ roots: '', issuer: '' }),
+    systemClock,
   );
   const messages: FeedMessage[] = [];
   await feed.subscribe((message) => messages.push(message), heard);

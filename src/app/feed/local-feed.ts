@@ -1,6 +1,9 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { randomId } from '../../kernel/random.ts';
 import type { Store } from '../store/store.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Change } from '../store/change-feed.ts';
+import type { FeedStamp } from './feed-age.ts';
 import type { Feed, FeedMessage, FeedTrust, HeardOf, PolicyFile } from './feed-message.ts';
 
 /** How often a silent feed says that it is there, in milliseconds. */
@@ -21,13 +24,16 @@ export function createLocalFeed(
   { changes, id: store }: Pick<Store, 'changes'> & { readonly id: string },
   policies: () => readonly PolicyFile[],
   trust: () => FeedTrust,
+  clock: Pick<Clock, 'monotonic'>,
 ): LocalFeed {
+  const of = randomId();
+  const now = (): FeedStamp => ({ of, at: clock.monotonic() });
   const listeners = new Set<(message: FeedMessage) => void>();
   const tell = (message: FeedMessage): void => {
     for (const listener of listeners) listener(message);
   };
   const stopStore = changes.subscribe((change) => tell({ type: 'change', change }));
-  const heartbeat = setInterval(() => tell({ type: 'heartbeat' }), heartbeatMilliseconds);
+  const heartbeat = setInterval(() => tell({ type: 'heartbeat', stamp: now() }), heartbeatMilliseconds);
   heartbeat.unref();
   return {
     async subscribe(listener, heard = null) {
@@ -39,9 +45,11 @@ export function createLocalFeed(
         else early.push(message);
       };
       listeners.add(gate);
+      // What is read is at least as new as this.
+      const stamp = now();
       const missed = heard?.store === store ? await changesAfter(heard, changes) : null;
       const registry = missed ? null : await changes.snapshot();
-      const beside = { policies: policies(), trust: trust(), store };
+      const beside = { policies: policies(), trust: trust(), store, stamp };
       listener(registry ? { type: 'snapshot', registry, ...beside } : { type: 'resumed', ...beside });
       for (const change of missed ?? []) listener({ type: 'change', change });
       const told = registry?.sequence ?? missed?.at(-1)?.sequence ?? heard?.sequence ?? 0;
@@ -51,8 +59,9 @@ export function createLocalFeed(
       ready = true;
       return () => listeners.delete(gate);
     },
-    publishDecided: (decided) => tell({ type: 'heartbeat', decided }),
-    publishTrust: () => tell({ type: 'heartbeat', trust: trust() }),
+    now,
+    publishDecided: (decided) => tell({ type: 'heartbeat', decided, stamp: now() }),
+    publishTrust: () => tell({ type: 'heartbeat', trust: trust(), stamp: now() }),
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {
       stopStore();

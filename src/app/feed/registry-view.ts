@@ -42,8 +42,8 @@ export interface RegistryView {
   tokens(): TokenTrust | null;
   /** The tokens of that issuer that count no longer. */
   readonly ended: Pick<EndedTokens, 'isEnded'>;
-  /** Takes one message of the feed. Returns what it touched. */
-  apply(message: FeedMessage): void;
+  /** Takes one message of the feed, said at that time of the monotonic clock: now unless given. */
+  apply(message: FeedMessage, saidAt?: number): void;
   /** Waits until the serial is known, at most the given milliseconds. */
   settle(serial: string, milliseconds: number): Promise<void>;
   /** Calls the listener after every message that changed something. Returns how to stop. */
@@ -153,7 +153,7 @@ export function createRegistryView(options: {
     pins.replace(registry.tools ?? [], registry.sequence < sequence);
     sequence = registry.sequence;
   };
-  const apply = (message: FeedMessage): void => {
+  const apply = (message: FeedMessage, saidAt = options.clock.monotonic()): void => {
     switch (message.type) {
       case 'snapshot':
         takeSnapshot(message);
@@ -174,7 +174,7 @@ export function createRegistryView(options: {
         if (message.trust) tokens = message.trust.tokens ?? null;
         break;
     }
-    heardAt = options.clock.monotonic();
+    heardAt = Math.max(heardAt ?? saidAt, saidAt);
     if (message.type !== 'heartbeat') for (const listener of listeners) listener(message);
   };
   return {

@@ -65,6 +65,7 @@ async function hear(answers: readonly [readonly Answer[], readonly Answer[]], co
         stop();
         resolve();
       },
+      clock: systemClock,
       log: (line) => lines.push(line),
     });
   });

@@ -1,9 +1,12 @@
 import type { Authorities } from '../../bridge/authorities.ts';
 import { requireAuthority } from '../../bridge/require-peer.ts';
 import { createClient } from '../../http/fetch.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { createLineCutter } from '../../mcp/line-cutter.ts';
 import { randomFraction } from '../../kernel/random.ts';
+import { compareClocks } from './compare-clocks.ts';
+import { FeedAge } from './feed-age.ts';
 import type { FeedMessage, HeardOf } from './feed-message.ts';
 import { FeedAssembler, partsPreference, type SnapshotPart } from './snapshot-parts.ts';
 
@@ -17,6 +20,11 @@ export interface FeedIdentity {
 const longestLine = 64 * 1024 * 1024;
 /** The feed has a heartbeat every second; longer silence is a dead connection. */
 const silenceMilliseconds = 5_000;
+/** Clocks drift: after so long without a comparison the feed is opened anew, which is one. */
+const uncomparedMilliseconds = 10 * 60_000;
+
+/** Takes a message, and when it was said at the earliest by this machine's monotonic clock. */
+type Listener = (message: FeedMessage, saidAt: number) => void;
 
 /**
  * Follows the feed of authorities elsewhere over mutual TLS and never gives up: every break is followed by a connection to the
@@ -26,7 +34,8 @@ const silenceMilliseconds = 5_000;
 export function followRemoteFeed(options: {
   readonly authorities: Authorities;
   readonly identity: () => FeedIdentity;
-  readonly listener: (message: FeedMessage) => void;
+  readonly listener: Listener;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: (line: string) => void;
 }): () => void {
   const stop = new AbortController();
@@ -40,13 +49,13 @@ async function follow(options: Parameters<typeof followRemoteFeed>[0], stop: Abo
   const progress = new FeedProgress({ refusesOlder: all > 1 });
   for (let failed = 1; !stop.aborted; failed++) {
     const authority = authorities.current();
-    const heard = (message: FeedMessage): void => {
+    const listener: Listener = (message, saidAt) => {
       progress.take(message);
       failed = 1;
-      options.listener(message);
+      options.listener(message, saidAt);
     };
     const feed = { authority, identity: options.identity(), heard: progress.heard() };
-    const reason = await readFeed(feed, heard, stop).catch(errorText);
+    const reason = await readFeed({ ...feed, listener, clock: options.clock }, stop).catch(errorText);
     if (stop.aborted) return;
     authorities.leave(authority);
     if (failed % all > 0) {
@@ -95,14 +104,18 @@ class FeedProgress {
   }
 }
 
+interface FeedOrder {
+  readonly authority: string;
+  readonly identity: FeedIdentity;
+  /** Where to go on from. */
+  readonly heard: HeardOf | null;
+  readonly listener: Listener;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
 /** Reads one feed to its end; the result says why it ended. */
 async function readFeed(
-  {
-    authority,
-    identity,
-    heard: so,
-  }: { readonly authority: string; readonly identity: FeedIdentity; readonly heard: HeardOf | null },
-  heard: (message: FeedMessage) => void,
+  { authority, identity, heard, listener, clock }: FeedOrder,
   signal: AbortSignal,
 ): Promise<string> {
   await using client = createClient({
@@ -110,33 +123,50 @@ async function readFeed(
     addressGuard: 'any',
     limits: { idleMilliseconds: silenceMilliseconds },
   });
-  const url = new URL('/v1/feed', authority);
-  if (so?.store) {
-    url.searchParams.set('store', so.store);
-    url.searchParams.set('after', String(so.sequence));
-  }
+  const sentAt = clock.monotonic();
   const { status, chunks } = await client.request({
     method: 'GET',
-    url: url.href,
+    url: feedUrl(authority, heard),
     headers: { prefer: partsPreference },
     signal,
     stream: true,
   });
   if (status !== 200) return `HTTP ${status}`;
   const assembler = new FeedAssembler();
+  const age = new FeedAge(clock);
+  const now = new URL('/v1/feed/now', authority).href;
+  const compare = compareClocks(age, clock, () => client.request({ method: 'GET', url: now, signal }));
+  let stamped = false;
   let tooLong = false;
   const lines = createLineCutter(longestLine, {
     line(line) {
       const message = assembler.take(readMessage(line.toString('utf8')));
-      if (message) heard(message);
+      if (!message) return;
+      const stamp = 'stamp' in message ? message.stamp : undefined;
+      // The first is the answer to the request for the feed itself.
+      if (stamp && !stamped) age.compare(stamp, sentAt);
+      stamped ||= stamp !== undefined;
+      const saidAt = age.saidAt(stamp);
+      listener(message, saidAt);
+      if (stamped) compare(saidAt);
     },
     tooLong: () => (tooLong = true),
   });
   for await (const chunk of chunks) {
     lines.push(chunk);
     if (tooLong) return 'a line is too long';
+    if (stamped && age.sinceCompared() > uncomparedMilliseconds) return 'its clock could not be compared';
   }
   return 'the authority ended it';
+}
+
+function feedUrl(authority: string, heard: HeardOf | null): string {
+  const url = new URL('/v1/feed', authority);
+  if (heard?.store) {
+    url.searchParams.set('store', heard.store);
+    url.searchParams.set('after', String(heard.sequence));
+  }
+  return url.href;
 }
 
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -128,6 +128,12 @@ const routes: readonly Route[] = [
     kinds: ['gateway'],
     answer: ({ exchange, authority, holder }) => streamFeed(exchange, authority, proven(holder).caller),
   },
+  {
+    method: 'GET',
+    path: /^\/v1\/feed\/now$/,
+    kinds: ['gateway'],
+    answer: ({ exchange, authority }) => answerJson(exchange, { ...authority.feed.now() }),
+  },
   ...callRoutes,
   ...estRoutes,
   ...personRoutes,

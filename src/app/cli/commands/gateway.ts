@@ -87,10 +87,11 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
         followRemoteFeed({
           authorities,
           identity: () => shownBy(identity),
-          listener(message) {
+          listener(message, saidAt) {
             if ('trust' in message && message.trust) identity.follow(message.trust);
-            listener(message);
+            listener(message, saidAt);
           },
+          clock,
           log,
         }),
       ...tellAuthorities(authorities, () => shownBy(identity)),
