@@ -3,6 +3,7 @@ import type { Exchange } from '../../http/exchange.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { toFault } from '../../kernel/fault.ts';
+import { randomId } from '../../kernel/random.ts';
 import { answerPage, sendOn } from '../people/page.ts';
 import { requireOwnPage } from '../people/relying-party.ts';
 import type { EntryCipher } from './entry-cipher.ts';
@@ -94,7 +95,8 @@ export function openAuthorizationServer(options: AuthorizationServerOptions): Au
       if (!form) return;
       if (asksAboutTokens.has(exchange.path)) {
         const gateway = !agent && (await isGateway(exchange, options.agents));
-        if (await answerStructured(exchange, form, { agent, gateway }, options)) return;
+        const client = async () => await clientBehind({ exchange, refusal, form }, await engines(), options);
+        if (await answerStructured(exchange, form, { agent, gateway, client }, options)) return;
       }
       const host = new URL(issuer).host;
       const { url, body } = withDefaultScope(exchange, form, options.resources.defaultScopes);
@@ -125,8 +127,48 @@ const asksAboutTokens: ReadonlySet<string> = new Set([routes.introspection, rout
 /** Where something begins that no earlier visit has a say in. */
 const begins: ReadonlySet<string> = new Set([routes.authorization, routes.code_verification]);
 
+interface WithoutCertificate {
+  readonly exchange: Exchange;
+  readonly refusal: string | null;
+  readonly form: Uint8Array;
+}
+
+/**
+ * The client that asks about a token without the certificate of an agent, once it has shown by its own method that it is that
+ * client: the engine is asked about a token that is none. Null once the engine's refusal is the answer.
+ */
+async function clientBehind(
+  { exchange, refusal, form }: WithoutCertificate,
+  engine: Provider,
+  options: AuthorizationServerOptions,
+): Promise<string | null> {
+  const fields = new URLSearchParams(Buffer.from(form).toString());
+  fields.set('token', randomId());
+  const handing = {
+    exchange,
+    agent: null,
+    refusal,
+    host: new URL(options.issuer).host,
+    url: exchange.path,
+    body: Buffer.from(fields.toString()),
+  };
+  const { request, response } = await run(handing, engine);
+  if (response.statusCode === 200) return request.client;
+  await exchange.respond(response.statusCode, { ...response.fields, ...strict }, response.body);
+  return null;
+}
+
 /** Puts a request to the engine and its answer to the exchange. */
 async function hand(handing: Handing, engine: Provider, options: AuthorizationServerOptions): Promise<void> {
+  const { request, response } = await run(handing, engine);
+  const { exchange } = handing;
+  const { page } = request;
+  if (page) return await answerPage(exchange, { ...page, cookie: response.cookies });
+  const body = readdressed(exchange.path, response.body, options);
+  await exchange.respond(response.statusCode, { ...response.fields, ...strict }, body);
+}
+
+async function run(handing: Handing, engine: Provider) {
   const request = new HandedRequest(handing);
   const response = new HeldResponse(request);
   try {
@@ -134,11 +176,7 @@ async function hand(handing: Handing, engine: Provider, options: AuthorizationSe
   } finally {
     request.socket.destroy();
   }
-  const { exchange } = handing;
-  const { page } = request;
-  if (page) return await answerPage(exchange, { ...page, cookie: response.cookies });
-  const body = readdressed(exchange.path, response.body, options);
-  await exchange.respond(response.statusCode, { ...response.fields, ...strict }, body);
+  return { request, response };
 }
 
 const strict = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };

@@ -8,6 +8,7 @@ import { steppedClock } from '../../kernel/clock.ts';
 import { clientDocuments } from './client-documents.ts';
 import { asked, codeFor, verifier } from './flows.fixture.ts';
 import { memoryOauthRecords } from './memory-records.ts';
+import type { OauthRecords } from './oauth-records.ts';
 import type { RegisteredClient } from './registered-clients.ts';
 import { type Answer, files, issuer, openTestServer, spiffe, type TestServer } from './server.fixture.ts';
 
@@ -64,9 +65,9 @@ const registered = (key: Signer, more: Partial<RegisteredClient> = {}): Register
   ...more,
 });
 
-async function townOf(client: RegisteredClient, records = memoryOauthRecords()): Promise<TestServer> {
+async function townOf(client: RegisteredClient, records?: OauthRecords): Promise<TestServer> {
   return await openTestServer({
-    records,
+    ...(records && { records }),
     clients: { find: async (id) => (id === client.id ? client : null) },
   });
 }
@@ -186,6 +187,65 @@ describe('O2, O6 clients that prove who they are with a key (RFC 7523 §2.2)', (
     const wasted = await key.sign('reporting');
     assert.equal((await alone(town, wasted)).status, 400);
     assert.equal((await alone(town, wasted, await proof())).status, 401);
+  });
+
+  test('O8 RFC 7009 §2.1, RFC 7662 §2.1: ask about their own tokens and end them, each time with an assertion, and nobody does for them', async () => {
+    const key = await signer();
+    const town = await townOf(registered(key));
+    const proof = await prover();
+    const token = String(
+      (await alone(town, await key.sign('reporting'), await proof())).json['access_token'],
+    );
+    const agents = String(
+      (
+        await town.post(
+          '/token',
+          { grant_type: 'client_credentials', client_id: spiffe('reader'), resource: files },
+          'reader',
+        )
+      ).json['access_token'],
+    );
+    const asking = async (path: string, about: string, assertion?: string): Promise<Answer> => {
+      const client_assertion = assertion ?? (await key.sign('reporting'));
+      return await town.post(path, {
+        token: about,
+        client_assertion_type: assertionType,
+        client_assertion,
+      });
+    };
+    const known = await asking('/introspect', token);
+    assert.deepEqual(
+      [known.status, known.json['active'], known.json['token_type'], known.json['client_id']],
+      [200, true, 'DPoP', 'reporting'],
+    );
+    assert.deepEqual((await asking('/introspect', agents)).json, { active: false }, 'the token of an agent');
+    const used = await key.sign('reporting');
+    assert.equal((await asking('/introspect', token, used)).status, 200);
+    const stranger = await signer();
+    const wrong: Readonly<Record<string, Answer>> = {
+      'an assertion that was used': await asking('/introspect', token, used),
+      'another key': await asking('/introspect', token, await stranger.sign('reporting')),
+      'its name alone': await town.post('/introspect', { token, client_id: 'reporting' }),
+      nobody: await town.post('/introspect', { token }),
+      'the name of an agent': await town.post('/revoke', { token: agents, client_id: spiffe('reader') }),
+      'another key, to end it': await asking('/revoke', token, await stranger.sign('reporting')),
+    };
+    for (const [what, { status, json }] of Object.entries(wrong)) {
+      assert.ok(status === 401 || status === 400, `${what}: ${status}`);
+      assert.match(String(json['error']), /^invalid_(client|request)$/, what);
+      assert.equal(json['active'], undefined, what);
+    }
+    assert.equal((await asking('/revoke', agents)).status, 200, 'RFC 7009 §2.2: as good as ended');
+    assert.deepEqual(await town.records.ends(town.clock.now()), []);
+    // The engine dates tokens by the machine's clock, which has gone on meanwhile.
+    town.clock.advance(10_000);
+    assert.equal((await asking('/revoke', token)).status, 200);
+    assert.deepEqual((await asking('/introspect', token)).json, { active: false });
+    const ended = town.events.filter(({ type }) => type === 'token.ended');
+    assert.deepEqual(
+      ended.map(({ kind, actor }) => [kind, actor]),
+      [['token', 'reporting']],
+    );
   });
 
   test('a key is not taken for a certificate, nor a name for either', async () => {

@@ -117,6 +117,14 @@ describe('O2 the authorization code flow', () => {
     assert.equal(json['scope'], 'mcp');
   });
 
+  test('RFC 6749 §3.3: a scope that nobody knows is not granted, and the answer says which are', async () => {
+    const town = await openTestServer();
+    const more = { ...asked, scope: 'mcp admin mcp:write everything' };
+    const { json } = await redeem(town, (await codeFor(town, more)).searchParams.get('code'));
+    assert.equal(json['scope'], 'mcp mcp:write');
+    assert.equal(decodeJwt(String(json['access_token']))['scope'], 'mcp mcp:write');
+  });
+
   test('RFC 6749 §4.1.2, §10.5: of 20 that redeem a code at once one gets a token, and a code that comes back ends its grant', async () => {
     const town = await openTestServer();
     const code = (await codeFor(town)).searchParams.get('code');

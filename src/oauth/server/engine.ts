@@ -39,7 +39,9 @@ export function createEngine(options: AuthorizationServerOptions, key: TokenKey)
   // Koa puts its handlers together once: what is to stand before the engine's has to be there first.
   provider.use(async (ctx, next) => {
     await next();
-    await recordOutcome(ctx as KoaContextWithOIDC, options);
+    const spoken = ctx as KoaContextWithOIDC;
+    if (ctx.req instanceof HandedRequest) ctx.req.client = spoken.oidc?.client?.clientId ?? null;
+    await recordOutcome(spoken, options);
   });
   return provider;
 }

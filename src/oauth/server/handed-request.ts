@@ -39,6 +39,8 @@ export class HandedRequest extends IncomingMessage {
   /** The code that a link to the device page brought along. */
   readonly userCode: string;
   page: HeldPage | null = null;
+  /** Id of the client that the engine has taken it to be from, by the client's own method; null for nobody's. */
+  client: string | null = null;
   /** What a grant of ours says in its token beside what the engine does. */
   claims: object | null = null;
   /** The refresh tokens that were found used and are good once more. */

@@ -10,7 +10,15 @@ export interface Asker {
   readonly agent: PresentedAgent | null;
   /** Whether it is a gateway, which may ask about every token (RFC 7662 §2.1). */
   readonly gateway: boolean;
+  /**
+   * Who has neither certificate: the client that it proves to be, as clients do at the endpoint, or null once it was answered that
+   * it does not.
+   */
+  client(): Promise<string | null>;
 }
+
+/** To whom a token was given, or a gateway. */
+type Known = Pick<Asker, 'agent' | 'gateway'> & { readonly client: string | null };
 
 type Parts = Pick<
   AuthorizationServerOptions,
@@ -33,16 +41,13 @@ export async function answerStructured(
   const token = fields.get('token') ?? '';
   // A gateway is no client of the engine; what it asks about that is no token of ours is over.
   if (!isStructured(token) && !(asker.gateway && exchange.path === routes.introspection)) return false;
-  if (!asker.agent && !asker.gateway) {
-    await answer(exchange, 401, {
-      error: 'invalid_client',
-      error_description: 'client authentication failed',
-    });
-    return true;
-  }
+  const { agent, gateway } = asker;
+  const client = agent || gateway ? null : await asker.client();
+  if (!agent && !gateway && client === null) return true;
+  const known = { agent, gateway, client };
   const claims = await readOwnToken(token, parts);
-  if (exchange.path === routes.revocation) await revoke(exchange, claims, asker, parts);
-  else await answer(exchange, 200, (await introspect(claims, asker, parts)) ?? { active: false });
+  if (exchange.path === routes.revocation) await revoke(exchange, claims, known, parts);
+  else await answer(exchange, 200, (await introspect(claims, known, parts)) ?? { active: false });
   return true;
 }
 
@@ -50,13 +55,14 @@ export async function answerStructured(
 async function revoke(
   exchange: Exchange,
   claims: TokenClaims | null,
-  { agent }: Asker,
+  known: Known,
   { record, clock, afterglow }: Parts,
 ): Promise<void> {
-  if (claims && agent && isHeldBy(claims, agent)) {
+  const actor = known.agent?.caller.spiffeId ?? known.client;
+  if (claims && actor !== null && isHeldBy(claims, known)) {
     const now = clock.now();
     const end = { kind: 'token', key: claims.jti, before: now, until: now + afterglow } as const;
-    await record.ended(end, { reason: 'revoked by its holder', actor: agent.caller.spiffeId });
+    await record.ended(end, { reason: 'revoked by its holder', actor });
   }
   await answer(exchange, 200, null);
 }
@@ -64,19 +70,20 @@ async function revoke(
 /** RFC 7662 §2.2; null for what the asker may not know of, too (§4). */
 async function introspect(
   claims: TokenClaims | null,
-  { agent, gateway }: Asker,
+  known: Known,
   parts: Parts,
 ): Promise<JsonObject | null> {
-  if (!claims || !(gateway || (agent && isHeldBy(claims, agent)))) return null;
+  if (!claims || !(known.gateway || isHeldBy(claims, known))) return null;
   if (await isEnded(claims, parts)) return null;
   const type = claims.cnf?.jkt === undefined ? 'Bearer' : 'DPoP';
   return { active: true, token_type: type, ...(claims as unknown as JsonObject) };
 }
 
-/** Whether a token was given to this agent: to its very certificate, or to itself, whichever it has now. */
-function isHeldBy({ client_id, act, cnf }: TokenClaims, { caller }: PresentedAgent): boolean {
+/** Whether a token was given to this agent, to its very certificate or to itself, whichever it has now; or to this client. */
+function isHeldBy({ client_id, act, cnf }: TokenClaims, { agent, client }: Known): boolean {
+  if (!agent) return client === client_id;
   const holder = act?.sub ?? client_id;
-  return holder === caller.spiffeId || cnf?.['x5t#S256'] === caller.thumbprint;
+  return holder === agent.caller.spiffeId || cnf?.['x5t#S256'] === agent.caller.thumbprint;
 }
 
 async function answer(exchange: Exchange, status: number, json: JsonObject | null): Promise<void> {
