@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyAuditLog } from '../../src/audit/verify.ts';
-import { openTown, type Town, until } from './deployment.ts';
+import { findOperation } from '../../src/app/admin/operations.ts';
+import { openTown, type Presentable, type Town, until } from './deployment.ts';
 import { legacyClient, mutualFetch, textOf } from './mcp-clients.ts';
 import { openLegacyServer } from './mcp-servers.ts';
 import { run, start } from './program.ts';
+import { wantTokens } from './say-yes.ts';
+import { call } from './token-town.ts';
 
 test('I3 I7 U9 a gateway in a process of its own enrols with a join token and hears of a revocation', async () => {
   await using old = await openLegacyServer();
@@ -60,6 +63,82 @@ test('I3 I7 U9 a gateway in a process of its own enrols with a join token and he
   assert.ok(seen > Date.now() - 60_000 && seen <= Date.now(), `I12 last seen at ${seen}`);
   const verified = await verifyAuditLog(join(state, 'gateway-log'));
   assert.equal(verified.ok, true);
+  await rm(state, { recursive: true, force: true });
+});
+
+test('O1 O8 tokens.yaml reaches a gateway in a process of its own: there a token counts for its certificate, until it is ended', async () => {
+  await using old = await openLegacyServer();
+  await using town = await openTown();
+  const { authority } = town.deployment;
+  const state = await mkdtemp(join(tmpdir(), 'countersign-gateway-'));
+  const place = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'], minutes: 5 };
+  const order = { name: 'edge', kind: 'gateway', ...place } as const;
+  const { token, rootFingerprint } = await authority.createJoinToken(order, 'test');
+  const words = ['gateway', '--authority', town.authorityUrl, '--name', 'edge', '--state', state];
+  const arrive = ['--ports', 'any', '--ca-fingerprint', rootFingerprint, '--join-token', token];
+  // One address for agents, whichever gateway is behind it: the resource that tokens are for.
+  const resource = town.endpoint('old');
+  await using gateway = await start([
+    ...words,
+    ...arrive,
+    '--set',
+    `gateway.publicUrl=${new URL(resource).origin}`,
+  ]);
+  await town.addHttpServer('old', old.url);
+  for (const name of ['reader', 'thief']) await town.addAgent(name);
+  await town.permit('permit (principal, action, resource);');
+  const [reader, thief] = [await town.issue('reader'), await town.issue('thief')];
+  await wantTokens(town, 'old');
+  const edge = `${gateway.first.listening['agents']}/mcp/old`;
+  const post = async (as: Presentable, bearer?: string): Promise<number> => {
+    await using fetch = mutualFetch(as);
+    const answer = await fetch(edge, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+      }),
+    });
+    await answer.text();
+    return answer.status;
+  };
+  // It hears of the file when it arrives.
+  let status = 200;
+  await until(
+    () => status === 401,
+    async () => {
+      status = await post(reader);
+    },
+  );
+  const { json } = await call(
+    `${town.authorityUrl}/token`,
+    { grant_type: 'client_credentials', client_id: 'spiffe://example.internal/agent/reader', resource },
+    { as: reader, ca: reader.ca },
+  );
+  const bearer = String(json['access_token']);
+  assert.equal(await post(reader, bearer), 200);
+  assert.equal(await post(thief, bearer), 401, 'the certificate of another agent');
+  assert.equal(await post(reader, `${bearer.slice(0, -2)}AA`), 401, 'another signature');
+  await findOperation('token.revoke').run(
+    authority,
+    { agent: 'reader', reason: 'test' },
+    { name: 'root', way: 'local' },
+  );
+  status = 200;
+  await until(
+    () => status === 401,
+    async () => {
+      status = await post(reader, bearer);
+    },
+  );
+  await gateway[Symbol.asyncDispose]();
   await rm(state, { recursive: true, force: true });
 });
 

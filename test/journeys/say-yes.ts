@@ -39,3 +39,27 @@ export async function sayYes(browser: PasskeyBrowser, url: string): Promise<URL>
   });
   return next(await browser.ask(next(allowed).pathname));
 }
+
+/** What somebody who is signed in does with a code that a device shows: types it, compares it, and says yes. */
+export async function typeCode(
+  browser: PasskeyBrowser,
+  { url, code }: { readonly url: string; readonly code: string },
+): Promise<void> {
+  const send = (path: string, form: Readonly<Record<string, string>>) =>
+    browser.ask(path, {
+      method: 'POST',
+      headers: { origin: browser.origin, 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+    });
+  const place = (answer: { headers: { get(name: string): string | null } }): string =>
+    new URL(answer.headers.get('location') ?? '', browser.origin).pathname;
+  const { pathname } = new URL(url);
+  const asked = await (await browser.ask(pathname)).text();
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(asked)?.[1] ?? '';
+  const compared = await (await send(pathname, { xsrf, user_code: code })).text();
+  if (!compared.includes(code)) throw new Error(`the page does not show the code: ${compared}`);
+  const consent = place(await send(pathname, { xsrf, user_code: code, confirm: 'yes' }));
+  const page = await (await browser.ask(consent)).text();
+  const key = /name="key" value="([\w-]{43})"/.exec(page)?.[1] ?? '';
+  await browser.ask(place(await send(consent, { decision: 'allow', key })));
+}

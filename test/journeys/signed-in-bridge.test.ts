@@ -25,7 +25,7 @@ import { openTown, type Presentable, type Town } from './deployment.ts';
 import { freshAuthority } from './fresh-authority.ts';
 import { mutualFetch, textOf } from './mcp-clients.ts';
 import type { PasskeyBrowser } from './people-town.ts';
-import { personWithPasskey, sayYes, wantTokens } from './say-yes.ts';
+import { personWithPasskey, sayYes, typeCode, wantTokens } from './say-yes.ts';
 import { sdkServers } from './sdk-servers.ts';
 
 const agent = 'helper';
@@ -63,7 +63,11 @@ describe('O1, O2, O6 a server behind our gateway that wants tokens, reached by a
   after(() => opened.disposeAsync());
 
   const gateway = (): string => town.endpoint(serverName);
-  const bridgeFor = async (way: SignInSettings['way'], visit: (url: string) => Promise<void>) => {
+  const bridgeFor = async (
+    way: SignInSettings['way'],
+    visit: (url: string) => Promise<void>,
+    showCode: (page: { url: string; code: string }) => void = () => assert.fail('no code was to be shown'),
+  ) => {
     const log: string[] = [];
     const bridge = await startBridge({
       gateway: gateway(),
@@ -84,7 +88,7 @@ describe('O1, O2, O6 a server behind our gateway that wants tokens, reached by a
         callbackPort: null,
         hasBrowser: true,
         showPage: (url) => void visit(url).catch((error: unknown) => log.push(String(error))),
-        showCode: ({ url }) => void visit(url).catch((error: unknown) => log.push(String(error))),
+        showCode,
       },
       face: { kind: 'http', port: 0 },
       clock: systemClock,
@@ -140,6 +144,29 @@ describe('O1, O2, O6 a server behind our gateway that wants tokens, reached by a
     };
     const ended = await signOutOfGateway({ ...at, environment: {}, rootsFile: null, clock: systemClock });
     assert.deepEqual(ended, { kind: 'ended', issuer: town.authorityUrl });
+  });
+
+  test('O2 RFC 8628 where no browser is, the person types the code that the bridge shows into one elsewhere, and the agent acts for them', async () => {
+    const carol = opened.use(await personWithPasskey(town, 'carol'));
+    const shown: { url: string; code: string }[] = [];
+    const typed: Promise<void>[] = [];
+    const showCode = (page: { url: string; code: string }): void => {
+      shown.push(page);
+      typed.push(typeCode(carol, page));
+    };
+    await using bridge = await bridgeFor('device', () => Promise.reject(new Error('no browser')), showCode);
+    await useTools(bridge.url);
+    await Promise.all(typed);
+    assert.equal(shown.length, 1);
+    assert.equal(shown[0]?.url, `${carol.origin}/device`);
+    const permit = await lastPermit();
+    assert.match(String(permit?.['person']), /carol/);
+    assert.equal(permit?.['binding'], 'mtls');
+    assert.deepEqual(
+      bridge.log.filter((line) => line.includes(shown[0]?.code ?? '')),
+      [],
+      'who reads the log cannot type it first',
+    );
   });
 
   /** The document of a client, at an https URL. */

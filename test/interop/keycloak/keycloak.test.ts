@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { startBridge } from '../../../src/bridge/bridge.ts';
+import type { SignInSettings } from '../../../src/bridge/oauth/sign-in.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { randomId } from '../../../src/kernel/random.ts';
 import { openRecordedServer, type RecordedServer } from '../../attacks/recorded-server.ts';
@@ -125,29 +126,34 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
     );
   });
 
-  test('O4 RFC 8705 the bridge shows Keycloak the certificate of its agent, and what it gets is bound to that', async () => {
+  /** A bridge of `ci-bot` that gets its tokens at Keycloak. */
+  const startAt = (
+    settings: Pick<SignInSettings, 'way'> & { readonly client: string },
+    state: string,
+    showPage: (url: string) => void,
+  ) => {
     const at = (name: string): string => join(folder, 'ci-bot', name);
+    const lines: string[] = [];
     const signIn = {
       settings: {
-        way: 'client-credentials',
+        way: settings.way,
         issuer: keycloak.issuer('agents'),
         scopes: ['files:read'],
-        client: { configured: { id: 'ci-bot', secret: null }, document: null, register: false },
+        client: { configured: { id: settings.client, secret: null }, document: null, register: false },
       },
       callbackPort: null,
-      hasBrowser: false,
-      showPage: () => undefined,
+      hasBrowser: settings.way === 'browser',
+      showPage,
       showCode: () => undefined,
     } as const;
-    const lines: string[] = [];
-    await using bridge = await startBridge({
+    const bridge = startBridge({
       gateway: town.endpoint('files'),
       authority: town.authorityUrl,
       agent: 'ci-bot',
       joinToken: null,
       authorityFile: null,
       rootFingerprint: null,
-      stateFolder: join(folder, 'bridge'),
+      stateFolder: join(folder, state),
       environment: {
         MCP_CLIENT_CERT: at('certificate.pem'),
         MCP_CLIENT_KEY: at('key.pem'),
@@ -158,10 +164,13 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       clock: systemClock,
       log: (line) => lines.push(line),
     });
-    assert.equal(bridge.face.kind, 'http');
-    const url = bridge.face.kind === 'http' ? bridge.face.url : '';
+    return { bridge, lines };
+  };
+  /** What a client begins with, through a bridge; what the gateway recorded of it. */
+  const beginThrough = async ({ bridge, lines }: ReturnType<typeof startAt>) => {
+    const { face } = await bridge;
     const before = (await town.events()).length;
-    const answer = await fetch(url, {
+    const answer = await fetch(face.kind === 'http' ? face.url : '', {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
       body: JSON.stringify({
@@ -176,10 +185,38 @@ describe('at a real Keycloak', { skip: missingKeycloak() }, () => {
       }),
     });
     assert.equal(answer.status, 200, `${await answer.text()} ${lines.join('\n')}`);
-    const permitted = (await town.events()).slice(before).find(({ type }) => type === 'call.permitted');
+    return (await town.events()).slice(before).find(({ type }) => type === 'call.permitted');
+  };
+
+  test('O4 RFC 8705 the bridge shows Keycloak the certificate of its agent, and what it gets is bound to that', async () => {
+    const started = startAt({ way: 'client-credentials', client: 'ci-bot' }, 'bridge', () => undefined);
+    await using _bridge = await started.bridge;
+    const permitted = await beginThrough(started);
     assert.deepEqual(
       ['issuer', 'client', 'binding', 'agent'].map((name) => permitted?.[name]),
       ['keycloak', 'ci-bot', 'mtls', 'ci-bot'],
+    );
+  });
+
+  test('O4 RFC 8705 a person signs in at Keycloak through the bridge, in a real browser, and their token is bound to the certificate of the agent', async () => {
+    await using page = await openChromium(town.deployment.authority.issuer.certificate.spki);
+    const visited: Promise<void>[] = [];
+    const visit = async (url: string): Promise<void> => {
+      await page.open(url);
+      await page.type('#username', 'ann');
+      await page.type('#password', 'any');
+      await page.click('#kc-login');
+    };
+    const started = startAt({ way: 'browser', client: 'bridge' }, 'person', (url) => {
+      visited.push(visit(url));
+    });
+    await using _bridge = await started.bridge;
+    const permitted = await beginThrough(started);
+    await Promise.all(visited);
+    assert.equal(visited.length, 1);
+    assert.deepEqual(
+      ['issuer', 'client', 'binding', 'agent', 'person'].map((name) => permitted?.[name]),
+      ['keycloak', 'bridge', 'mtls', 'ci-bot', 'keycloak:ann'],
     );
   });
 
