@@ -25,6 +25,7 @@ const pages: Readonly<Record<string, readonly string[]>> = {
   ],
   'nsa.md': numbered('R', 9),
   'ten-laws.md': numbered('law ', 10),
+  'oauth-pitfalls.md': numbered('P', 22),
 };
 
 interface Row {

@@ -84,6 +84,7 @@ describe('O2, O6 access tokens for agents, by their certificates', () => {
         assert.equal(json['token_endpoint'], `${town.authorityUrl}/token`);
         assert.equal(json['authorization_endpoint'], `${people}/authorize`);
         assert.deepEqual(json['code_challenge_methods_supported'], ['S256']);
+        assert.deepEqual(json['scopes_supported'], ['openid', 'offline_access', 'mcp']);
         assert.deepEqual(json['token_endpoint_auth_methods_supported'], [
           'none',
           'tls_client_auth',

@@ -1,7 +1,7 @@
 import type { AuthorizationServer, TokenEndpointResponse } from 'oauth4webapi';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ClientIdentity } from './client-identity.ts';
-import type { RequestOptions } from './library.ts';
+import { isScopeRefused, type RequestOptions } from './library.ts';
 
 /** A token that is to be asked for. */
 export interface Asked {
@@ -47,4 +47,23 @@ export function commonParameters(asked: Asked): Record<string, string> {
     // OpenID Connect Core §11: a refresh token is given to whoever was asked for it.
     ...(scopes.includes('offline_access') && { prompt: 'consent' }),
   };
+}
+
+/**
+ * Does what was asked for, and once more without `offline_access` where that is refused: the metadata say what the server has, and
+ * not what each of its clients may have.
+ */
+export async function offlineIfGiven<Result>(
+  parameters: Readonly<Record<string, string>>,
+  ask: (parameters: Readonly<Record<string, string>>) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await ask(parameters);
+  } catch (error) {
+    const scopes = parameters['scope']?.split(' ') ?? [];
+    if (!isScopeRefused(error) || !scopes.includes('offline_access')) throw error;
+    const { scope: _scope, prompt: _prompt, ...rest } = parameters;
+    const left = scopes.filter((scope) => scope !== 'offline_access');
+    return await ask({ ...rest, ...(left.length > 0 && { scope: left.join(' ') }) });
+  }
 }

@@ -11,7 +11,7 @@ import {
 } from 'oauth4webapi';
 import { Fault } from '../../kernel/fault.ts';
 import { openCallback } from '../login/callback.ts';
-import { type Asked, commonParameters, type Given, type Person } from './asked.ts';
+import { type Asked, commonParameters, type Given, offlineIfGiven, type Person } from './asked.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { signInFault } from './library.ts';
 import { requirePkce } from './server-metadata.ts';
@@ -74,10 +74,12 @@ async function pageFor(
   const page = new URL(endpoint);
   let shownParameters = parameters;
   if (server.pushed_authorization_request_endpoint !== undefined) {
-    const pushed = await processPushedAuthorizationResponse(
-      server,
-      client,
-      await pushedAuthorizationRequest(server, client, authentication, { ...parameters }, options),
+    const pushed = await offlineIfGiven(parameters, async (asked) =>
+      processPushedAuthorizationResponse(
+        server,
+        client,
+        await pushedAuthorizationRequest(server, client, authentication, { ...asked }, options),
+      ),
     );
     shownParameters = { client_id: client.client_id, request_uri: pushed.request_uri };
   } else if (kept.method === 'certificate' || server.require_pushed_authorization_requests === true) {

@@ -7,7 +7,7 @@ import {
 } from 'oauth4webapi';
 import { Fault } from '../../kernel/fault.ts';
 import { untilEntered } from '../login/until-entered.ts';
-import { type Asked, commonParameters, type Given, type Person } from './asked.ts';
+import { type Asked, commonParameters, type Given, offlineIfGiven, type Person } from './asked.ts';
 import { signInFault } from './library.ts';
 import { shown } from './resource-metadata.ts';
 import { isLoopbackName } from './web.ts';
@@ -29,10 +29,12 @@ export async function signInOnDevice(asked: Asked, person: Person): Promise<Give
     const identity = await asked.client(null);
     const { client, authentication } = identity;
     const { prompt: _none, ...parameters } = commonParameters(asked);
-    const device = await processDeviceAuthorizationResponse(
-      server,
-      client,
-      await deviceAuthorizationRequest(server, client, authentication, parameters, options),
+    const device = await offlineIfGiven(parameters, async (wanted) =>
+      processDeviceAuthorizationResponse(
+        server,
+        client,
+        await deviceAuthorizationRequest(server, client, authentication, { ...wanted }, options),
+      ),
     );
     person.showCode({ url: pageOf(device.verification_uri, asked), code: device.user_code });
     const answer = await untilEntered(device, { clock, signal, pause }, async () =>

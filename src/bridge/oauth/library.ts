@@ -55,3 +55,10 @@ export function signInFault(error: unknown, issuer: string): Fault {
 export function isGrantOver(error: unknown): boolean {
   return error instanceof ResponseBodyError && error.error === 'invalid_grant';
 }
+
+/** Whether an authorization server says that a scope is not to be had (RFC 6749 §5.2, §4.1.2.1); Keycloak says so in words. */
+export function isScopeRefused(error: unknown): boolean {
+  if (!(error instanceof ResponseBodyError)) return false;
+  const { error: code, error_description: words = '' } = error;
+  return code === 'invalid_scope' || (code === 'invalid_request' && /\bscopes?\b/i.test(words));
+}
