@@ -82,7 +82,78 @@ const webhook = z.strictObject({
   }),
 });
 
-const destination = z.discriminatedUnion('kind', [webhook]);
+const syslog = z.strictObject({
+  kind: z.literal('syslog'),
+  ...common(500, 1_024, 1),
+  host: z
+    .string()
+    .regex(
+      /^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/,
+      'must be a name or an address',
+    )
+    .meta({ description: 'The receiver; its certificate has to carry this name.' }),
+  port: z.int().min(1).max(65_535).default(6_514).meta({ description: 'Its port; RFC 5425 has 6514.' }),
+  sender: z
+    .string()
+    .regex(/^[!-~]{1,255}$/, 'must be printable ASCII without spaces')
+    .optional()
+    .meta({ description: 'The HOSTNAME of the messages; the name of this machine unless given.' }),
+});
+
+const s3 = z.strictObject({
+  kind: z.literal('s3'),
+  ...common(10_000, 8_192, 900),
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .meta({ description: 'The bucket.' }),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/, 'must be the name of a region')
+    .default('us-east-1')
+    .meta({ description: 'Its region, which requests are signed for.' }),
+  endpoint: z
+    .string()
+    .regex(
+      /^(https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?)$/,
+      'must be https://host:port, or http on this machine',
+    )
+    .optional()
+    .meta({ description: 'A store that is not AWS, such as MinIO or Ceph; its buckets are paths.' }),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._~/-]{0,500}$/, 'must be of letters, digits and . _ ~ / -')
+    .default('')
+    .meta({ description: 'What all keys begin with, such as countersign/.' }),
+  accessKeyId: secret.optional().meta({
+    description:
+      'A reference to the access key; with secretAccessKey. As every AWS program finds it unless given.',
+  }),
+  secretAccessKey: secret.optional().meta({ description: 'A reference to the secret of the access key.' }),
+  lock: z
+    .strictObject({
+      mode: z.enum(['governance', 'compliance']),
+      days: z.int().min(1).max(36_500),
+    })
+    .optional()
+    .meta({
+      description: 'Object Lock: how long nobody deletes or replaces an object. The bucket has to have it.',
+    }),
+});
+
+const otlp = z.strictObject({
+  kind: z.literal('otlp'),
+  ...common(500, 1_024, 1),
+  url: url.meta({ description: 'The receiver of OTLP over HTTP, with its path, usually /v1/logs.' }),
+  headers: z
+    .record(z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be the name of a header in lower case'), secret)
+    .default({})
+    .meta({
+      description: 'Headers with references to what the receiver wants to see, such as authorization.',
+    }),
+});
+
+const destination = z.discriminatedUnion('kind', [webhook, syslog, s3, otlp]);
 
 /** The file of destinations: the JSON Schema for editors is made from it. */
 const exportSchema = z

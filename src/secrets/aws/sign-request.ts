@@ -13,7 +13,7 @@ export interface UnsignedRequest {
   readonly url: URL;
   /** Names in lower case; all of them are signed. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: Uint8Array | string;
 }
 
 /** The headers of a request with its signature (AWS Signature Version 4). `now` is in milliseconds. */
@@ -33,7 +33,7 @@ export function signRequest(
   const signed = names.join(';');
   const canonical = [
     request.method,
-    canonicalPath(request.url.pathname),
+    scope.service === 's3' ? request.url.pathname : canonicalPath(request.url.pathname),
     canonicalQuery(request.url.searchParams),
     ...names.map((name) => `${name}:${(headers[name] ?? '').trim().replaceAll(/ +/g, ' ')}`),
     '',
@@ -54,7 +54,7 @@ export function signRequest(
   };
 }
 
-/** Each segment is encoded once more, as for every service but S3. */
+/** Each segment is encoded once more, as for every service but S3, whose paths have to be encoded as it wants them already. */
 function canonicalPath(path: string): string {
   return path.split('/').map(encode).join('/');
 }
@@ -74,7 +74,7 @@ function encode(text: string): string {
   );
 }
 
-function sha256(text: string): string {
+function sha256(text: Uint8Array | string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
