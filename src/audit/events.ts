@@ -128,6 +128,9 @@ export const auditEvents = {
   'flow.forgotten': 'An administrator had gateways forget what an agent has used until then: for whom, why.',
   'registry.went-back':
     'The authority gave a gateway an older registry than before; whoever the gateway refused stays refused.',
+  'shared-memory.away':
+    'The memory that gateways share went away from this gateway, or was not there when it started: why, and what is done meanwhile.',
+  'shared-memory.back': 'The memory that gateways share is back.',
   'secret.obtained':
     'A secret for MCP servers was read from the program that holds it, and is new or another one: where it is, and for how long.',
   'secret.unavailable':

@@ -10,6 +10,8 @@ export class LimitCounter {
   readonly agent: string;
   /** When the bucket of the rate is full again (generic cell rate algorithm, ITU-T I.371: the theoretical arrival time). */
   private full = 0;
+  /** When `full` was written. */
+  private at = 0;
   private running = 0;
   private readonly spent: Record<BudgetWindow, Spent> = {
     hour: { window: 0, calls: 0, octets: 0 },
@@ -29,7 +31,10 @@ export class LimitCounter {
       this.overBudget(rule, 'hour', calls, now) ??
       this.overBudget(rule, 'day', calls, now);
     if (shortage) return shortage;
-    if (rule.rate) this.full += calls * interval(rule.rate);
+    if (rule.rate) {
+      this.full += calls * interval(rule.rate);
+      this.at = now;
+    }
     this.running += calls;
     if (rule.budget.hour) this.spent.hour.calls += calls;
     if (rule.budget.day) this.spent.day.calls += calls;
@@ -67,9 +72,9 @@ export class LimitCounter {
     return { rule, kind: 'rate', window: null, milliseconds: wait, never: calls > rate.burst };
   }
 
-  /** No later than an empty bucket needs: the rule may have been made wider since. */
+  /** As if this rule had held when it was written: it may have been made wider since. */
   private fullAgain(rate: Rate, now: CounterTime): CounterTime {
-    return Math.min(Math.max(this.full, now), now + rate.burst * interval(rate));
+    return Math.max(now, Math.min(this.full, this.at + rate.burst * interval(rate)));
   }
 
   private overPlaces(rule: LimitRule, calls: number): Shortage | null {

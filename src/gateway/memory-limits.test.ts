@@ -15,7 +15,7 @@ function store(clock = steppedClock(start), bounds = { countersPerRule: 40, coun
   const take = (rule: LimitRule, agent: string, tool: string): boolean => {
     const verdict = limits.take([{ rule, key: `${agent} ${tool}`, agent, calls: 1 }]);
     if (verdict.shortage) return false;
-    void verdict.leave();
+    verdict.leave();
     return true;
   };
   return { limits, clock, take };
@@ -66,10 +66,10 @@ test('T7 a call that is open keeps its counter, however many names come after it
   const first = limits.take([{ rule, key: 'a open', agent: 'a', calls: 1 }]);
   for (let name = 0; name < 1_000; name++) {
     const verdict = limits.take([{ rule, key: `a ${name}`, agent: 'a', calls: 1 }]);
-    if (!verdict.shortage) void verdict.leave();
+    if (!verdict.shortage) verdict.leave();
   }
   assert.ok(limits.take([{ rule, key: 'a open', agent: 'a', calls: 1 }]).shortage);
-  if (!first.shortage) void first.leave();
+  if (!first.shortage) first.leave();
   assert.equal(limits.take([{ rule, key: 'a open', agent: 'a', calls: 1 }]).shortage, null);
 });
 

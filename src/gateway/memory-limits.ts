@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { LimitCounter } from './limit-counter.ts';
 import type { LimitRule } from './limit-rule.ts';
-import type { Claim, Holding, LimitStore, Shortage, Verdict } from './limit-store.ts';
+import type { Claim, Holding, LimitStore, Shortage } from './limit-store.ts';
 
 /** How much may be remembered. */
 export interface MemoryLimitBounds {
@@ -16,9 +16,19 @@ export const defaultMemoryLimitBounds: MemoryLimitBounds = {
   countersPerAgent: 1_024,
 };
 
+/** Places and calls that were taken here. */
+export interface MemoryHolding extends Holding {
+  spend(octets: number): Shortage | null;
+  leave(): void;
+  /** Takes everything back, as if it had not been taken; once, and instead of `leave`. */
+  undo(): void;
+  /** The name of the counter that a claim counts in: that of its rule, and of the key or, where there was no room for it, of its agent. */
+  counterOf(claim: number): string;
+}
+
 /** A store that answers at once, and how many counters it keeps. */
 export interface MemoryLimitStore extends LimitStore {
-  take(claims: readonly Claim[]): Verdict;
+  take(claims: readonly Claim[]): MemoryHolding | { readonly shortage: Shortage };
   readonly size: number;
 }
 
@@ -40,8 +50,7 @@ export function memoryLimitStore(
   const groupOf = (rule: LimitRule, now: number): Group => {
     const known = groupsOfRules.get(rule);
     if (known) return known;
-    // Counters outlive a change of their rule's numbers, but not of what they are kept for.
-    const id = `${rule.name} ${rule.per.join()}`;
+    const id = groupId(rule);
     for (const other of groups.values()) other.sweep(now);
     const group = groups.get(id) ?? new Group(bounds);
     groups.set(id, group);
@@ -53,7 +62,7 @@ export function memoryLimitStore(
     get size() {
       return [...groups.values()].reduce((sum, group) => sum + group.size, 0);
     },
-    take(claims): Verdict {
+    take(claims) {
       const now = time();
       const counters: LimitCounter[] = [];
       for (const claim of claims) {
@@ -70,7 +79,12 @@ export function memoryLimitStore(
   };
 }
 
-class Held implements Holding {
+/** Counters outlive a change of their rule's numbers, but not of what they are kept for. */
+function groupId({ name, per }: LimitRule): string {
+  return `${name} ${per.join()}`;
+}
+
+class Held implements MemoryHolding {
   readonly shortage = null;
   private readonly claims: readonly Claim[];
   private readonly counters: readonly LimitCounter[];
@@ -100,6 +114,17 @@ class Held implements Holding {
     if (this.left) return;
     this.left = true;
     for (let at = 0; at < counters.length; at++) counters[at]?.leave(claims[at]?.calls ?? 0);
+  }
+
+  undo(): void {
+    if (this.left) return;
+    this.left = true;
+    this.counters.forEach((counter, at) => untake(counter, this.claims[at]));
+  }
+
+  counterOf(claim: number): string {
+    const rule = this.claims[claim]?.rule;
+    return `${rule ? groupId(rule) : ''} ${this.counters[claim]?.key ?? ''}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { AuthorityApprovals } from '../../src/app/approvals/gateway-approvals.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import { askingPolicy, handleOf, openAskingTown, untilWaiting } from '../journeys/asking-town.ts';
 import { until } from '../journeys/deployment.ts';
@@ -17,11 +18,12 @@ test('A4 S2 an approval is good for one call: replayed, 20 at once at two gatewa
   await using asking = await openAskingTown();
   const { town, order, paid } = asking;
   const { callApprovals } = town.deployment.authority;
-  await using elsewhere = await openSecondGateway(town, { approvalWaitMilliseconds: 0 }, 0, {
+  const approvals: AuthorityApprovals = {
     ask: (call) => callApprovals.ask(call, 'second'),
     use: (approval) => callApprovals.use(approval, 'second'),
     withdraw: (approval) => callApprovals.withdraw(approval, 'second'),
-  });
+  };
+  await using elsewhere = await openSecondGateway(town, { approvalWaitMilliseconds: 0 }, 0, { approvals });
   await town.addHttpServer('bank2', asking.bank.url);
   await using agent = await rawAgent(town, 'ci-bot', { server: 'bank' });
   await using other = await rawAgent(town, 'other', { server: 'bank' });
@@ -135,7 +137,9 @@ test('A4 what changed between approval and call counts: a forbid, another reason
   await until(() => town.gateway.view.identity.agent('ci-bot')?.state === 'active');
   // A gateway whose authority is dead refuses, though the approval is there.
   for (const approvals of [undefined, dead()]) {
-    await using alone = await openSecondGateway(town, { approvalWaitMilliseconds: 0 }, 0, approvals);
+    await using alone = await openSecondGateway(town, { approvalWaitMilliseconds: 0 }, 0, {
+      ...(approvals && { approvals }),
+    });
     await until(() => alone.gateway.view.servers().has('bank'));
     await using there = await rawAgent(town, 'ci-bot', { known: true, at: alone.endpoint('bank') });
     const answer = await there.legacy(await there.initialize(), 'tools/call', pay);

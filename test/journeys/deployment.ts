@@ -52,6 +52,7 @@ export async function openTown(
   {
     authority: authoritySettings = {},
     secrets = {},
+    sharedMemory = {},
     plainPort = 0,
     on = {},
     // The program's own variable: `npm run test:reference` sets it for a whole run.
@@ -65,6 +66,8 @@ export async function openTown(
     readonly authority?: JsonObject;
     /** Members of the configuration's `secrets`. */
     readonly secrets?: JsonObject;
+    /** Members of the configuration's `sharedMemory`. */
+    readonly sharedMemory?: JsonObject;
     /** Port of the plain listener; any free one unless given. */
     readonly plainPort?: number;
     /** Hosts of listeners, by name; loopback unless given. */
@@ -95,6 +98,7 @@ export async function openTown(
         gateway: settings,
         authority: authoritySettings,
         secrets,
+        sharedMemory,
       }),
     ),
     data,

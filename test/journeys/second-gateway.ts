@@ -7,6 +7,7 @@ import { composeGateway, type RunningGateway } from '../../src/app/compose/compo
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
 import type { FeedMessage } from '../../src/app/feed/feed-message.ts';
 import type { TlsMaterial } from '../../src/http/exchange.ts';
+import type { JsonObject } from '../../src/kernel/canonical-json.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
@@ -29,12 +30,20 @@ export interface SecondGateway extends AsyncDisposable {
   hears(messages: boolean): void;
 }
 
-/** `settings` are members of the configuration's `gateway`; `port` is any free one, and nobody approves calls, unless given. */
+/** What a second gateway may have besides. */
+export interface SecondGatewayMore {
+  /** Where calls are approved; nowhere unless given. */
+  readonly approvals?: AuthorityApprovals;
+  /** Members of the configuration's `sharedMemory`. */
+  readonly sharedMemory?: JsonObject;
+}
+
+/** `settings` are members of the configuration's `gateway`; `port` is any free one unless given. */
 export async function openSecondGateway(
   town: Town,
   settings: Record<string, number> = {},
   port = 0,
-  approvals?: AuthorityApprovals,
+  { approvals, sharedMemory = {} }: SecondGatewayMore = {},
 ): Promise<SecondGateway> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'countersign-second-'));
@@ -49,7 +58,7 @@ export async function openSecondGateway(
   const listeners = { agents: { port } };
   const gateway = opened.use(
     await composeGateway({
-      config: toConfig(configSchema.parse({ listeners, gateway: settings })),
+      config: toConfig(configSchema.parse({ listeners, gateway: settings, sharedMemory })),
       clock,
       redactor: createRedactor(),
       trustDomain: 'example.internal',

@@ -8,18 +8,15 @@ import { createAnswerGuard } from '../../gateway/answer-guard.ts';
 import { type AuthorityApprovals, gatewayApprovals } from '../approvals/gateway-approvals.ts';
 import { createFlowGuard } from '../../gateway/flow/flow-guard.ts';
 import type { RememberedLabel } from '../../gateway/flow/flow-memory.ts';
-import { openFlowJournal } from '../../gateway/flow/flow-journal.ts';
 import { createGateway } from '../../gateway/gateway.ts';
 import { createLimits } from '../../gateway/limits.ts';
 import { createLiveCalls } from '../../gateway/live-calls.ts';
 import { FetchedKeys } from '../../oauth/keys/fetched-keys.ts';
-import { memoryReplays } from '../../oauth/resource/memory-replays.ts';
 import { createProofNonces } from '../../oauth/resource/proof-nonces.ts';
 import { createPassportGate } from '../../oauth/agent-passport/passport-gate.ts';
 import { createTokenGate } from '../../oauth/resource/token-gate.ts';
 import { createStateSeal } from '../../gateway/state-seal.ts';
 import { createTaskLedger } from '../../gateway/task-ledger.ts';
-import { memoryLimitStore } from '../../gateway/memory-limits.ts';
 import { createTurns } from '../../gateway/turns.ts';
 import { createSessionSeal } from '../../gateway/session-seal.ts';
 import { createSignedCalls } from '../../gateway/signed-calls.ts';
@@ -28,7 +25,6 @@ import type { Listener } from '../../http/exchange.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import { randomBytes } from '../../kernel/random.ts';
-import { memoryNonces } from '../../oauth/signed-call/memory-nonces.ts';
 import { lazyLikelySecrets } from '../../secrets/redaction/likely-secrets.ts';
 import type { Redactor } from '../../secrets/redact.ts';
 import { createChildWarden } from '../../upstream/child-warden.ts';
@@ -55,6 +51,7 @@ import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
 import { agentsWithoutRight } from './agents-without-right.ts';
+import { openGatewayMemories, type SharedMemoryState } from './gateway-memories.ts';
 import { limitsInForce } from './limits-in-force.ts';
 import { openAgentsListener } from './open-agents-listener.ts';
 import { stateOfServer } from './state-of-server.ts';
@@ -83,6 +80,8 @@ export interface RunningGateway extends AsyncDisposable {
    * streams without an end are ended for others to go on with, and calls may go on for `graceMilliseconds`.
    */
   drain(acceptMilliseconds: number, graceMilliseconds: number): Promise<void>;
+  /** null where this gateway shares no memory with others. */
+  sharedMemory(): SharedMemoryState | null;
 }
 
 export interface GatewayOptions {
@@ -204,7 +203,14 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const live = createLiveCalls();
   const leaving = new AbortController();
   let draining = false;
-  const flowMemory = opened.use(await openFlowJournal(options.flowFile, clock));
+  const memories = opened.use(
+    await openGatewayMemories({
+      ...options,
+      secrets,
+      audit,
+      log: (line) => log(redactor.redact(line)),
+    }),
+  );
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const keys = opened.use(new FetchedKeys(clock));
   const tokens = tokensInForce(view, () => config.gateway.publicUrl || agents.url);
@@ -220,7 +226,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     tasks: createTaskLedger(),
     limits: createLimits({
       rules: limitsInForce(config, view),
-      store: memoryLimitStore(clock),
+      store: memories.limits,
       turns: createTurns({ clock, nextRound: setImmediate }),
       onLost: (error) => log(`A place of the limits was not given back: ${errorText(error)}`),
     }),
@@ -229,7 +235,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       keys,
       ended: tokens.ended,
       nonces: createProofNonces(randomBytes(32), clock),
-      replays: memoryReplays(clock),
+      replays: memories.proofs,
       clock,
     }),
     guard: createAnswerGuard(redactor, {
@@ -248,7 +254,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     toolPins: tools.pins,
     signedCalls: createSignedCalls({
       clock,
-      nonces: memoryNonces(clock),
+      nonces: memories.nonces,
       audit: sightings.log,
       required: (server) => asksForSignature(view, server),
       authorities: () => {
@@ -259,10 +265,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     passports: createPassportGate({
       rules: view.passports,
       clock,
-      done: memoryNonces(clock),
+      done: memories.acts,
       gateway: () => config.gateway.publicUrl || agents.url,
     }),
-    flow: createFlowGuard({ rules: view.flowRules, memory: flowMemory, view: view.identity }),
+    flow: createFlowGuard({ rules: view.flowRules, memory: memories.flow, view: view.identity }),
     leaving: leaving.signal,
     // The cause of a failure may quote what a server was sent.
     log: (line) => log(redactor.redact(line)),
@@ -313,7 +319,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   if (options.tellFlows) {
     const rows = async (): Promise<readonly RememberedLabel[]> => {
       const rules = view.flowRules();
-      return rules ? await flowMemory.list(rules.remember) : [];
+      return rules ? await memories.flow.list(rules.remember) : [];
     };
     opened.use(tellFlows({ rows, tell: options.tellFlows, clock, complain: log }));
   }
@@ -321,7 +327,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   opened.adopt(
     await options.follow((message, saidAt) => {
       // Before anything is permitted by it.
-      for (const order of flowOrdersIn(message)) void flowMemory.forget(order);
+      for (const order of flowOrdersIn(message)) void memories.flow.forget(order);
       view.apply(message, saidAt);
       approvals.hear(message);
     }),
@@ -336,6 +342,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     exports,
     checkSecret: (reference) => checkSecret(secrets, config.secrets, redactor, reference),
     liveCalls: live.count,
+    sharedMemory: memories.shared,
     draining: () => draining,
     async drain(acceptMilliseconds, graceMilliseconds) {
       draining = true;

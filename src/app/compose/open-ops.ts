@@ -76,6 +76,7 @@ function healthOf(options: {
       parts[`server ${name}`] = { ok: state !== 'down', detail: detail || state };
       metrics[`server_down{server="${name}"}`] = state === 'down' ? 1 : 0;
     }
+    addSharedMemory(gateway, parts, metrics);
     metrics['live_calls'] = gateway.liveCalls();
     metrics['agent_connections'] = [...gateway.agents.connections()].length;
     metrics['registry_sequence'] = gateway.view.sequence();
@@ -93,7 +94,22 @@ function healthOf(options: {
 }
 
 /** Parts that gateways of ours can do without. */
-const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl', 'alerts'];
+const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl', 'alerts', 'shared-memory'];
+
+/** A memory that is away stops nothing, unless it is configured that nothing is let in without it. */
+function addSharedMemory(
+  gateway: RunningGateway,
+  parts: Record<string, { ok: boolean; detail: string }>,
+  metrics: Record<string, number>,
+): void {
+  const shared = gateway.sharedMemory();
+  if (!shared) return;
+  const { up, detail, timesAway, alone, needed } = shared;
+  parts[needed ? 'shared-memory-needed' : 'shared-memory'] = { ok: up, detail };
+  metrics['shared_memory_up'] = up ? 1 : 0;
+  metrics['shared_memory_away_total'] = timesAway;
+  metrics['shared_memory_local_limits_total'] = alone;
+}
 
 /** When the lists end, so that somebody hears of it before their verifiers do. */
 function addEnds(

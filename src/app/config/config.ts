@@ -5,6 +5,7 @@ import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type DrainConfig, drainSettings } from './fleet-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 import { type SecretConfig, secretSettings } from './secret-settings.ts';
+import { type SharedMemoryConfig, sharedMemorySettings } from './shared-memory-settings.ts';
 import { type TokenConfig, tokenSettings } from './token-settings.ts';
 
 /** One place to listen. */
@@ -49,6 +50,7 @@ export interface Config {
     readonly crlMinutes: number;
   };
   readonly secrets: SecretConfig;
+  readonly sharedMemory: SharedMemoryConfig;
   readonly gateway: {
     readonly publicUrl: string;
     readonly audit: 'durable' | 'queued';
@@ -141,6 +143,7 @@ export const configSchema = z
       })
       .prefault({}),
     secrets: secretSettings,
+    sharedMemory: sharedMemorySettings,
     gateway: z
       .strictObject({
         publicUrl: z.string().regex(gatewayUrlPattern).max(300).default('').meta({
@@ -240,8 +243,8 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  const { http, authority: authoritySettings, secrets, gateway } = settings;
-  return freeze({ listeners, http, authority: authoritySettings, secrets, gateway });
+  const { http, authority: authoritySettings, secrets, sharedMemory, gateway } = settings;
+  return freeze({ listeners, http, authority: authoritySettings, secrets, sharedMemory, gateway });
 }
 
 function tlsListener(port: number, description: string) {

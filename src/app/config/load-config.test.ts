@@ -195,3 +195,36 @@ function isFault(code: FaultCode): (error: unknown) => boolean {
 function says(text: RegExp): (error: unknown) => boolean {
   return (error) => isFault('config_invalid')(error) && text.test((error as Fault).message);
 }
+
+test('law 10: a shared memory in the clear is for this machine alone, and no password stands in its URL', async () => {
+  const refused = [
+    'redis://redis.example.internal:6379',
+    'redis://10.0.0.1',
+    'redis://127.0.0.1.example.internal',
+    'redis://localhost@redis.example.internal',
+    'rediss://user:canary-4711@redis.example.internal',
+    'rediss://redis.example.internal/0?password=canary-4711',
+    'unix:redis.sock',
+    'https://redis.example.internal',
+  ];
+  for (const url of refused) {
+    await assert.rejects(
+      load({ set: [`sharedMemory.url=${url}`] }),
+      (error) =>
+        error instanceof Fault && error.code === 'config_invalid' && !error.message.includes('canary-4711'),
+      url,
+    );
+  }
+  const taken = [
+    'rediss://redis.example.internal',
+    'rediss://[2001:db8::1]:6380/3',
+    'redis://127.0.0.1:6379',
+    'redis://[::1]',
+    'redis://localhost/1',
+    'unix:/run/redis/redis.sock',
+  ];
+  for (const url of taken) {
+    assert.equal((await load({ set: [`sharedMemory.url=${url}`] })).sharedMemory.url, url);
+  }
+  await assert.rejects(load({ set: ['sharedMemory.password=hunter2'] }), { code: 'config_invalid' });
+});

@@ -108,7 +108,8 @@ export function createPassportGate(ports: PassportPorts): PassportGate {
       if (!rules.agents.get(call.agent)?.has(intent.agent)) {
         throw refused('AGENT_MISMATCH', `${intent.agent} is no DID of the agent ${call.agent}.`);
       }
-      if (!(await ports.done.take(intent.agent, intent.actionRef, intent.expiresAt))) {
+      const time = { from: intent.issuedAt, until: intent.expiresAt };
+      if (!(await ports.done.take(intent.agent, intent.actionRef, time))) {
         throw refused(
           'MCP_ACTION_REPLAY',
           'This very act was done before. Make an intent of its own for every call.',

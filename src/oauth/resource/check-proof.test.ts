@@ -160,7 +160,8 @@ describe('O1 RFC 9449 a proof of possession', () => {
 test('RFC 9449 §11.1 used proofs are remembered as long as their nonce, and one agent cannot take the room of others', () => {
   const clock = steppedClock(0);
   const replays = memoryReplays(clock);
-  const take = (agent: string, proof: string) => replays.take({ agent, proof, milliseconds: 90_000 });
+  const take = (agent: string, proof: string) =>
+    replays.take({ agent, proof, from: 0, milliseconds: 90_000 });
   assert.equal(take('a', 'p'), true);
   assert.equal(take('b', 'p'), false);
   clock.advance(89_999);

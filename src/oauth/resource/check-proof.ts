@@ -35,7 +35,7 @@ export function checkProof(
   ports: ProofPorts,
 ): string | Promise<string> {
   const proof = readProof(text);
-  const { jti, nonce } = proof.claims;
+  const { iat, jti, nonce } = proof.claims;
   // Before the signature: whoever has no nonce of ours costs nothing.
   if (typeof nonce !== 'string' || !ports.nonces.accepts(nonce)) {
     throw new Fault(
@@ -49,6 +49,7 @@ export function checkProof(
   const once = {
     agent: request.agent,
     proof: sha256Base64url(`${thumbprint} ${jti}`),
+    from: Number(iat) * 1_000 - skew,
     milliseconds: nonceLife,
   };
   const taken = ports.replays.take(once);

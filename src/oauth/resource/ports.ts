@@ -31,7 +31,7 @@ export interface EndedGrants {
 export interface ProofReplays {
   /**
    * Takes a proof: true for exactly one caller within so many milliseconds. Throws Fault `unavailable` when that cannot be
-   * told.
+   * told, as of a proof that may have been used before the memory began.
    */
   take(proof: UsedProof): boolean | Promise<boolean>;
 }
@@ -41,5 +41,7 @@ export interface UsedProof {
   readonly agent: string;
   /** Names it: a hash. */
   readonly proof: string;
+  /** Nobody can have used it before, epoch milliseconds. */
+  readonly from: number;
   readonly milliseconds: number;
 }

@@ -96,7 +96,9 @@ export function checkCall(
         signature,
       );
       if (!verifies) throw refused('It does not verify: method, target, headers or parameters were changed.');
-      if (!(await ports.nonces.take(key.thumbprint, statement.nonce, statement.expires * 1_000))) {
+      const { nonce, created, expires } = statement;
+      const time = { from: (created - mostAhead) * 1_000, until: expires * 1_000 };
+      if (!(await ports.nonces.take(key.thumbprint, nonce, time))) {
         throw new Fault(
           'call_replayed',
           'This signed call was made before. Sign every call anew, with a nonce of its own.',

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { UsedNonces } from './used-nonces.ts';
+import type { UsedNonces, UseTime } from './used-nonces.ts';
 
 /** How many nonces may be remembered. */
 export interface NonceBounds {
@@ -14,7 +14,7 @@ export const defaultNonceBounds: NonceBounds = { all: 524_288, perKey: 65_536 };
 
 /** A memory that answers at once, and how much it holds. */
 export interface MemoryNonces extends UsedNonces {
-  take(thumbprint: string, nonce: string, until: number): boolean;
+  take(thumbprint: string, nonce: string, time: Pick<UseTime, 'until'>): boolean;
   readonly size: number;
 }
 
@@ -54,7 +54,7 @@ export function memoryNonces(clock: Clock, bounds: NonceBounds = defaultNonceBou
     get size() {
       return size;
     },
-    take(thumbprint, nonce, until) {
+    take(thumbprint, nonce, { until }) {
       const now = clock.now();
       sweepOldest(now);
       const known = keys.get(thumbprint);
