@@ -2,14 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { steppedClock } from '../../kernel/clock.ts';
 import { anAuthority } from '../../x509/authority.fixture.ts';
+import { memoryMeta } from '../store/memory-meta.ts';
 import { ownBundle } from './own-bundle.ts';
 
 test('I11 the sequence of our bundle grows with every change of the roots and stays otherwise, also after a restored backup', async () => {
   const facts = new Map<string, string>();
-  const meta = {
-    get: async (name: string) => facts.get(name) ?? null,
-    set: async (name: string, value: string) => void facts.set(name, value),
-  };
+  const meta = memoryMeta(facts);
   const clock = steppedClock(1_700_000_000_000);
   const [one, two, three] = [anAuthority(), anAuthority(), anAuthority()];
   const sequence = async (...roots: readonly (typeof one)[]): Promise<unknown> =>

@@ -8,6 +8,7 @@ import { steppedClock } from '../../kernel/clock.ts';
 import type { CrlEntry } from '../../x509/build-crl.ts';
 import type { Crl } from '../../x509/crl.ts';
 import type { OcspQuestion } from '../../x509/ocsp-request.ts';
+import { memoryMeta } from '../store/memory-meta.ts';
 import { openRootOcsp, type RootOcsp } from './root-ocsp.ts';
 
 const start = 1_800_000_000_000;
@@ -44,10 +45,7 @@ async function place() {
     openRootOcsp({
       issuers: { all: () => [issuer] },
       rootCrl: { current: () => crl },
-      meta: {
-        get: async (name) => facts.get(name) ?? null,
-        set: async (name, value) => void facts.set(name, value),
-      },
+      meta: memoryMeta(facts),
       clock,
     });
   const [first = new Uint8Array()] = await sign(false);

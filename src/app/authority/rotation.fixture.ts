@@ -20,6 +20,7 @@ import { readRequest } from '../../x509/request.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { issuersDisk, rootKeyFile } from './issuers-disk.ts';
 import { type Issuers, openIssuers } from './open-issuers.ts';
+import { memoryMeta } from '../store/memory-meta.ts';
 import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation, type IntermediateRequest, type PreparedIssuer, type Rotation } from './rotation.ts';
 
@@ -82,6 +83,7 @@ export class Place implements AsyncDisposable {
       },
     };
     const issuers = await openIssuers(world, new AsyncDisposableStack());
+    const facts = memoryMeta(meta);
     const store = {
       certificates: {
         ...records,
@@ -89,8 +91,9 @@ export class Place implements AsyncDisposable {
       },
       joinTokens: memoryJoinTokens(),
       meta: {
-        get: async (name: string) => meta.get(name) ?? null,
-        set: (name: string, value: string) => this.write(async () => void meta.set(name, value)),
+        ...facts,
+        set: (name: string, value: string) => this.write(() => facts.set(name, value)),
+        swap: (...of: Parameters<typeof facts.swap>) => this.write(() => facts.swap(...of)),
       },
     };
     const append = (event: AuditEvent): Promise<{ index: number }> =>

@@ -22,6 +22,7 @@ async function firstMessages(heard: HeardOf | null): Promise<readonly FeedMessag
       tell(change(10));
       return [4, 5, 6, 7, 8, 9].filter((each) => each > sequence).map(change);
     },
+    isCurrent: () => true,
     subscribe(listener) {
       tell = listener;
       return () => undefined;

@@ -39,10 +39,11 @@ export function createLocalFeed(
     async subscribe(listener, heard = null) {
       // Changes that commit while the snapshot is read wait, so that none is lost and none comes first.
       const early: FeedMessage[] = [];
-      let ready = false;
+      // The number of the last change told; a snapshot may hold more than what this process has heard of by then.
+      let told: number | null = null;
       const gate = (message: FeedMessage): void => {
-        if (ready) listener(message);
-        else early.push(message);
+        if (told === null) early.push(message);
+        else if (message.type !== 'change' || message.change.sequence > told) listener(message);
       };
       listeners.add(gate);
       // What is read is at least as new as this.
@@ -52,11 +53,8 @@ export function createLocalFeed(
       const beside = { policies: policies(), trust: trust(), store, stamp };
       listener(registry ? { type: 'snapshot', registry, ...beside } : { type: 'resumed', ...beside });
       for (const change of missed ?? []) listener({ type: 'change', change });
-      const told = registry?.sequence ?? missed?.at(-1)?.sequence ?? heard?.sequence ?? 0;
-      for (const message of early) {
-        if (message.type !== 'change' || message.change.sequence > told) listener(message);
-      }
-      ready = true;
+      told = registry?.sequence ?? missed?.at(-1)?.sequence ?? heard?.sequence ?? 0;
+      for (const message of early) gate(message);
       return () => listeners.delete(gate);
     },
     now,

@@ -57,6 +57,8 @@ export interface ChangeFeed {
   snapshot(): Promise<StoreSnapshot>;
   /** All changes after a sequence number, oldest first. Fault `not_found` when they are no longer kept: take a snapshot. */
   since(sequence: number): Promise<readonly Change[]>;
+  /** Whether what others change is heard now; false once the database has not answered for some seconds. */
+  isCurrent(): boolean;
   /** Calls the listener right after each commit, in order. It must not throw. Returns how to stop. */
   subscribe(listener: (change: Change) => void): () => void;
 }

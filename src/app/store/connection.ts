@@ -8,8 +8,8 @@ export type NewChange = Change extends infer Each
     : never
   : never;
 
-/** Notes a change in the transaction that makes it. */
-export type Note = (change: NewChange) => Work<void>;
+/** Notes a change; it is written in the transaction that makes it, in the order of the notes. */
+export type Note = (change: NewChange) => void;
 
 /** The one open database, of whichever kind, with the order of its changes. */
 export interface Connection {
@@ -22,6 +22,8 @@ export interface Connection {
    * once it is durable. What the work throws takes back all of it. Faults as `read`.
    */
   readonly write: <Result>(work: (note: Note) => Work<Result>) => Promise<Result>;
+  /** Whether the changes that others make are heard: false once the database has not answered for some seconds. */
+  readonly isCurrent: () => boolean;
   readonly subscribe: (listener: (change: Change) => void) => () => void;
   /** The number of the last change, and 0 before the first. */
   readonly lastSequence: () => Work<number>;

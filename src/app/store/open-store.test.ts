@@ -35,6 +35,18 @@ test('keeps agents, servers and facts across a restart', async () => {
   });
 });
 
+test('of many who swap a fact from the same value one does, and a fact that is there is not made', async () => {
+  await withEmpty(async ({ meta }) => {
+    const made = await Promise.all(['a', 'b', 'c'].map((value) => meta.swap('lease', null, value)));
+    assert.deepEqual(made, [true, false, false]);
+    const taken = await Promise.all(['d', 'e'].map((value) => meta.swap('lease', 'a', value)));
+    assert.deepEqual(taken, [true, false]);
+    assert.equal(await meta.swap('lease', 'a', 'f'), false);
+    assert.equal(await meta.swap('nothing', 'a', 'f'), false);
+    assert.deepEqual([await meta.get('lease'), await meta.get('nothing')], ['d', null]);
+  });
+});
+
 test('refuses a second agent of a name, also after it was retired, and never brings it back', async () => {
   await withEmpty(async ({ agents }) => {
     await agents.add(agent('ci-bot'));

@@ -26,6 +26,8 @@ import type { ToolRecords } from './tool-records.ts';
 export interface StoreMeta {
   get(name: string): Promise<string | null>;
   set(name: string, value: string): Promise<void>;
+  /** Sets it if it is `before`, null for none, in one step: of many callers, in any process, one. Whether it was set. */
+  swap(name: string, before: string | null, value: string): Promise<boolean>;
 }
 
 /** People, whichever way they prove who they are. */

@@ -71,7 +71,7 @@ function* change(name: string, patch: AgentPatch, note: Note): Work<AgentRecord>
 function* put(after: AgentRecord, note: Note): Work<void> {
   const { name, owner, purpose, roles, buildDigest, device, state } = after;
   yield* run(update, owner, purpose, JSON.stringify(roles), buildDigest, device, state, name);
-  yield* note({ kind: 'agent', key: name, value: after });
+  note({ kind: 'agent', key: name, value: after });
 }
 
 /** Adds an agent in the transaction of the caller. Throws Fault `conflict` when the name is taken. */
@@ -91,7 +91,7 @@ export function* addAgent(record: AgentRecord, note: Note): Work<void> {
     parent ?? null,
   );
   if (added === 0) throw new Fault('conflict', `An agent named ${name} exists already. Choose another name.`);
-  yield* note({ kind: 'agent', key: name, value: record });
+  note({ kind: 'agent', key: name, value: record });
 }
 
 /** All agents in name order. */

@@ -25,20 +25,20 @@ export function certificateRecords({ read, write }: Connection): CertificateReco
       write(function* (note) {
         if ((yield* run(insert, ...toColumns(record))) === 0)
           throw new Fault('conflict', `The serial ${record.serial} was given out before.`);
-        yield* note(changeOf(record));
+        note(changeOf(record));
       }),
     complete: (serial, der) =>
       write(function* (note) {
         const record = yield* findIn(serial, ['reserved']);
         yield* run(`UPDATE certificates SET state = 'issued', der = ? WHERE serial = ?`, der, serial);
-        yield* note(changeOf({ ...record, state: 'issued', der }));
+        note(changeOf({ ...record, state: 'issued', der }));
       }),
     abandon: (serial) =>
       write(function* (note) {
         const record = yield* findIn(serial, ['reserved', 'abandoned']);
         if (record.state === 'abandoned') return;
         yield* run(`UPDATE certificates SET state = 'abandoned' WHERE serial = ?`, serial);
-        yield* note(changeOf({ ...record, state: 'abandoned' }));
+        note(changeOf({ ...record, state: 'abandoned' }));
       }),
     find: (serial) => read(() => find(serial)),
     list: (filter) =>
@@ -55,7 +55,7 @@ export function certificateRecords({ read, write }: Connection): CertificateReco
         if (endsGrants(record, revocation)) {
           yield* endTokensOf({ kind: 'agent', key: record.spiffeId, at }, note);
         }
-        yield* note(changeOf({ ...record, state: 'revoked' }));
+        note(changeOf({ ...record, state: 'revoked' }));
         return true;
       }),
     reinstate: (serial) =>
@@ -64,7 +64,7 @@ export function certificateRecords({ read, write }: Connection): CertificateReco
         if (record.state !== 'revoked') return false;
         const state = stateAfterHold(record);
         yield* run(setReinstated, state, serial);
-        yield* note(changeOf({ ...record, state }));
+        note(changeOf({ ...record, state }));
         return true;
       }),
     listRevoked: (endsFrom, issuer) =>

@@ -45,6 +45,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         }
         return yield* all(toChange, later, sequence);
       }),
+    isCurrent: connection.isCurrent,
     subscribe: connection.subscribe,
   };
 }

@@ -16,7 +16,7 @@ export function flowOrders({ write }: Connection): FlowOrders {
         const { family, person, until } = order;
         yield* run('DELETE FROM flow_orders WHERE until < ?', until - keptMilliseconds);
         yield* run(putOrder, family, person ?? '', until);
-        yield* note({ kind: 'flow-order', key: JSON.stringify([family, person]), value: order });
+        note({ kind: 'flow-order', key: JSON.stringify([family, person]), value: order });
       }),
   };
 }

@@ -17,5 +17,13 @@ export function storeMeta({ read, write }: Connection): StoreMeta {
           value,
         );
       }),
+    swap: (name, before, value) =>
+      write(function* () {
+        const changed =
+          before === null
+            ? yield* run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING', name, value)
+            : yield* run('UPDATE meta SET value = ? WHERE name = ? AND value = ?', value, name, before);
+        return changed === 1;
+      }),
   };
 }

@@ -14,7 +14,7 @@ export function partnerRecords({ read, write }: Connection): PartnerRecords {
       write(function* (note) {
         const record = change(yield* one(toRecord, select, name), yield* listPartners());
         yield* run(put, name, JSON.stringify(record));
-        yield* note({ kind: 'partner', key: name, value: record });
+        note({ kind: 'partner', key: name, value: record });
         return record;
       }),
     find: (name) => read(() => one(toRecord, select, name)),
@@ -22,7 +22,7 @@ export function partnerRecords({ read, write }: Connection): PartnerRecords {
     remove: (name) =>
       write(function* (note) {
         if ((yield* run('DELETE FROM partners WHERE name = ?', name)) === 0) return false;
-        yield* note({ kind: 'partner', key: name, value: null });
+        note({ kind: 'partner', key: name, value: null });
         return true;
       }),
   };

@@ -28,14 +28,14 @@ export function serverRecords({ read, write }: Connection): ServerRecords {
             text,
             createdAt,
           );
-        yield* note({ kind: 'server', key: name, value: definition });
+        note({ kind: 'server', key: name, value: definition });
       }),
     find: (name) => read(() => one(toDefinition, select, name)),
     list: () => read(listServers),
     remove: (name) =>
       write(function* (note) {
         if ((yield* run('DELETE FROM servers WHERE name = ?', name)) === 0) return false;
-        yield* note({ kind: 'server', key: name, value: null });
+        note({ kind: 'server', key: name, value: null });
         return true;
       }),
   };

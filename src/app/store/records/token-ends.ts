@@ -11,7 +11,7 @@ export function* endTokens(end: TokenEnd, note: Note): Work<void> {
   const { kind, key, before, until } = end;
   yield* run('DELETE FROM token_ends WHERE until < ?', before);
   const changed = yield* run(putEnd, kind, key, before, until);
-  if (changed > 0) yield* note({ kind: 'token-end', key: `${kind} ${key}`, value: end });
+  if (changed > 0) note({ kind: 'token-end', key: `${kind} ${key}`, value: end });
   const drop = dropOf[kind];
   if (drop !== null) yield* run(drop, key);
 }

@@ -20,7 +20,7 @@ export function toolRecords({ read, write }: Connection): ToolRecords {
         yield* run(put, server, tool, JSON.stringify(record));
         const pin = pinOf(record);
         if (!before || JSON.stringify(pinOf(before)) !== JSON.stringify(pin))
-          yield* note({ kind: 'tool', key: toolKey(server, tool), value: pin });
+          note({ kind: 'tool', key: toolKey(server, tool), value: pin });
         return record;
       }),
     find: (server, tool) => read(() => one(toRecord, select, server, tool)),
@@ -29,7 +29,7 @@ export function toolRecords({ read, write }: Connection): ToolRecords {
     forget: (server) =>
       write(function* (note) {
         for (const { tool } of yield* all(toRecord, ofServer, server))
-          yield* note({ kind: 'tool', key: toolKey(server, tool), value: null });
+          note({ kind: 'tool', key: toolKey(server, tool), value: null });
         yield* run('DELETE FROM tools WHERE server = ?', server);
       }),
   };

@@ -19,6 +19,7 @@ export function connect(options: {
   readonly clock: Clock;
 }): SqliteConnection {
   const { database, file, clock } = options;
+  const insert = database.prepare('INSERT INTO changes (at, kind, key, value) VALUES (?, ?, ?, ?)');
   const group = groupCommit(database, file);
   const perform = performer(database);
   const teller = changeTeller();
@@ -28,24 +29,23 @@ export function connect(options: {
     // Nothing of this process comes between, and no other writes while its lock is held.
     readAtOnce: read,
     write(work) {
+      const notes: NewChange[] = [];
       const noted: Change[] = [];
-      function* note({ kind, key, value }: NewChange): Work<void> {
-        const stored = value === null ? null : JSON.stringify(value);
-        const sequence = yield* one(
-          (row: { readonly sequence: number }) => row.sequence,
-          'INSERT INTO changes (at, kind, key, value) VALUES (?, ?, ?, ?) RETURNING sequence',
-          clock.now(),
-          kind,
-          key,
-          stored,
-        );
-        noted.push({ sequence, kind, key, value } as Change);
-      }
       return group.add(
-        () => perform(work(note)),
+        () => {
+          const result = perform(work((change) => void notes.push(change)));
+          for (const { kind, key, value } of notes) {
+            const stored = value === null ? null : JSON.stringify(value);
+            const { lastInsertRowid } = insert.run(clock.now(), kind, key, stored);
+            noted.push({ sequence: Number(lastInsertRowid), kind, key, value } as Change);
+          }
+          return result;
+        },
         () => teller.tell(noted),
       );
     },
+    // Nobody else makes any.
+    isCurrent: () => true,
     flush: group.flush,
     subscribe: teller.subscribe,
     lastSequence,
