@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { type DataFolder, dataFolder } from '../../src/app/authority/data-folder.ts';
 import { initAuthority } from '../../src/app/authority/init-authority.ts';
 import { readKeyFile, writeKeyFile } from '../../src/ca/key-file.ts';
-import { bundle } from '../../scripts/bundle.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 export const passphrase = 'a passphrase of the test';
@@ -36,6 +35,7 @@ export async function globalSetup(): Promise<void> {
 async function build(): Promise<string> {
   const folder = await mkdtemp(join(import.meta.dirname, '../../node_modules/.countersign-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const { bundle } = await import('../../scripts/bundle.ts');
   await bundle(folder);
   return join(folder, 'main.js');
 }

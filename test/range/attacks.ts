@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { arms } from './controls.ts';
 import { families } from './families/families.ts';
 import { times } from './letters.ts';
-import { pageOf, percent } from './page.ts';
+import { pageOf, percent, summaryOf } from './page.ts';
 import {
   ablated,
   type ArmResults,
@@ -16,13 +16,13 @@ import {
 } from './run-range.ts';
 
 /**
- * The attack range: `npm run attacks`. Five MCP servers, one of them hostile, an agent that obeys whatever it reads, without a
- * gateway and with one. `--short` makes a few attempts of each. `--write` turns each control off as well, keeps the results and
+ * The attack range: `npm run attacks`, and `countersign demo attacks`. Five MCP servers, one of them hostile, an agent that obeys whatever it reads, without a
+ * gateway and with one. `--short` makes a few attempts of each, `--json` says what came of them as one value. `--write` turns each control off as well, keeps the results and
  * writes docs/security/attack-range.md; with `--only none,strict,pins` it runs those arms and controls and keeps the others as they are.
  */
 const flag = { type: 'boolean', default: false } as const;
 const { values } = parseArgs({
-  options: { short: flag, write: flag, only: { type: 'string', default: '' } },
+  options: { short: flag, json: flag, write: flag, only: { type: 'string', default: '' } },
 });
 const size: Size = values.short ? { variants: 4, tasks: 16 } : { variants: 20, tasks: 208 };
 const folder = join(import.meta.dirname, '../../docs/security');
@@ -43,6 +43,8 @@ const results: RangeResults = {
     (control) => `strict policy without ${control}`,
   ),
 };
+if (values.json) process.stdout.write(`${JSON.stringify({ size, ...results })}\n`);
+else say(`\n${summaryOf(results)}`);
 if (values.write) {
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
   await writeFile(join(folder, 'attack-range.md'), pageOf(results));
@@ -77,5 +79,5 @@ async function readKept(): Promise<RangeResults> {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  if (!values.json) process.stdout.write(`${line}\n`);
 }

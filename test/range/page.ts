@@ -27,6 +27,37 @@ export function pageOf(results: RangeResults): string {
     .concat('\n');
 }
 
+/** What a run came to, in a few lines for a terminal. */
+export function summaryOf({ arms: found }: Pick<RangeResults, 'arms'>): string {
+  const rows = [
+    ['attack succeeds', ...Object.values(armTitles)],
+    ...scenarioRows.map(([title, id]) => [title, ...shareOf(found, [id])]),
+    ['an agent led astray', ...shareOf(found, ledAstray)],
+    [
+      `all ${families.length} families`,
+      ...shareOf(
+        found,
+        families.map(({ id }) => id),
+      ),
+    ],
+    ['benign tasks completed', ...Object.keys(armTitles).map((arm) => completed(found[arm]))],
+  ];
+  const lines = rows.map(([first = '', ...cells]) =>
+    `${first.padEnd(24)}${cells.map((cell) => cell.padStart(16)).join('')}`.trimEnd(),
+  );
+  return `${lines.join('\n')}\n\nWhat a gateway does under an agent that obeys everything it reads; no model was asked.`;
+}
+
+function shareOf(found: RangeResults['arms'], ids: readonly string[]): readonly string[] {
+  return Object.keys(armTitles).map((arm) => rate(countOf(found[arm], ids)));
+}
+
+const scenarioRows = [
+  ['Prompt recall', 'A12'],
+  ['Log scraping', 'A13'],
+  ['Token reuse', 'A9'],
+] as const;
+
 /** A share in whole percent. */
 export function percent(part: number, whole: number): string {
   return `${whole === 0 ? 0 : Math.round((100 * part) / whole)} %`;
@@ -83,12 +114,9 @@ function controlsOf(arm: 'default' | 'strict'): string {
 }
 
 function scenarios(results: RangeResults): string {
-  const rows = [
-    ['Prompt recall', 'A12'],
-    ['Log scraping', 'A13'],
-    ['Token reuse', 'A9'],
-  ] as const;
-  const lines = rows.map(([title, id]) => `| ${title} | ${id} | ${cells(results, [id]).join(' | ')} |`);
+  const lines = scenarioRows.map(
+    ([title, id]) => `| ${title} | ${id} | ${cells(results, [id]).join(' | ')} |`,
+  );
   return `## The three scenarios\n\n| scenario | family | ${Object.values(armTitles).join(' | ')} |\n|---|---|---|---|---|\n${lines.join('\n')}`;
 }
 

@@ -7,7 +7,7 @@ import { arms } from './controls.ts';
 import { Effects } from './effects.ts';
 import { families } from './families/families.ts';
 import { roles } from './honest-tools.ts';
-import { pageOf } from './page.ts';
+import { pageOf, percent, summaryOf } from './page.ts';
 import { over } from './passage.ts';
 import { definitionsOf, openRangeServer } from './range-server.ts';
 import { ablated, type RangeResults, runArm } from './run-range.ts';
@@ -52,6 +52,24 @@ for (const [name, controls] of Object.entries(arms)) {
     assert.equal(found.benign, published.benign.slice(0, size.tasks));
   });
 }
+
+test('S5 what a run says at its end is what the page says', () => {
+  const lines = summaryOf(results).split('\n');
+  const page = pageOf(results);
+  for (const [title, id] of [
+    ['Prompt recall', 'A12'],
+    ['Log scraping', 'A13'],
+    ['Token reuse', 'A9'],
+  ] as const) {
+    const said = lines.find((line) => line.startsWith(title))?.match(/\d+ %/g) ?? [];
+    const shown = Object.values(results.arms).map(({ families: found }) => {
+      const letters = found[id] ?? '';
+      return percent(letters.replaceAll('.', '').length, letters.length);
+    });
+    assert.deepEqual(said, shown, title);
+    assert.ok(page.includes(`| ${title} | ${id} | ${shown[0]} (`), title);
+  }
+});
 
 test('S5 a hostile server that changes nothing lists what the honest one lists', async () => {
   for (const role of roles) {
