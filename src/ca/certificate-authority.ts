@@ -33,6 +33,8 @@ export interface CertificateAuthority {
   readonly checks: readonly IssuanceCheck[];
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
+  /** Which of the authorities of a store this is; null or missing where there is one. */
+  readonly instance?: string | null;
   /** What new certificates say of where their standing is published; null says nothing. */
   readonly urls: PublicationUrls | null;
 }

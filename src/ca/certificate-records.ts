@@ -34,6 +34,8 @@ export interface CertificateRecord {
   readonly issuer: string | null;
   /** The hardware that the key is in, or null where none was attested. */
   readonly hardware: HardwareKey | null;
+  /** The authority that issues it, where the store has had several. */
+  readonly instance?: string | null;
 }
 
 /** Port: the issuance record. Every promise resolves only when the change is durable. */

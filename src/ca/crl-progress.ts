@@ -7,6 +7,8 @@ import { utf8 } from '../kernel/bytes.ts';
 export interface CrlFacts {
   get(name: string): Promise<string | null>;
   set(name: string, value: string): Promise<void>;
+  /** Puts `after` in the place of `before`, null being nothing; false, and no change, when something else is there. */
+  swap(name: string, before: string | null, after: string): Promise<boolean>;
 }
 
 /** How far the lists of an issuer have come. */
@@ -29,15 +31,33 @@ export async function raiseNumbers(facts: CrlFacts, restoredAt: number): Promise
   await facts.set(floorName, String(Math.floor(restoredAt / 1_000)));
 }
 
-/** Of the issuer with that key identifier. Throws Fault `state_damaged`: a number must not come twice. */
-export async function readProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
+/**
+ * Takes the next number for lists of the issuer with that key identifier; whoever else takes one has another. Throws Fault
+ * `state_damaged`: a number must not come twice.
+ */
+export async function takeNumber(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
   const floor = Number((await facts.get(floorName)) ?? 0);
-  const kept = await keptProgress(facts, keyId);
-  return { ...kept, number: Math.max(kept.number, floor) };
+  return await change(facts, keyId, (before) => ({ ...before, number: Math.max(before.number, floor) + 1 }));
 }
 
-async function keptProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress> {
-  const text = await facts.get(nameOf(keyId));
+/** The lists of a scheduled publication are out. */
+export async function recordScheduled(facts: CrlFacts, keyId: string, at: number): Promise<void> {
+  await change(facts, keyId, (before) => ({ ...before, scheduledAt: at }));
+}
+
+async function change(
+  facts: CrlFacts,
+  keyId: string,
+  to: (before: CrlProgress) => CrlProgress,
+): Promise<CrlProgress> {
+  for (;;) {
+    const text = await facts.get(nameOf(keyId));
+    const next = to(readKept(text));
+    if (await facts.swap(nameOf(keyId), text, JSON.stringify(next))) return next;
+  }
+}
+
+function readKept(text: string | null): CrlProgress {
   if (text === null) return { number: 0, scheduledAt: 0 };
   const value = parseJson(utf8(text));
   if (isJsonObject(value)) {
@@ -47,8 +67,4 @@ async function keptProgress(facts: CrlFacts, keyId: string): Promise<CrlProgress
     }
   }
   throw new Fault('state_damaged', 'The progress of the CRLs cannot be read. Restore a backup.');
-}
-
-export async function recordProgress(facts: CrlFacts, keyId: string, progress: CrlProgress): Promise<void> {
-  await facts.set(nameOf(keyId), JSON.stringify(progress));
 }

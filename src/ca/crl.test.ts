@@ -27,6 +27,11 @@ function sourcesOf(authority: MemoryAuthority, changes: Partial<CrlSources> = {}
     facts: {
       get: async (name) => facts.get(name) ?? null,
       set: async (name, value) => void facts.set(name, value),
+      async swap(name, before, after) {
+        if ((facts.get(name) ?? null) !== before) return false;
+        facts.set(name, after);
+        return true;
+      },
     },
     ...changes,
   };

@@ -5,7 +5,8 @@ import { errorText, Fault } from '../kernel/fault.ts';
 import { assembleCrl, buildCrlTbs, type CrlEntry } from '../x509/build-crl.ts';
 import { isCrlSignedBy, readCrl } from '../x509/crl.ts';
 import type { CertificateRecords } from './certificate-records.ts';
-import { type CrlFacts, type CrlProgress, readProgress, recordProgress } from './crl-progress.ts';
+import { type CrlFacts, recordScheduled, takeNumber } from './crl-progress.ts';
+import type { CrlShelf } from './crl-shelf.ts';
 import type { Issuer } from './issuer.ts';
 import { keyIdOf, type PublicationUrls, shardCount, shardOf } from './publication-urls.ts';
 
@@ -29,6 +30,8 @@ export interface CrlSources {
   readonly urls: PublicationUrls | null;
   /** How long a list may be used, in milliseconds. */
   readonly life: number;
+  /** Where the lists lie that all authorities of a store hand out; this process hands out what it makes unless given. */
+  readonly shelf?: CrlShelf;
 }
 
 /** The lists that belong together: one number, one moment. */
@@ -54,16 +57,14 @@ export async function makeCrls(sources: CrlSources, kind: 'scheduled' | 'revocat
   const { records, facts, audit, clock, life } = sources;
   const now = clock.now();
   const keyId = keyIdOf(sources.issuer.certificate);
-  const before = await readProgress(facts, keyId);
-  const progress: CrlProgress = { number: before.number + 1, scheduledAt: before.scheduledAt };
-  await recordProgress(facts, keyId, progress);
-  const entries = await records.listRevoked(before.scheduledAt, keyId);
+  const progress = await takeNumber(facts, keyId);
+  const entries = await records.listRevoked(progress.scheduledAt, keyId);
   const moment = { number: progress.number, thisUpdate: now - backdate, nextUpdate: now + life };
   const [full, ...shards] = await Promise.all([
     signList(sources, moment, { url: null, entries }),
     ...spread(entries, sources).map((list) => signList(sources, moment, list)),
   ]);
-  if (kind === 'scheduled') await recordProgress(facts, keyId, { ...progress, scheduledAt: now });
+  if (kind === 'scheduled') await recordScheduled(facts, keyId, now);
   await audit.append({
     type: 'crl.published',
     issuer: keyId,
@@ -135,7 +136,7 @@ export async function openCrlPublisher(
   log: (line: string) => void,
 ): Promise<CrlPublisher> {
   const { clock, life } = sources;
-  let publication = await makeCrls(sources, 'scheduled');
+  let publication = await firstPublication(sources);
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
   let dirty = false;
@@ -149,13 +150,22 @@ export async function openCrlPublisher(
     timer = setTimeout(() => void turn(), Math.min(longestTimer, Math.max(1, milliseconds)));
     timer.unref();
   };
+  let making = sources.shelf?.makes() === true;
+  /** Takes what another authority has made. */
+  const follow = async (): Promise<void> => {
+    const there = await sources.shelf?.takeNewer(publication.number);
+    if (there) publication = there;
+    dirty = false;
+    wait(publication.nextUpdate - life / 2 - clock.now());
+  };
   const publish = async (): Promise<void> => {
+    if (sources.shelf?.makes() === false) return await follow();
     const due = clock.now() >= publication.nextUpdate - life / 2;
     const began = clock.monotonic();
     dirty = false;
     meanwhile = [];
     try {
-      publication = await makeCrls(sources, due ? 'scheduled' : 'revocation');
+      publication = await makeAndKeep(sources, due ? 'scheduled' : 'revocation');
       dirty ||= meanwhile.some((serial) => publication.serials.has(serial));
       const took = clock.monotonic() - began;
       wait(dirty ? took * restFactor : publication.nextUpdate - life / 2 - clock.now());
@@ -179,6 +189,17 @@ export async function openCrlPublisher(
     return running;
   };
   wait(life / 2);
+  const stopFollowing = sources.shelf?.onLook(async () => {
+    if (sources.shelf?.makes() === true) {
+      // Whoever made them before may have died with a change in hand.
+      if (!making) dirty = true;
+      making = true;
+      if (dirty) await turn().catch(() => undefined);
+    } else {
+      making = false;
+      await follow();
+    }
+  });
   return {
     current() {
       if (clock.now() <= publication.nextUpdate) return publication;
@@ -201,7 +222,22 @@ export async function openCrlPublisher(
     },
     [Symbol.dispose]() {
       closed = true;
+      stopFollowing?.();
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+/** Who makes the lists begins with new ones; another with what is there. */
+async function firstPublication(sources: CrlSources): Promise<Publication> {
+  const { shelf, clock } = sources;
+  const there = shelf?.makes() === false ? await shelf.take() : null;
+  return there && clock.now() <= there.nextUpdate ? there : await makeAndKeep(sources, 'scheduled');
+}
+
+/** Newer ones that another authority has put there meanwhile are the ones to hand out. */
+async function makeAndKeep(sources: CrlSources, kind: Parameters<typeof makeCrls>[1]): Promise<Publication> {
+  const made = await makeCrls(sources, kind);
+  if (!sources.shelf || (await sources.shelf.put(made))) return made;
+  return (await sources.shelf.take()) ?? made;
 }

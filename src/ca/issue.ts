@@ -40,7 +40,10 @@ export async function issue(
 
   // 4  Record the intent, durably, in the store and in the log. One wait for both: the log may know of an intent that came to
   //    nothing, and nothing is signed before both have it.
-  const record = intent(template, { approved, linted, issuer }, now);
+  const record = {
+    ...intent(template, { approved, linted, issuer }, now),
+    ...(authority.instance && { instance: authority.instance }),
+  };
   const [kept, logged] = await Promise.allSettled([
     records.reserve(record),
     audit.append({ type: 'certificate.reserved', ...facts(record, approved) }),

@@ -70,6 +70,7 @@ export const problemStatus: Readonly<Record<FaultCode, number>> = {
   request_invalid: 400,
   key_unacceptable: 400,
   authority_exists: 409,
+  authority_differs: 500,
   authority_missing: 503,
   state_damaged: 500,
   state_locked: 503,

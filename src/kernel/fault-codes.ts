@@ -30,6 +30,7 @@ export const faultCodes = {
   key_unacceptable: 'The public key is of a kind or size that is not accepted.',
   // authority
   authority_exists: 'An authority exists here already.',
+  authority_differs: 'This authority is not one of those of the store.',
   authority_missing: 'There is no authority here.',
   state_damaged: 'The stored state is unreadable or half written.',
   state_locked: 'Another process holds this state.',

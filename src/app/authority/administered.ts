@@ -55,6 +55,7 @@ type Acts = Omit<
   | 'issuer'
   | 'issuers'
   | 'rotation'
+  | 'peers'
   | 'urlsOf'
   | 'rootCrl'
   | 'rootOcsp'

@@ -28,6 +28,7 @@ import type { CallApprovalQueue } from '../approvals/call-approval-queue.ts';
 import type { Feed, TokenTrust } from '../feed/feed-message.ts';
 import type { FailingRenewals } from '../expiry/failing-renewals.ts';
 import type { SecretChecks } from '../feed/secret-checks.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { PolicyControl } from '../policies/open-policies.ts';
 import type { FlowReports } from '../feed/flow-reports.ts';
 import type { ServerStates } from '../feed/server-states.ts';
@@ -98,6 +99,8 @@ export interface Authority extends AsyncDisposable {
   readonly ca: CertificateAuthority;
   /** That one, and those that count beside it while it is being replaced. */
   readonly issuers: Pick<Issuers, 'issuing' | 'all' | 'onChange'>;
+  /** The authorities of the store. */
+  readonly peers: Peers;
   readonly rotation: Rotation;
   /** What new certificates of an issuer say of where their standing is published; null when they say nothing. */
   readonly urlsOf: (issuer: Issuer) => PublicationUrls | null;

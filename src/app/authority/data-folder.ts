@@ -51,6 +51,8 @@ export interface DataFolder {
   readonly lock: string;
   /** Where the process that uses the folder answers. */
   readonly running: string;
+  /** Which of the authorities of a store this is; not there while there is one. */
+  readonly instance: string;
   /** Made by `restore`, and gone once the log says so. */
   readonly restored: string;
 }
@@ -83,6 +85,7 @@ export function dataFolder(folder: string): DataFolder {
     admin: at('admin'),
     lock: at('lock.db'),
     running: at('running.json'),
+    instance: at('instance.json'),
     restored: at('restored.json'),
   };
 }

@@ -66,18 +66,34 @@ export async function readIssuers(data: DataFolder): Promise<KeptIssuers> {
     return { issuing, next: null, retiring: null, since: null };
   }
   try {
-    const { issuing, next, retiring, since } = file.parse(parseJson(octets, { depth: 8, values: 1_000 }));
-    return {
-      issuing: readKept(issuing),
-      next: next && { ...next, signed: next.signed && readSigned(next.signed) },
-      retiring: retiring && readKept(retiring),
-      since,
-    };
+    return parseIssuers(octets);
   } catch (cause) {
     throw new Fault('state_damaged', `${data.issuers} cannot be read. Restore the folder from a backup.`, {
       cause,
     });
   }
+}
+
+/** What `writeIssuers` wrote. Throws whatever it is that does not fit. */
+export function parseIssuers(octets: Uint8Array): KeptIssuers {
+  const { issuing, next, retiring, since } = file.parse(parseJson(octets, { depth: 8, values: 1_000 }));
+  return {
+    issuing: readKept(issuing),
+    next: next && { ...next, signed: next.signed && readSigned(next.signed) },
+    retiring: retiring && readKept(retiring),
+    since,
+  };
+}
+
+/** Whether both say the same, however the keys are kept. */
+export function sameIssuers(one: KeptIssuers, other: KeptIssuers): boolean {
+  const factsOf = ({ issuing, next, retiring }: KeptIssuers): string =>
+    JSON.stringify([
+      issuing.certificate.thumbprint,
+      next && [next.request, next.signed?.certificate.thumbprint ?? null],
+      retiring?.certificate.thumbprint ?? null,
+    ]);
+  return factsOf(one) === factsOf(other);
 }
 
 /** What `readIssuers` reads. */

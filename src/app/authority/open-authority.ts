@@ -17,6 +17,8 @@ import { type ConfiguredIssuer, readWorkloads } from '../config/workloads-file.t
 import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { FeedTrust } from '../feed/feed-message.ts';
+import { originOf } from '../peers/instance-file.ts';
+import type { Peers } from '../peers/peers.ts';
 import { openPolicies } from '../policies/open-policies.ts';
 import { callApprovalsOf, tokensOf } from '../feed/policy-rules.ts';
 import { openStore } from '../store/open-store.ts';
@@ -28,7 +30,9 @@ import { openAssertions } from './assertions.ts';
 import { openAttestations } from './attestations.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
+import { giveUpForTheDead, onlyWhileCurrent, tellOthersDecisions } from './follow-others.ts';
 import { openIssuance } from './issuance-checks.ts';
+import { joinStore } from './join-store.ts';
 import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
 import { type IssuersWorld, openIssuers } from './open-issuers.ts';
 import { ownBundle } from './own-bundle.ts';
@@ -95,9 +99,11 @@ export async function openAuthority(options: {
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
   const store = opened.use(await openStore({ file: data.database, clock, missing }));
+  const among = { ...world, store, issuers, auditKey, registrationKey };
+  const { peers, instance } = await joinStore(among, opened);
   await refuseLostIssuers(store.meta, issuers, data);
   // After everything that may refuse: it writes that it was opened.
-  const origin = `${trustDomain}/authority`;
+  const origin = originOf(`${trustDomain}/authority`, instance);
   const written = opened.use(
     await openAuditLog({
       folder: data.authorityLog,
@@ -125,7 +131,10 @@ export async function openAuthority(options: {
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
   const feed = opened.use(
-    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust, clock),
+    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust, {
+      clock,
+      ...(peers.self !== null && { beats: beatsOf(peers, store) }),
+    }),
   );
   opened.defer(issuers.onChange(feed.publishTrust));
   const strangers = opened.use(createBoundedRecord(audit, { type: 'join-tokens.refused' }));
@@ -153,14 +162,17 @@ export async function openAuthority(options: {
     agents: store.agents,
     revokesIssuer: rootCrl.revokesIssuer,
     blockedKeys: store.blockedKeys,
-    checks: issuance.checks,
+    checks: [...issuance.checks, onlyWhileCurrent(peers)],
     audit,
     clock,
+    instance: peers.self,
     get urls() {
       return urlsOf(issuers.issuing());
     },
   };
-  await recoverIssuance(ca);
+  await recoverIssuance(ca, peers.isGone.bind(peers));
+  opened.defer(giveUpForTheDead(ca, peers));
+  opened.defer(tellOthersDecisions(store, peers, feed.publishDecided));
   const held = opened.move();
   return {
     ...administered({
@@ -183,7 +195,8 @@ export async function openAuthority(options: {
     },
     issuers,
     urlsOf,
-    rotation: openRotation({ ...world, issuers, store, audit }),
+    peers,
+    rotation: openRotation({ ...world, issuers, store, audit, peers }),
     auditKey,
     issuanceLog,
     registrationKey,
@@ -231,6 +244,14 @@ export async function openAuthority(options: {
 function readerOf({ authorityLog: folder }: DataFolder, audit: AuditLog, key: KeyObject): LogReader {
   const { origin } = audit;
   return new LogReader({ folder, origin, publicKey: createPublicKey(key), sign: () => audit.checkpoint() });
+}
+
+/** Among several authorities one that reaches the store is known to have heard of what the others did. */
+function beatsOf(peers: Peers, { changes }: Pick<Store, 'changes'>): (listener: () => void) => () => void {
+  return (listener) =>
+    peers.onBeat(async () => {
+      if (changes.isCurrent()) listener();
+    });
 }
 
 /** A file that is wrong from the start is told now, not to the first workload. */

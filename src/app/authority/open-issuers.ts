@@ -4,7 +4,8 @@ import { Fault } from '../../kernel/fault.ts';
 import { isSignedBy } from '../../x509/certificate.ts';
 import type { DataFolder } from './data-folder.ts';
 import { type IssuersDisk, settleIssuers } from './issuers-disk.ts';
-import { type KeptIssuer, type KeptIssuers, readIssuers, writeIssuers } from './issuers-file.ts';
+import { type KeptIssuer, type KeptIssuers, readIssuers, sameIssuers, writeIssuers } from './issuers-file.ts';
+import type { SharedSteps } from '../peers/shared-steps.ts';
 import { discreet, type HolderWorld, openKeptKey, readKeyOctets } from './signing-key-file.ts';
 
 /** Who issues in this process: one intermediate, and while it is being replaced the next or the one before. */
@@ -19,6 +20,15 @@ export interface Issuers {
    * writing throw; then nothing has changed. Whoever listens has followed when it resolves.
    */
   change(next: KeptIssuers): Promise<void>;
+  /**
+   * Goes by the steps of all authorities of a store from now on: takes the last one, or tells the others what is here. A step is then
+   * theirs too, and `change` throws Fault `conflict` when another has taken one meanwhile.
+   */
+  share(steps: SharedSteps): Promise<void>;
+  /** Takes the last step of another authority, if there is one that was not taken. Throws what opening and writing throw. */
+  follow(): Promise<void>;
+  /** The number of the last step that was taken here; 0 for one that shares none. */
+  step(): number;
   /** Calls the listener after every step. Returns how to stop. */
   onChange(listener: () => void | Promise<void>): () => void;
 }
@@ -51,19 +61,45 @@ export async function openIssuers(world: IssuersWorld, opened: AsyncDisposableSt
   };
   let all = await openAll(kept);
   const listeners = new Set<() => void | Promise<void>>();
+  let shared: SharedSteps | null = null;
+  let step = 0;
+  const go = async (next: KeptIssuers, open: readonly Issuer[]): Promise<void> => {
+    await disk.write(data.issuers, writeIssuers(next));
+    kept = next;
+    all = open;
+    // The step is done: one who cannot follow does not undo it.
+    await Promise.allSettled([...listeners].map(async (listener) => listener()));
+    await settleIssuers(kept, data, disk);
+  };
+  const follow = async (): Promise<void> => {
+    if (!shared || (await shared.last()) <= step) return;
+    const theirs = await shared.read();
+    if (!theirs) return;
+    if (!sameIssuers(theirs.kept, kept)) await go(theirs.kept, await openAll(theirs.kept));
+    step = theirs.step;
+  };
   return {
     issuing: () => firstOf(all),
     all: () => all,
     kept: () => kept,
     async change(next) {
       const open = await openAll(next);
-      await disk.write(data.issuers, writeIssuers(next));
-      kept = next;
-      all = open;
-      // The step is done: one who cannot follow does not undo it.
-      await Promise.allSettled([...listeners].map(async (listener) => listener()));
-      await settleIssuers(kept, data, disk);
+      if (shared && !(await shared.put(step, next))) {
+        throw new Fault(
+          'conflict',
+          'Another authority has taken a step of a rotation meanwhile. See: countersign rotate status',
+        );
+      }
+      if (shared) step += 1;
+      await go(next, open);
     },
+    async share(steps) {
+      shared = steps;
+      while ((await steps.last()) === 0) await steps.put(0, kept);
+      await follow();
+    },
+    follow,
+    step: () => step,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,5 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import type { Peer } from '../peers/peers.ts';
+import type { StoreMeta } from '../store/store.ts';
+import { sharedSteps } from '../peers/shared-steps.ts';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEvent } from '../../audit/events.ts';
@@ -28,6 +31,13 @@ import { openRotation, type IntermediateRequest, type PreparedIssuer, type Rotat
 export const hour = 60 * 60_000;
 const passphrase = 'a passphrase for tests';
 
+/** What several authorities have in common. */
+export interface SharedWorld {
+  readonly facts: StoreMeta;
+  readonly key: KeyObject;
+  readonly peers: () => readonly Peer[];
+}
+
 /** An authority of files, a memory and a clock; `fail` ends the process at the nth thing that is written. */
 export class Place implements AsyncDisposable {
   readonly data: DataFolder;
@@ -39,9 +49,17 @@ export class Place implements AsyncDisposable {
   fail = Number.POSITIVE_INFINITY;
   private written = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, made?: NewAuthority) {
     this.data = dataFolder(folder);
-    this.made = createAuthority({ trustDomain: 'example.internal', clock: this.clock });
+    this.made = made ?? createAuthority({ trustDomain: 'example.internal', clock: this.clock });
+  }
+
+  /** A folder of the same authority on another machine, with a record of its own. */
+  async beside(): Promise<Place> {
+    const other = new Place(await mkdtemp(join(tmpdir(), 'countersign-rotation-')), this.made);
+    await cp(this.data.folder, other.data.folder, { recursive: true });
+    await rm(other.data.rootKey);
+    return other;
   }
 
   static async make(): Promise<Place> {
@@ -66,7 +84,7 @@ export class Place implements AsyncDisposable {
   }
 
   /** A process that opens the folder. */
-  async open(): Promise<{ readonly issuers: Issuers; readonly rotation: Rotation }> {
+  async open(shared?: SharedWorld): Promise<{ readonly issuers: Issuers; readonly rotation: Rotation }> {
     this.written = 0;
     const { data, clock, records, events, meta } = this;
     const world = {
@@ -90,7 +108,7 @@ export class Place implements AsyncDisposable {
         revoke: (...of: Parameters<typeof records.revoke>) => this.write(() => records.revoke(...of)),
       },
       joinTokens: memoryJoinTokens(),
-      meta: {
+      meta: shared?.facts ?? {
         ...facts,
         set: (name: string, value: string) => this.write(() => facts.set(name, value)),
         swap: (...of: Parameters<typeof facts.swap>) => this.write(() => facts.swap(...of)),
@@ -98,8 +116,13 @@ export class Place implements AsyncDisposable {
     };
     const append = (event: AuditEvent): Promise<{ index: number }> =>
       this.write(async () => ({ index: events.push(event) - 1 }));
+    if (shared) {
+      const ownKey = (): Promise<Uint8Array> => readFile(data.intermediateKey);
+      await issuers.share(sharedSteps({ ...shared, passphrase, sealCost: 2, ownKey }));
+    }
     await refuseLostIssuers(store.meta, issuers, data);
-    return { issuers, rotation: openRotation({ ...world, issuers, store, audit: { append } }) };
+    const peers = { list: () => shared?.peers() ?? [] };
+    return { issuers, rotation: openRotation({ ...world, issuers, store, audit: { append }, peers }) };
   }
 
   /** What the holder of the root key does. */

@@ -15,6 +15,7 @@ import { type Certificate, readCertificate } from '../../x509/certificate.ts';
 import { decodePem, encodePem } from '../../x509/pem.ts';
 import { isCrlSignedBy, readCrl } from '../../x509/crl.ts';
 import { assembleRequest, buildRequestInfo, readRequest } from '../../x509/request.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { Store } from '../store/store.ts';
 import type { DataFolder } from './data-folder.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -22,6 +23,7 @@ import { type KeptKey, type NextIssuer, readKeptKey } from './issuers-file.ts';
 import { newKey } from './new-keys.ts';
 import type { Issuers } from './open-issuers.ts';
 import { type IssuersDisk, rootCrlFile } from './issuers-disk.ts';
+import { refuseWhileBehind } from './refuse-while-behind.ts';
 import { noteIssuing } from './refuse-lost-issuers.ts';
 import { leavesLeft, type RotationStatus, rotationStatus } from './rotation-status.ts';
 import { type HolderWorld, openKeptKey, referenceIn } from './signing-key-file.ts';
@@ -77,6 +79,8 @@ interface Parts extends HolderWorld {
   readonly store: Pick<Store, 'certificates' | 'joinTokens' | 'meta'>;
   readonly disk: IssuersDisk;
   readonly audit: Pick<AuditLog, 'append'>;
+  /** The other authorities of the store. */
+  readonly peers: Pick<Peers, 'list'>;
   readonly passphrase: string;
   /** What guessing the passphrase of a new key costs, as scrypt's N; the usual unless given. */
   readonly sealCost?: number;
@@ -133,6 +137,7 @@ export function openRotation(parts: Parts): Rotation {
         const { next, issuing } = issuers.kept();
         if (!next?.signed)
           throw conflict('No intermediate is prepared. First: countersign rotate intermediate');
+        if (!force) refuseWhileBehind(parts.peers, issuers);
         const { waiting } = await status();
         if (waiting > 0 && !force) {
           throw conflict(

@@ -27,6 +27,7 @@ const exitCodeOf: Partial<Record<FaultCode, ExitCode>> = {
   conflict: 3,
   name_refused: 3,
   authority_exists: 3,
+  authority_differs: 3,
   tool_unapproved: 3,
   manifest_refused: 3,
   tool_changed: 3,

@@ -15,6 +15,7 @@ import { answerPlain } from '../listeners/plain-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import { consentDoor } from './consent-door.ts';
 import { composeScep } from './compose-scep.ts';
+import { sharedKey } from '../peers/shared-seal.ts';
 import { peopleUrl } from './people-url.ts';
 import { composeTokens, type RunningTokens } from './compose-tokens.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
@@ -133,7 +134,7 @@ export function listenerNames(
 
 function acmeDoor(authority: Authority, config: Config): Promise<AcmeDoor> {
   const { addresses, resolvers, httpPort, tlsPort } = config.authority.acme;
-  const { ca, store, subjects, attestations, bindingSecrets: secrets } = authority;
+  const { ca, store, subjects, attestations, bindingSecrets: secrets, peers } = authority;
   return openAcmeDoor({
     ca,
     accounts: store.acmeAccounts,
@@ -147,6 +148,15 @@ function acmeDoor(authority: Authority, config: Config): Promise<AcmeDoor> {
       httpPort,
       tlsPort,
     },
+    ...(peers.self !== null && {
+      others: {
+        key: sharedKey(authority.auditKey, 'acme nonces'),
+        used: store.usedTokens,
+        clock: authority.clock,
+        leads: () => peers.leads(),
+        onBeat: (listener) => peers.onBeat(listener),
+      },
+    }),
   });
 }
 

@@ -86,6 +86,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     people: own.people,
     plain: own.plain,
   };
+  authority.peers.say({ url: own.authority.url });
   const gateway = options.gateway
     ? opened.use(await besideAuthority(authority, ends, { ...options, redactor, log }))
     : null;

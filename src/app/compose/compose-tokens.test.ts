@@ -6,6 +6,7 @@ import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { memoryOauthRecords } from '../../oauth/server/memory-records.ts';
 import type { TokenKeys } from '../../oauth/server/token-keys.ts';
 import type { Authority } from '../authority/authority.ts';
+import { onlyAuthority } from '../peers/peers.ts';
 import { configSchema, toConfig } from '../config/config.ts';
 import type { TokenTrust } from '../feed/feed-message.ts';
 import { composeTokens } from './compose-tokens.ts';
@@ -24,6 +25,7 @@ function stage() {
     audit: { append: async () => undefined },
     tokenSecrets,
     people: {},
+    peers: onlyAuthority(),
     announceTokens(trust: TokenTrust, rotate: TokenKeys['rotate']) {
       Object.assign(told, { trust, rotate });
     },

@@ -92,6 +92,11 @@ export async function composeTokens(options: {
     if (server.keys().length > 1) retiring = setTimeout(announce, afterglow + 1_000).unref();
   };
   announce();
+  opened.defer(
+    authority.peers.onBeat(async () => {
+      if (await keys.refresh()) announce();
+    }),
+  );
   const held = opened.move();
   return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

@@ -8,6 +8,7 @@ import { errorText } from '../../kernel/fault.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import type { EndsOptions } from './compose-ends.ts';
+import { sharedCrls } from '../peers/shared-crls.ts';
 import { holdOwnIdentity } from './own-identity.ts';
 
 /** What is published of the certificates of one issuer. */
@@ -24,12 +25,16 @@ const signaturesPerSecond = 2_000;
 /** Publishes the lists of an issuer and opens its responder. Throws what publishing the first lists throws. */
 export async function openIssuerEnds(issuer: Issuer, options: EndsOptions): Promise<IssuerEnds> {
   const { config, clock, authority, log } = options;
-  const { store, audit, urlsOf } = authority;
+  const { store, audit, urlsOf, peers } = authority;
+  const several = peers.self === null ? {} : { shelf: sharedCrls(issuer, { facts: store.meta, peers }) };
   await using opened = new AsyncDisposableStack();
   const sources = { issuer, records: store.certificates, clock };
   const life = config.authority.crlMinutes * 60_000;
   const crls = opened.use(
-    await openCrlPublisher({ ...sources, facts: store.meta, audit, urls: urlsOf(issuer), life }, log),
+    await openCrlPublisher(
+      { ...sources, ...several, facts: store.meta, audit, urls: urlsOf(issuer), life },
+      log,
+    ),
   );
   const ocsp = await openResponder(sources, options, opened);
   const held = opened.move();

@@ -26,7 +26,9 @@ test('I5 every device is asked about within one interval, again and again, and a
         await new Promise(setImmediate);
       }
     };
-    await using _watch = watchDevices({ authority, clock, log: (line) => said.push(line) });
+    let leads = true;
+    const watched = { ...authority, peers: { leads: () => leads } };
+    await using _watch = watchDevices({ authority: watched, clock, log: (line) => said.push(line) });
     await pass(55_000);
     assert.equal(rounds, 0);
     await pass(5_000);
@@ -35,6 +37,13 @@ test('I5 every device is asked about within one interval, again and again, and a
     assert.equal(rounds, 3);
     assert.match(said[0] ?? '', /3 asked about, 1 agents without certificates/);
     assert.match(said[1] ?? '', /the disk is full/);
+    // Another authority does it.
+    leads = false;
+    await pass(120_000);
+    assert.equal(rounds, 3);
+    leads = true;
+    await pass(5_000);
+    assert.equal(rounds, 4);
   } finally {
     mock.timers.reset();
   }

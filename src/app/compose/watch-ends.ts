@@ -36,10 +36,11 @@ export async function watchEnds(options: {
 }): Promise<RunningExpiryWatch> {
   const { config, authority, redactor, clock, log } = options;
   const { latePercent, unseenAgents, authorityDays } = config.authority.alerts;
-  const { store, audit, renewals, issuer } = authority;
+  const { store, audit, renewals, issuer, peers } = authority;
   await using opened = new AsyncDisposableStack();
   const webhook = await openReceiver(config, redactor, clock);
-  const teller = webhook && opened.use(tellAlerts({ alerts: store.alerts, webhook, log }));
+  const teller =
+    webhook && opened.use(tellAlerts({ alerts: store.alerts, webhook, log, isTeller: () => peers.leads() }));
   // Ends what is being told before it is waited for.
   if (webhook) opened.use(webhook);
   const watch = new ExpiryWatch({
@@ -58,6 +59,8 @@ export async function watchEnds(options: {
     trustDomain: issuer.trustDomain,
     receiver: teller && (() => teller.wake()),
   });
+  // What another authority has raised is told as well.
+  opened.defer(peers.onBeat(async () => teller?.wake()));
   const held = opened.move();
   const stop = everySoOften(watch, authority, log);
 
@@ -84,7 +87,7 @@ function running(
 /** Looks at once, every minute, and when a renewal has failed often enough. Returns how to stop. */
 function everySoOften(
   watch: ExpiryWatch,
-  { renewals, tools }: Pick<Authority, 'renewals' | 'tools'>,
+  { renewals, tools, peers }: Pick<Authority, 'renewals' | 'tools' | 'peers'>,
   log: (line: string) => void,
 ): () => Promise<void> {
   let last: Promise<void> = Promise.resolve();
@@ -101,8 +104,11 @@ function everySoOften(
   };
   renewals.onFailing(() => note(watch.lookAtRenewals()));
   tools.onChanged(() => note(watch.lookAtTools()));
-  note(watch.look());
-  const timer = setInterval(() => note(watch.look()), lookMilliseconds);
+  const look = (): void => {
+    if (peers.leads()) note(watch.look());
+  };
+  look();
+  const timer = setInterval(look, lookMilliseconds);
   timer.unref();
   return async () => {
     clearInterval(timer);

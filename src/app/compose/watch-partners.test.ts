@@ -47,7 +47,10 @@ test('I11 only what is due is fetched; what failed is tried again a minute later
     },
   };
   await using _watch = watchPartners({
-    authority: { partners: { ...partners, add: refuse, remove: refuse } },
+    authority: {
+      partners: { ...partners, add: refuse, remove: refuse },
+      peers: { leads: () => true },
+    },
     clock,
     log: (line) => said.push(line),
     every: 1,

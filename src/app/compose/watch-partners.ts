@@ -2,6 +2,7 @@ import type { PartnerRecord } from '../../identity/partner-record.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
 import type { Authority } from '../authority/authority.ts';
+import type { Peers } from '../peers/peers.ts';
 
 /** How often it is looked whether a bundle is due, in milliseconds. */
 const lookMilliseconds = 5_000;
@@ -18,7 +19,7 @@ export function refreshAfter({ refreshHint, trustedFor }: PartnerRecord): number
 
 /** Fetches the bundles of partners again when they are due. Closing it waits for one that is on its way. */
 export function watchPartners(options: {
-  readonly authority: Pick<Authority, 'partners'>;
+  readonly authority: Pick<Authority, 'partners'> & { readonly peers: Pick<Peers, 'leads'> };
   readonly clock: Clock;
   readonly log: (line: string) => void;
   readonly every?: number;
@@ -43,6 +44,7 @@ export function watchPartners(options: {
     }
   };
   const look = async (): Promise<void> => {
+    if (!authority.peers.leads()) return;
     const all = await authority.partners.list();
     await Promise.all(all.filter(isDue).map(refresh));
   };

@@ -19,9 +19,11 @@ export function tellAlerts(options: {
   readonly alerts: Pick<AlertRecords, 'nextMessage' | 'taken'>;
   readonly webhook: Pick<Webhook, 'tell'>;
   readonly log: (line: string) => void;
+  /** Whether it is this authority that tells; always unless given. */
+  readonly isTeller?: () => boolean;
   readonly pause?: number;
 }): AlertTeller {
-  const { alerts, webhook, log, pause = firstPause } = options;
+  const { alerts, webhook, log, pause = firstPause, isTeller = () => true } = options;
   let problem: string | null = null;
   let failures = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -29,7 +31,7 @@ export function tellAlerts(options: {
   let again = false;
   const ending = new AbortController();
   const next = async (): Promise<AlertMessage | null> =>
-    ending.signal.aborted ? null : await alerts.nextMessage();
+    ending.signal.aborted || !isTeller() ? null : await alerts.nextMessage();
 
   const tellAll = async (): Promise<void> => {
     for (let message = await next(); message; message = await next()) {

@@ -32,7 +32,7 @@ async function firstMessages(heard: HeardOf | null): Promise<readonly FeedMessag
     { changes, id: 'this' },
     () => [],
     () => ({ roots: '', issuer: '' }),
-    systemClock,
+    { clock: systemClock },
   );
   const messages: FeedMessage[] = [];
   await feed.subscribe((message) => messages.push(message), heard);

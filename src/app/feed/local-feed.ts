@@ -19,12 +19,22 @@ export interface LocalFeed extends Feed, Disposable {
   publishTrust(): void;
 }
 
-/** `store` is the id that `storeId` gives. */
+/** When a feed says what. */
+export interface FeedTimes {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /**
+   * Calls the listener whenever this authority is known to have heard of every change of the store; unless it is given there is
+   * nobody else who changes it, and every second is such a moment.
+   */
+  readonly beats?: (listener: () => void) => () => void;
+}
+
+/** `id` is what `storeId` gives. */
 export function createLocalFeed(
   { changes, id: store }: Pick<Store, 'changes'> & { readonly id: string },
   policies: () => readonly PolicyFile[],
   trust: () => FeedTrust,
-  clock: Pick<Clock, 'monotonic'>,
+  { clock, beats = everySecond }: FeedTimes,
 ): LocalFeed {
   const of = randomId();
   const now = (): FeedStamp => ({ of, at: clock.monotonic() });
@@ -33,8 +43,7 @@ export function createLocalFeed(
     for (const listener of listeners) listener(message);
   };
   const stopStore = changes.subscribe((change) => tell({ type: 'change', change }));
-  const heartbeat = setInterval(() => tell({ type: 'heartbeat', stamp: now() }), heartbeatMilliseconds);
-  heartbeat.unref();
+  const stopBeats = beats(() => tell({ type: 'heartbeat', stamp: now() }));
   return {
     async subscribe(listener, heard = null) {
       // Changes that commit while the snapshot is read wait, so that none is lost and none comes first.
@@ -63,7 +72,7 @@ export function createLocalFeed(
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {
       stopStore();
-      clearInterval(heartbeat);
+      stopBeats();
       listeners.clear();
     },
   };
@@ -80,4 +89,10 @@ async function changesAfter(
     if (error instanceof Fault && error.code === 'not_found') return null;
     throw error;
   }
+}
+
+function everySecond(listener: () => void): () => void {
+  const timer = setInterval(listener, heartbeatMilliseconds);
+  timer.unref();
+  return () => clearInterval(timer);
 }

@@ -134,7 +134,7 @@ test('I11 the order of changes goes on with its numbers when an older state is o
       DROP INDEX agents_by_parent; ALTER TABLE agents DROP COLUMN parent;
       ALTER TABLE people DROP COLUMN display_name; ALTER TABLE people DROP COLUMN groups;
       ALTER TABLE people DROP COLUMN state; ALTER TABLE people DROP COLUMN added_at;
-      ALTER TABLE certificates DROP COLUMN hardware; DROP TABLE alerts; DROP TABLE alert_messages; DROP TABLE tools; DROP TABLE call_approvals; DROP TABLE flow_orders; DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';
+      ALTER TABLE certificates DROP COLUMN hardware; ALTER TABLE certificates DROP COLUMN instance; DROP TABLE alerts; DROP TABLE alert_messages; DROP TABLE tools; DROP TABLE call_approvals; DROP TABLE flow_orders; DROP TABLE partners; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 41 WHERE name = 'changes';
       PRAGMA user_version = 11;`);
     database.close();
     await withStore(file, async ({ agents, changes }) => {

@@ -23,6 +23,7 @@ export async function openStore(options: {
   await dropOldChanges(connection);
   return {
     ...recordsOf(connection, clock),
+    isShared: false,
     async copyTo(target) {
       await makeEmpty(target);
       await backup(database, target);

@@ -69,6 +69,8 @@ export interface StoreRecords {
 
 /** What remembers it. Closing it ends every use. */
 export interface Store extends StoreRecords, AsyncDisposable {
+  /** Whether other authorities may have it open at the same time. */
+  readonly isShared: boolean;
   /** Writes a whole, consistent copy to a new file while the store stays in use. Fault `conflict` when it exists. */
   copyTo(file: string): Promise<void>;
 }

@@ -17,7 +17,8 @@ import type { AcmeAccountRecords, AcmeOrderRecords } from './acme-records.ts';
 import { answerChallenge, updateAuthorization } from './authorizations.ts';
 import type { BindingSecrets } from './external-account.ts';
 import { downloadCertificate, finalize, recoverOrders } from './finalize.ts';
-import { createNonces } from './nonces.ts';
+import { LeftBehind } from './left-behind.ts';
+import { createNonces, sharedNonces, type SharedNonces } from './nonces.ts';
 import { newOrder, showOrder } from './orders.ts';
 import { renewalInfo } from './renewal-info.ts';
 import { revokeCert } from './revoke-cert.ts';
@@ -41,7 +42,20 @@ export interface AcmeDoorOptions {
   readonly secrets: BindingSecrets;
   readonly attestations: Attestations;
   readonly outside: Outside;
+  /** The other authorities of the store; none unless given. */
+  readonly others?: OtherAuthorities;
 }
+
+/** Port: the other authorities of a store. */
+export interface OtherAuthorities extends SharedNonces {
+  /** Whether it is this authority that goes on with what a dead one has begun. */
+  leads(): boolean;
+  /** Calls the listener every now and then. Returns how to stop. */
+  onBeat(listener: () => Promise<void>): () => void;
+}
+
+/** How long something stands still before its authority is taken to have died over it, in milliseconds. */
+const patience = 60_000;
 
 /** Opens the door: settles what a stopped process left behind, then answers. */
 export async function openAcmeDoor(options: AcmeDoorOptions): Promise<AcmeDoor> {
@@ -50,14 +64,34 @@ export async function openAcmeDoor(options: AcmeDoorOptions): Promise<AcmeDoor> 
   await using opened = new AsyncDisposableStack();
   const strangers = opened.use(createBoundedRecord(audit, { type: 'acme-accounts.refused' }));
   const validations = opened.use(createValidations({ accounts, orders, outside, audit, clock }));
-  const parts: AcmeParts = { ...options, strangers, validations, nonces: createNonces(clock) };
-  await recoverOrders(parts);
-  await validations.resume();
+  const nonces = options.others ? sharedNonces(options.others) : createNonces(clock);
+  const parts: AcmeParts = { ...options, strangers, validations, nonces };
+  if (options.others) {
+    opened.defer(options.others.onBeat(takingOver(parts, options.others)));
+  } else {
+    await recoverOrders(parts);
+    await validations.resume();
+  }
   const held = opened.move();
   return {
     serves: (path) => path.startsWith('/acme/'),
     answer: (exchange) => answer(exchange, parts),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** Goes on with what other authorities have left behind. */
+function takingOver(parts: AcmeParts, { leads, clock }: OtherAuthorities): () => Promise<void> {
+  const [lostOrders, lostChallenges] = [new LeftBehind(patience), new LeftBehind(patience)];
+  const idsOf = (all: readonly { readonly id: string }[]): readonly string[] => all.map(({ id }) => id);
+  return async () => {
+    if (!leads()) return;
+    const { orders, validations } = parts;
+    const left = lostOrders.among(idsOf(await orders.processing()), clock.monotonic());
+    if (left.size > 0) await recoverOrders(parts, left);
+    const unsettled = await orders.unsettled();
+    const lost = lostChallenges.among(idsOf(unsettled), clock.monotonic());
+    if (lost.size > 0) await validations.resume(lost);
   };
 }
 

@@ -176,10 +176,14 @@ export async function downloadCertificate(
 
 /**
  * Settles orders that a stopped process left `processing`: one whose certificate is on record is valid, another is
- * invalid. Run once at start, after `recoverIssuance`.
+ * invalid: all of them at a start, after `recoverIssuance`, and `only` those that were left behind beside other authorities.
  */
-export async function recoverOrders({ ca, orders, accounts }: AcmeParts): Promise<void> {
+export async function recoverOrders(
+  { ca, orders, accounts }: AcmeParts,
+  only?: ReadonlySet<string>,
+): Promise<void> {
   for (const order of await orders.processing()) {
+    if (only?.has(order.id) === false) continue;
     const account = await accounts.find(order.accountId);
     const issued = account ? await ca.records.list({ name: account.name, state: 'issued' }) : [];
     const own = issued.find(

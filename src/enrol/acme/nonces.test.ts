@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { steppedClock } from '../../kernel/clock.ts';
-import { createNonces } from './nonces.ts';
+import { memoryUsedTokens } from '../workload/memory-used-tokens.ts';
+import { createNonces, sharedNonces } from './nonces.ts';
 
 const refused = { name: 'Fault', code: 'nonce_refused' };
 
@@ -43,4 +44,19 @@ test('I3 asking for ten thousand nonces takes none from anybody, and using many 
   assert.throws(() => nonces.use(old), refused);
   assert.throws(() => nonces.use(first), refused);
   nonces.use(nonces.draw());
+});
+
+test('I3 a nonce of one authority is good at another of its store, once at all of them, and for an hour', async () => {
+  const clock = steppedClock(Date.UTC(2026, 10, 26));
+  const of = { used: memoryUsedTokens(), clock, key: new Uint8Array(32).fill(7) };
+  const [a, b] = [sharedNonces(of), sharedNonces(of)];
+  const [first, second, late] = [a.draw(), a.draw(), a.draw()];
+  await b.use(first);
+  for (const nonces of [a, b]) await assert.rejects(async () => nonces.use(first), refused);
+  const once = await Promise.allSettled([a, b, a, b].map(async (nonces) => nonces.use(second)));
+  assert.equal(once.filter(({ status }) => status === 'fulfilled').length, 1);
+  const stranger = sharedNonces({ ...of, key: new Uint8Array(32) });
+  for (const wrong of ['', 'x', stranger.draw()]) await assert.rejects(async () => a.use(wrong), refused);
+  clock.advance(60 * 60_000);
+  await assert.rejects(async () => b.use(late), refused);
 });

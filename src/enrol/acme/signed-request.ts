@@ -50,7 +50,7 @@ export async function readSignedRequest(
   }
   const { nonce } = jws.header;
   if (typeof nonce !== 'string') throw new Fault('nonce_refused', 'The request has no nonce.');
-  door.nonces.use(nonce);
+  await door.nonces.use(nonce);
   const payload = jws.payload.length === 0 ? null : parseJson(jws.payload, jsonLimits);
   return { url, account, key, payload };
 }

@@ -14,8 +14,8 @@ import { type Outside, validateChallenge } from './validate-challenge.ts';
 export interface Validations extends AsyncDisposable {
   /** Begins to look at the chosen challenge of an authorization. */
   start(authorization: AcmeAuthorizationRecord): void;
-  /** Goes on with what a stopped process had begun. */
-  resume(): Promise<void>;
+  /** Goes on with what a stopped process had begun; with these of it alone when they are named. */
+  resume(only?: ReadonlySet<string>): Promise<void>;
 }
 
 interface ValidationParts {
@@ -60,8 +60,10 @@ export function createValidations(parts: ValidationParts): Validations {
   };
   return {
     start,
-    async resume() {
-      for (const authorization of await parts.orders.unsettled()) start(authorization);
+    async resume(only) {
+      for (const authorization of await parts.orders.unsettled()) {
+        if (only?.has(authorization.id) !== false) start(authorization);
+      }
     },
     async [Symbol.asyncDispose]() {
       ended.abort();

@@ -81,3 +81,17 @@ test('O2 what is stored opens at its own place only', () => {
   const other = entryCipher(generateKeyPairSync('ed25519').privateKey);
   assert.equal(other.open('RefreshToken', id, sealed), null);
 });
+
+test('O2 another authority of the store signs with the new key once it has looked, and with no compromised one', async () => {
+  const records = memoryOauthRecords();
+  const { secrets } = entryCipher(auditKey);
+  const parts = { records, secrets, clock: steppedClock(1_000_000), keptFor: life };
+  const [a, b] = [await openTokenKeys(parts), await openTokenKeys(parts)];
+  assert.equal(await b.refresh(), false);
+  const first = b.signing().kid;
+  await a.rotate(true);
+  assert.equal(await b.refresh(), true);
+  assert.equal(b.signing().kid, a.signing().kid);
+  assert.deepEqual(b.publicKeys(), a.publicKeys());
+  assert.ok(!b.publicKeys().some(({ kid }) => kid === first));
+});

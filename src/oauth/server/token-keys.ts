@@ -17,6 +17,8 @@ export interface TokenKeys {
    * that one is `compromised`. Gives the `kid` of the new one. Fault `conflict` when another process did the same meanwhile.
    */
   rotate(compromised: boolean): Promise<string>;
+  /** Looks whether another authority of the store has replaced the key; true when it has, and that one signs from now on. */
+  refresh(): Promise<boolean>;
 }
 
 export interface TokenKey {
@@ -50,6 +52,13 @@ export async function openTokenKeys(options: {
       current.kept
         .filter(({ retiredAt }) => retiredAt === null || retiredAt > clock.now() - keptFor)
         .map(({ publicJwk }) => JSON.parse(publicJwk) as JsonObject),
+    async refresh() {
+      const before = namesOf(current.kept);
+      const kept = await records.keys();
+      if (namesOf(kept) === before) return false;
+      current = { kept, signing: openSigning(kept, secrets) };
+      return true;
+    },
     async rotate(compromised) {
       if (!(await add(current.signing.kid))) {
         throw new Fault('conflict', 'The key that signs tokens was replaced meanwhile. Try again.');
@@ -60,6 +69,10 @@ export async function openTokenKeys(options: {
       return current.signing.kid;
     },
   };
+}
+
+function namesOf(kept: readonly KeptTokenKey[]): string {
+  return kept.map(({ kid, retiredAt }) => `${kid} ${retiredAt ?? ''}`).join();
 }
 
 function openSigning(kept: readonly KeptTokenKey[], secrets: Seal): TokenKey {

@@ -26,6 +26,7 @@ import { sessionsAtProviders } from './0020-sessions-at-providers.ts';
 import { tools } from './0021-tools.ts';
 import { callApprovals } from './0022-call-approvals.ts';
 import { flowOrders } from './0023-flow-orders.ts';
+import { instances } from './0024-instances.ts';
 import type { Migration } from './migration.ts';
 
 const migrations: readonly Migration[] = [
@@ -52,6 +53,7 @@ const migrations: readonly Migration[] = [
   tools,
   callApprovals,
   flowOrders,
+  instances,
 ];
 
 /** The schema version this program writes. */

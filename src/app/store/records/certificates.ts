@@ -10,8 +10,8 @@ import { all, one, run, type SqlValue, type Work } from '../work.ts';
 import { endTokensOf } from './token-ends.ts';
 
 const insert = `INSERT INTO certificates (serial, name, kind, spiffe_id, state, not_before, not_after, reserved_at, tbs_hash,
-  der, replaces, door, revoked_at, reason, revocation, key_hash, issuer, hardware)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+  der, replaces, door, revoked_at, reason, revocation, key_hash, issuer, hardware, instance)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
 const setRevoked = `UPDATE certificates SET state = 'revoked', reason = ?, revoked_at = ?, revocation = ? WHERE serial = ?`;
 const setReinstated =
   'UPDATE certificates SET state = ?, reason = NULL, revoked_at = NULL, revocation = NULL WHERE serial = ?';
@@ -165,6 +165,7 @@ interface CertificateRow {
   readonly key_hash: string | null;
   readonly issuer: string | null;
   readonly hardware: string | null;
+  readonly instance: string | null;
 }
 
 function toRecord(row: CertificateRow): CertificateRecord {
@@ -188,6 +189,7 @@ function toRecord(row: CertificateRow): CertificateRecord {
     keyHash: row.key_hash,
     issuer: row.issuer,
     hardware: row.hardware === null ? null : (JSON.parse(row.hardware) as CertificateRecord['hardware']),
+    ...(row.instance !== null && { instance: row.instance }),
   };
 }
 
@@ -211,5 +213,6 @@ function toColumns(record: CertificateRecord): SqlValue[] {
     record.keyHash,
     record.issuer,
     record.hardware && JSON.stringify(record.hardware),
+    record.instance ?? null,
   ];
 }
