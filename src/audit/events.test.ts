@@ -23,3 +23,19 @@ test('S4 every event of the catalogue is written by some code (trap: what is adv
   const silent = Object.keys(auditEvents).filter((type) => !code.includes(`'${type}'`));
   assert.deepEqual(silent, []);
 });
+
+test('S4 docs/ocsf.md has a row for every event, with a class and an activity that OCSF has', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/ocsf.md'), 'utf8');
+  const rows = [
+    ...page.matchAll(
+      /^\| `([a-z-]+\.[a-z-]+)` \| (\d{4}) [A-Za-z ]+ \| (\d{1,2}) [A-Za-z ]+ \| (\d{6}) \| (?:Success|Failure|Other)/gm,
+    ),
+  ];
+  assert.deepEqual(
+    rows.map(([, type]) => type),
+    Object.keys(auditEvents),
+  );
+  for (const [, type, classId, activity, id] of rows) {
+    assert.equal(Number(classId) * 100 + Number(activity), Number(id), String(type));
+  }
+});

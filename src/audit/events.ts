@@ -144,6 +144,10 @@ export const auditEvents = {
     'A destination refuses an entry for good, and it was left out as configured: which, why.',
   'export.behind': 'Entries wait longer for a destination than they should: how many, and why.',
   'export.resumed': 'A destination takes entries again, or has caught up.',
+  'witness.refused':
+    'A witness does not sign what this log says, because it is not what it has signed before: why. Told once until it does.',
+  'witness.unreachable': 'A witness was asked for its signature and gave none: why. Told once until it does.',
+  'witness.resumed': 'A witness signs again.',
   'admin.command': 'An administrator changed something.',
   'alert.raised':
     'Somebody has to look: a certificate ends, has ended, or its renewal fails; or a tool is not what was approved.',

@@ -57,6 +57,7 @@ test('S4 a log that was closed verifies: all entries linked and signed for', asy
     keyFrom: 'given',
     torn: null,
     firstBroken: null,
+    witnessed: [],
   });
 });
 

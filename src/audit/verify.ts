@@ -1,10 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import type { WitnessKey } from './cosignature.ts';
 import { folderKey, originOf, segmentsOf } from './log-folder.ts';
 import { type Broken, type LogLine, LogWalk } from './log-walk.ts';
 import { readLines } from './read-lines.ts';
 import { logFiles, type Segment } from './segment.ts';
 import { storedCheckpoints } from './stored-checkpoints.ts';
+import { type WitnessedNote, witnessedBy, witnessedFolder } from './witnessed-notes.ts';
 
 /** What is known of a log after reading all of it. */
 export interface AuditVerification {
@@ -23,6 +25,8 @@ export interface AuditVerification {
   /** An entry that is half written at the end, as a crash leaves it; the next opening removes it. */
   readonly torn: { readonly file: string; readonly line: number; readonly octets: number } | null;
   readonly firstBroken: Broken | null;
+  /** What witnesses have signed of it, of those that were asked for. */
+  readonly witnessed: readonly WitnessedNote[];
 }
 
 export interface VerifyOptions {
@@ -32,6 +36,8 @@ export interface VerifyOptions {
   readonly origin?: string;
   /** Signed notes that were kept elsewhere and must fit as well: what they cover cannot have been cut off unseen. */
   readonly known?: readonly string[];
+  /** Witnesses whose signature the log must have, and whose newest one must fit. */
+  readonly witnesses?: readonly WitnessKey[];
 }
 
 /**
@@ -57,6 +63,17 @@ export async function verifyAuditLog(
   for (const note of options.known ?? []) {
     broken ??= walk.expect({ note, file: 'a given checkpoint', line: 1 });
   }
+  const witnessed: WitnessedNote[] = [];
+  for (const witness of options.witnesses ?? []) {
+    const found = await witnessedBy(folder, witness);
+    if (found) {
+      witnessed.push(found);
+      broken ??= walk.expect({ note: found.note, file: found.file, line: 1 });
+    } else {
+      const reason = `no checkpoint here has the signature of the witness ${witness.name}`;
+      broken ??= { index: 0, file: witnessedFolder, line: 1, reason };
+    }
+  }
   for await (const [line, next] of pairs(linesOf(folder, segments))) {
     broken ??= await walk.take(line, next);
     if (broken) break;
@@ -69,6 +86,7 @@ export async function verifyAuditLog(
     origin: options.origin ?? origin ?? '',
     keyFrom: options.publicKey ? 'given' : 'folder',
     firstBroken: broken,
+    witnessed,
   };
 }
 

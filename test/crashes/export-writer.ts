@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openExports } from '../../src/app/compose/open-exports.ts';
+import { exportSettings, openExports } from '../../src/app/compose/open-exports.ts';
 import { openLog } from '../../src/audit/log.fixture.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createRedactor } from '../../src/secrets/redact.ts';
@@ -8,8 +8,8 @@ import { createSecretResolver } from '../../src/secrets/resolve.ts';
 /** Writes a log and exports it as a gateway does, until it is killed, or until `count` entries are written and taken. */
 const [folder = '', count = '0'] = process.argv.slice(2);
 const log = await openLog(folder, { clock: systemClock, segmentEntries: 40, checkpointMilliseconds: 20 });
-const exports = await openExports({
-  file: join(folder, '../audit-export.yaml'),
+const exports = openExports({
+  settings: await exportSettings(join(folder, '../audit-export.yaml')),
   folder,
   audit: log,
   secrets: createSecretResolver({ environment: process.env, redactor: createRedactor(), clock: systemClock }),

@@ -63,6 +63,7 @@ type Acts = Omit<
   | 'callApprovals'
   | 'bundle'
   | 'issuanceLog'
+  | 'witness'
   | 'auditKey'
   | 'registrationKey'
   | 'tokenSecrets'

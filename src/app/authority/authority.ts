@@ -35,6 +35,7 @@ import type { ServerStates } from '../feed/server-states.ts';
 import type { Seen } from '../feed/sightings.ts';
 import type { ChangingFile } from './changing-file.ts';
 import type { RunningRules } from './issuance-rules.ts';
+import type { LogWitness } from './log-witness.ts';
 import type { Issuers } from './open-issuers.ts';
 import type { People, PersonLoginOrder } from './people.ts';
 import type { Partners } from './partners.ts';
@@ -93,6 +94,8 @@ export interface Authority extends AsyncDisposable {
   readonly renewals: FailingRenewals;
   /** The same log, as others read and verify it. */
   readonly issuanceLog: LogReader;
+  /** Signs the checkpoints of its gateways' logs. */
+  readonly witness: LogWitness;
   /** Who signs now. */
   readonly issuer: Issuer;
   /** What the doors issue with. */

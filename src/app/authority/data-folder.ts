@@ -32,6 +32,8 @@ export interface DataFolder {
   readonly gatewayLog: string;
   /** Where the logs are exported to; it need not be there. */
   readonly auditExport: string;
+  /** What the authority has signed of the logs of its gateways. */
+  readonly witness: string;
   /** What agents have used, for as long as that counts. */
   readonly gatewayFlows: string;
   readonly policies: string;
@@ -75,6 +77,7 @@ export function dataFolder(folder: string): DataFolder {
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),
     auditExport: at(auditExportFileName),
+    witness: at('witness'),
     gatewayFlows: at('gateway-flows.jsonl'),
     policies: at('policies'),
     workloads: at(workloadsFileName),

@@ -1,3 +1,4 @@
+import { openLogWitness } from './log-witness.ts';
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createBoundedRecord } from '../../audit/bounded-record.ts';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
@@ -199,6 +200,7 @@ export async function openAuthority(options: {
     rotation: openRotation({ ...world, issuers, store, audit, peers }),
     auditKey,
     issuanceLog,
+    witness: await openLogWitness({ folder: data.witness, trustDomain, auditKey, clock }),
     registrationKey,
     tokenSecrets: entryCipher(auditKey),
     assertions: openAssertions({

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import type { Disk } from '../../audit/disk.ts';
 import type { Listener } from '../../http/exchange.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -12,7 +13,8 @@ import type { Config } from '../config/config.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
 import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
-import { openExports } from './open-exports.ts';
+import { exportSettings } from './open-exports.ts';
+import { keepLog } from './keep-log.ts';
 import { openOps } from './open-ops.ts';
 import { openSecrets } from './open-secrets.ts';
 import { holdOwnIdentity } from './own-identity.ts';
@@ -74,8 +76,19 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   opened.use(watchCallApprovals({ authority, receiver: expiry.receiver, log }));
   const secrets = opened.use(authoritySecrets(authority, { ...options, redactor, log }));
   const { audit } = authority;
-  const exports = opened.use(
-    await openExports({ file: data.auditExport, folder: data.authorityLog, audit, secrets, clock, log }),
+  const settings = await exportSettings(data.auditExport);
+  const kept = opened.use(
+    keepLog({
+      settings,
+      folder: data.authorityLog,
+      audit,
+      publicKey: createPublicKey(authority.auditKey),
+      identity: null,
+      secrets,
+      clock,
+      redactor,
+      log,
+    }),
   );
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
@@ -92,7 +105,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     : null;
   if (gateway) listeners['agents'] = gateway.agents;
   gatewayUrl ??= gateway?.agents.url ?? null;
-  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway, exports }));
+  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway, kept }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
   return { authority, expiry, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };

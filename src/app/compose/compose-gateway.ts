@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { checkpointSigner } from '../../audit/checkpoint.ts';
 import type { Disk } from '../../audit/disk.ts';
 import { type AuditLog, type CallLog, openAuditLog } from '../../audit/log.ts';
@@ -46,7 +46,9 @@ import { touchesPartners, trustedClients } from './trusted-clients.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { checkSecret } from './check-secret.ts';
 import type { SecretCheck } from '../feed/secret-checks.ts';
-import { openExports, type RunningExports } from './open-exports.ts';
+import { exportSettings } from './open-exports.ts';
+import { type KeptLog, keepLog } from './keep-log.ts';
+import { unwitnessedLog } from './unwitnessed-log.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
@@ -69,7 +71,8 @@ export interface RunningGateway extends AsyncDisposable {
   readonly view: RegistryView;
   readonly audit: AuditLog;
   readonly upstreams: UpstreamSet;
-  readonly exports: RunningExports;
+  /** What becomes of its log. */
+  readonly kept: KeptLog;
   /** Says whether a secret reference resolves here, and never its value. */
   checkSecret(reference: string): Promise<SecretCheck>;
   liveCalls(): number;
@@ -132,7 +135,11 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       ...(options.disk && { disk: options.disk }),
     }),
   );
-  const audit = redactedLog(written, redactor);
+  const settings = await exportSettings(options.exportsFile);
+  const redacted = redactedLog(written, redactor);
+  let kept: KeptLog | null = null;
+  const limited = settings.witnesses.some(({ limitSeconds }) => limitSeconds > 0);
+  const audit = limited ? unwitnessedLog(redacted, () => kept?.witnesses.overdue() ?? null) : redacted;
   const view = createRegistryView({
     trustDomain: options.trustDomain,
     clock,
@@ -158,16 +165,20 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       log,
     }),
   );
-  const exports = opened.use(
-    await openExports({
-      file: options.exportsFile,
+  const keeping = opened.use(
+    keepLog({
+      settings,
       folder: options.auditFolder,
-      audit,
+      audit: redacted,
+      publicKey: createPublicKey(options.auditKey),
+      identity: () => identity.current(),
       secrets,
       clock,
-      log: (line) => log(redactor.redact(line)),
+      redactor,
+      log,
     }),
   );
+  kept = keeping;
   const approvals = gatewayApprovals(options.approvals ?? null, redactor);
   const { graceMilliseconds } = defaultUpstreamLimits;
   const warden = opened.use(createChildWarden({ graceMilliseconds, log }));
@@ -339,7 +350,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     view,
     audit,
     upstreams,
-    exports,
+    kept: keeping,
     checkSecret: (reference) => checkSecret(secrets, config.secrets, redactor, reference),
     liveCalls: live.count,
     sharedMemory: memories.shared,

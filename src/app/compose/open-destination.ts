@@ -113,7 +113,7 @@ function clientOf(
 }
 
 /** Link-local addresses, and with them the metadata services of clouds, are in neither. */
-function guardOf(addresses: ExportDestination['addresses'], loopback: boolean): AddressPolicy {
+export function guardOf(addresses: 'public' | 'any', loopback: boolean): AddressPolicy {
   if (addresses === 'any') return addressRanges(['public', 'private', 'loopback']);
   return loopback ? addressRanges(['public', 'loopback']) : 'public-only';
 }

@@ -6,7 +6,7 @@ import { reopened } from '../../export/reopened.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { readTextFile } from '../../kernel/durable-file.ts';
 import type { SecretResolver } from '../../secrets/resolve.ts';
-import { type ExportDestination, readAuditExport } from '../config/audit-export-file.ts';
+import { type ExportDestination, type ExportSettings, readAuditExport } from '../config/audit-export-file.ts';
 import { openDestination } from './open-destination.ts';
 
 /** The exporters of one log. */
@@ -15,8 +15,7 @@ export interface RunningExports extends AsyncDisposable {
 }
 
 export interface ExportPorts {
-  /** The file of destinations; without it nothing is exported. */
-  readonly file: string;
+  readonly settings: ExportSettings;
   readonly folder: string;
   readonly audit: AuditLog;
   readonly secrets: Pick<SecretResolver, 'resolve'>;
@@ -24,17 +23,12 @@ export interface ExportPorts {
   readonly log: (line: string) => void;
 }
 
-/** Begins to bring a log to the destinations of the file. Throws Fault `config_invalid`. */
-export async function openExports(ports: ExportPorts): Promise<RunningExports> {
-  const { file, folder, audit, clock, log } = ports;
-  await using opened = new AsyncDisposableStack();
-  const there = await access(file).then(
-    () => true,
-    () => false,
-  );
-  const { destinations, lagSeconds } = readAuditExport(file, there ? await readTextFile(file) : '');
-  const exporters = destinations.map((settings) =>
-    opened.use(
+/** Begins to bring a log to its destinations. */
+export function openExports(ports: ExportPorts): RunningExports {
+  const { folder, audit, clock, log } = ports;
+  const { destinations, lagSeconds } = ports.settings;
+  const exporters = destinations.map(
+    (settings) =>
       new Exporter({
         name: settings.name,
         folder,
@@ -51,13 +45,22 @@ export async function openExports(ports: ExportPorts): Promise<RunningExports> {
         record: (event) => audit.note(event),
         log,
       }),
-    ),
   );
-  const held = opened.move();
   return {
     status: () => exporters.map((exporter) => exporter.status()),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(exporters.map((exporter) => exporter[Symbol.asyncDispose]()));
+    },
   };
+}
+
+/** What the file says of where a log goes; without a file nowhere. Throws Fault `config_invalid`. */
+export async function exportSettings(file: string): Promise<ExportSettings> {
+  const there = await access(file).then(
+    () => true,
+    () => false,
+  );
+  return readAuditExport(file, there ? await readTextFile(file) : '');
 }
 
 function destinationOf(settings: ExportDestination, { secrets, clock }: ExportPorts): Destination {

@@ -7,8 +7,8 @@ import type { Config } from '../config/config.ts';
 import { answerOps, type Health } from '../listeners/ops-routes.ts';
 import type { RunningEnds } from './compose-ends.ts';
 import type { RunningExpiryWatch } from './watch-ends.ts';
-import { addExports } from './export-health.ts';
-import type { RunningExports } from './open-exports.ts';
+import { addKeptLog } from './log-health.ts';
+import type { KeptLog } from './keep-log.ts';
 import type { RunningGateway } from './compose-gateway.ts';
 
 /** Opens the `ops` listener: health and metrics of whatever runs in this process. */
@@ -19,8 +19,8 @@ export async function openOps(options: {
   /** Beside an authority that publishes. */
   readonly ends?: RunningEnds;
   readonly expiry?: RunningExpiryWatch;
-  /** Those of the authority's log. */
-  readonly exports?: RunningExports;
+  /** What becomes of the authority's log. */
+  readonly kept?: KeptLog;
   readonly gateway: RunningGateway | null;
 }): Promise<Listener> {
   const { config, clock } = options;
@@ -43,8 +43,8 @@ function healthOf(options: {
   readonly authority: Authority | null;
   readonly ends?: RunningEnds;
   readonly expiry?: RunningExpiryWatch;
-  /** Those of the authority's log. */
-  readonly exports?: RunningExports;
+  /** What becomes of the authority's log. */
+  readonly kept?: KeptLog;
   readonly gateway: RunningGateway | null;
 }): Health {
   const { authority, ends, expiry, gateway, clock } = options;
@@ -82,13 +82,17 @@ function healthOf(options: {
     metrics['registry_sequence'] = gateway.view.sequence();
     metrics['registry_went_back_total'] = gateway.view.timesWentBack();
   }
-  for (const running of [options.exports, gateway?.exports]) {
-    if (running) addExports(running.status(), { parts, metrics });
+  for (const kept of [options.kept, gateway?.kept]) {
+    if (kept) addKeptLog(kept, clock.now(), { parts, metrics });
   }
   // A server that is down is that server's matter; calls to the others are served.
   const ready = Object.entries(parts).every(
     ([name, part]) =>
-      part.ok || name.startsWith('server ') || name.startsWith('export ') || stopsNothing.includes(name),
+      part.ok ||
+      name.startsWith('server ') ||
+      name.startsWith('export ') ||
+      name.startsWith('witness ') ||
+      stopsNothing.includes(name),
   );
   return { ready, parts, metrics };
 }

@@ -6,6 +6,8 @@ import { readYaml } from './read-yaml.ts';
 
 /** One destination, as it is read. */
 export type ExportDestination = z.output<typeof destination>;
+/** One witness, as it is read. */
+export type WitnessSettings = z.output<typeof witness>;
 /** The whole file, as it is read. */
 export type ExportSettings = z.output<typeof exportSchema>;
 
@@ -155,6 +157,46 @@ const otlp = z.strictObject({
 
 const destination = z.discriminatedUnion('kind', [webhook, syslog, s3, otlp]);
 
+const witness = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z, 0-9 and "-"')
+    .meta({ description: 'What health and the audit log call the witness.' }),
+  url: url.meta({
+    description:
+      'What its add-checkpoint is below: https://authority:8444/v1/witness, or a witness elsewhere.',
+  }),
+  vkey: z
+    .string()
+    .regex(
+      /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/,
+      'must be the key that the witness prints, name+hash+key',
+    )
+    .max(1_000)
+    .meta({ description: 'The key that it signs with, as it prints it.' }),
+  everySeconds: z
+    .number()
+    .min(0.1)
+    .max(86_400)
+    .default(60)
+    .meta({ description: 'How often it is asked to sign.' }),
+  limitSeconds: z.number().min(0).max(2_592_000).default(0).meta({
+    description:
+      'After how long without its signature nothing is let through any more; 0 goes on without it and says so.',
+  }),
+  certificate: z.enum(['own', 'none']).default('none').meta({
+    description: 'Whether the gateway shows its own certificate, as the authority wants to see it.',
+  }),
+  addresses: z
+    .enum(['public', 'any'])
+    .default('public')
+    .meta({ description: 'Whether it may have an address that is not public.' }),
+  ca: file.optional().meta({
+    description:
+      'A file with the only authorities that vouch for it, in PEM; with an own certificate those of the gateway, otherwise those of the system.',
+  }),
+});
+
 /** The file of destinations: the JSON Schema for editors is made from it. */
 const exportSchema = z
   .strictObject({
@@ -165,6 +207,7 @@ const exportSchema = z
       .default(300)
       .meta({ description: 'How old the oldest entry that was not taken may become before that is told.' }),
     destinations: z.array(destination).max(mostDestinations).default([]),
+    witnesses: z.array(witness).max(mostDestinations).default([]),
   })
   .meta({ title: 'Countersign exports of audit logs' });
 
@@ -191,6 +234,10 @@ export function readAuditExport(path: string, text: string): ExportSettings {
       throw new Fault('config_invalid', `${path}: ${name} needs certificate and key, or neither of them.`);
     }
     seen.add(name);
+  }
+  const witnesses = new Set(checked.data.witnesses.map(({ name }) => name));
+  if (witnesses.size < checked.data.witnesses.length) {
+    throw new Fault('config_invalid', `${path}: two witnesses have one name. Rename one.`);
   }
   return checked.data;
 }

@@ -26,6 +26,7 @@ import { personRoutes } from './person-routes.ts';
 import type { Holder, Route } from './route.ts';
 import { subAgentRoutes } from './sub-agent-routes.ts';
 import { readToolReports } from './tool-reports.ts';
+import { witnessRoutes } from './witness-routes.ts';
 
 const routes: readonly Route[] = [
   {
@@ -138,6 +139,7 @@ const routes: readonly Route[] = [
   ...estRoutes,
   ...personRoutes,
   ...subAgentRoutes,
+  ...witnessRoutes,
 ];
 
 /** Whether a request may come with a certificate that did not verify. */

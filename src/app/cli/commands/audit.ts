@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Entry } from '../../../audit/entry.ts';
+import { readWitnessKey } from '../../../audit/cosignature.ts';
 import { readPublicKey } from '../../../audit/log-folder.ts';
 import { tailLog } from '../../../audit/tail.ts';
 import { type AuditVerification, verifyAuditLog } from '../../../audit/verify.ts';
@@ -27,6 +28,12 @@ export const auditCommands: readonly Command[] = [
         kind: 'list',
         placeholder: 'file',
         meaning: 'a checkpoint of this log that was kept elsewhere; may be repeated',
+      },
+      {
+        name: 'witness',
+        kind: 'list',
+        placeholder: 'key',
+        meaning: 'the key of a witness whose signature the log must have, name+hash+key; may be repeated',
       },
     ],
     positionals: [folder],
@@ -59,10 +66,16 @@ async function verify(_context: CommandContext, input: CommandInput): Promise<Co
     ...(key === null ? {} : { publicKey: await readPublicKey(key) }),
     ...(origin === null ? {} : { origin }),
     known: await Promise.all(input.list('known').map(readText)),
+    witnesses: input.list('witness').map(readWitnessKey),
   });
   return {
     text: verificationText(result).map(printable).join('\n'),
-    json: { ...result, torn: result.torn && { ...result.torn }, firstBroken: brokenJson(result) },
+    json: {
+      ...result,
+      witnessed: witnessedJson(result),
+      torn: result.torn && { ...result.torn },
+      firstBroken: brokenJson(result),
+    },
     // 6: a verification ran to its end and found that the thing does not verify.
     exitCode: result.ok ? 0 : 6,
   };
@@ -72,8 +85,12 @@ function brokenJson({ firstBroken }: AuditVerification): Json {
   return firstBroken && { ...firstBroken };
 }
 
+function witnessedJson({ witnessed }: AuditVerification): Json {
+  return witnessed.map(({ witness, size, at }) => ({ witness, size, at: new Date(at).toISOString() }));
+}
+
 function verificationText(result: AuditVerification): readonly string[] {
-  const { firstBroken, torn, entries, checkpoints, checkpointSize } = result;
+  const { firstBroken, torn, entries, checkpoints, checkpointSize, witnessed } = result;
   if (firstBroken) {
     const { index, file, line, reason } = firstBroken;
     return [
@@ -84,6 +101,10 @@ function verificationText(result: AuditVerification): readonly string[] {
   return [
     `The log ${result.origin} verifies: ${entries} entries, ${checkpointSize} of them signed for, in ${checkpoints} checkpoints.`,
     `Merkle root ${result.root}`,
+    ...witnessed.map(
+      ({ witness, size, at }) =>
+        `The witness ${witness} signed ${size} of them, the last time ${new Date(at).toISOString()}.`,
+    ),
     ...(checkpointSize < entries ? [`${entries - checkpointSize} entries have no checkpoint yet.`] : []),
     ...(torn
       ? [`${torn.file}, line ${torn.line}, is half written: a writer is at work, or a crash cut it off.`]
