@@ -66,12 +66,20 @@ export class RedisConnection {
     });
     const connection = new RedisConnection(client, options);
     client.on('error', (error: unknown) => connection.end(errorText(error)));
+    // The library bounds the handshake of TCP or TLS, and not what is said after it.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const why = `not connected within ${connectMilliseconds} ms`;
+      timer = setTimeout(() => reject(new Error(why)), connectMilliseconds).unref();
+    });
     try {
-      await client.connect();
+      await Promise.race([client.connect(), late]);
       return connection;
     } catch (error) {
       connection.end(errorText(error));
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -57,12 +57,16 @@ export function redisFlow(link: RedisLink, local: FlowMemory, whenAway: FlowsWhe
     );
   };
   const giveOrders = async (): Promise<void> => {
-    const given = [...orders].map(async ([key, order]) => {
-      const person = order.person === null ? '' : sha256Base64url(order.person);
-      await link.run(forgetScript, [], [tasks, sha256Base64url(order.family), person, String(order.until)]);
-      if (orders.get(key) === order) orders.delete(key);
-    });
-    await Promise.allSettled(given);
+    const given = [...orders];
+    for (let at = 0; at < given.length && link.up; at += mostAtOnce) {
+      const some = given.slice(at, at + mostAtOnce).map(async ([key, order]) => {
+        const person = order.person === null ? '' : sha256Base64url(order.person);
+        await link.run(forgetScript, [], [tasks, sha256Base64url(order.family), person, String(order.until)]);
+        if (orders.get(key) === order) orders.delete(key);
+      });
+      // What goes wrong takes the link away, and is given again when it is back.
+      await Promise.allSettled(some);
+    }
   };
   const tellAll = async (): Promise<void> => {
     const began = await link.run(sinceScript, [since], []);

@@ -18,6 +18,7 @@ import { redisReplays } from '../../src/redis/redis-replays.ts';
 import { sharedScripts } from '../../src/redis/shared-scripts.ts';
 import { freePort } from '../interop/free-port.ts';
 import { skip, startRedis } from '../interop/redis-server.ts';
+import { startTcpProxy } from '../interop/tcp-proxy.ts';
 import { until } from '../journeys/deployment.ts';
 import { isFault } from './is-fault.ts';
 
@@ -26,14 +27,18 @@ const forLong = 60_000;
 
 async function open(
   url: string,
-  { who = nobody, clock = systemClock }: { who?: RedisCredentials; clock?: Clock } = {},
+  {
+    who = nobody,
+    clock = systemClock,
+    wait = 10_000,
+  }: { who?: RedisCredentials; clock?: Clock; wait?: number } = {},
 ) {
   const away: (string | null)[] = [];
   const link = await RedisLink.open({
     place: redisPlace(url),
     credentials: () => Promise.resolve(who),
     clock,
-    waitMilliseconds: 10_000,
+    waitMilliseconds: wait,
     domain: 'example.internal',
     scripts: sharedScripts,
     onChange: (why) => void away.push(why),
@@ -170,6 +175,21 @@ suite('the way to a real Redis', { skip }, () => {
     await using a = await open(redis.url, { clock: ahead });
     const nonces = redisNonces(a, 'call', ahead, memoryNonces(ahead));
     await assert.rejects(async () => await nonces.take('key', 'n', fresh()), /20 s ahead/);
+  });
+
+  test('law 9: one that takes a connection and then says nothing, asked for a password or not, is away, and is asked again', async () => {
+    await using redis = await startRedis();
+    await redis.ask('CONFIG', 'SET', 'requirepass', 'canary-4711');
+    await using proxy = await startTcpProxy(redis.port);
+    proxy.way = 'lost';
+    for (const who of [{ ...nobody, password: 'canary-4711' }, nobody]) {
+      proxy.way = 'lost';
+      await using link = await open(`redis://127.0.0.1:${proxy.port}`, { who, wait: 500 });
+      assert.equal(link.up, false);
+      proxy.way = 'open';
+      if (who.password !== null) await until(() => link.up, undefined, forLong);
+      else await until(() => /NOAUTH/.test(link.state.detail), undefined, forLong);
+    }
   });
 
   test('law 9: one that throws keys out when it is full, is a replica, or is full, counts as away and says why', async () => {

@@ -88,6 +88,9 @@ export async function openGatewayMemories(options: MemoryOptions): Promise<Gatew
   };
 }
 
+/** In UTF-16 units. */
+const longestReason = 300;
+
 function openLink(options: MemoryOptions): Promise<RedisLink> {
   const { clock, trustDomain, identity, secrets, audit, log } = options;
   const { url, username, password, ca, waitMilliseconds, limitsWhenAway, flowsWhenAway } =
@@ -108,7 +111,9 @@ function openLink(options: MemoryOptions): Promise<RedisLink> {
         certificate: { certificate, key },
       };
     },
-    onChange(why) {
+    onChange(reason) {
+      // It may be what the server said.
+      const why = reason === null ? null : reason.slice(0, longestReason);
       if (why === null) {
         if (away) {
           log('The memory that gateways share is back.');
