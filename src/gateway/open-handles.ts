@@ -75,7 +75,7 @@ function openTask(sealed: Json | undefined, { holder, seal, tasks }: Key): strin
   const [server, task] = seal.open(textOf(sealed), taskOwner(holder));
   if (server === holder.server && task !== undefined) {
     // What the server says of it in answer is said to its agent.
-    tasks.note(holder, task);
+    tasks.note(holder, task, textOf(sealed));
     return task;
   }
   throw new Fault('handle_unknown', 'This task is not one of this server.');

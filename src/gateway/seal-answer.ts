@@ -63,6 +63,8 @@ export class AnswerSealer {
     switch (handle.kind) {
       case 'task': {
         if (startsTasks.has(subject.method)) tasks.note(holder, handle.value);
+        const shown = tasks.shown(holder, handle.value);
+        if (shown !== null && seal.opens(shown)) return shown;
         const owner = tasks.knows(holder, handle.value) ? holder : nobody;
         return seal.seal([holder.server, handle.value], taskOwner(owner));
       }

@@ -1,10 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, toFault } from '../kernel/fault.ts';
-import { randomId } from '../kernel/random.ts';
 import type { Inbound } from '../mcp/message.ts';
 import { createBackOff } from './back-off.ts';
+import { createCarriedSessions } from './carried-session.ts';
 import type { Channel, ChannelListeners } from './channel.ts';
 import { type ChannelSession, openChannelSession } from './channel-session.ts';
+import { greetAgain, ready, sayReady } from './greet-again.ts';
 import type { UpstreamLimits } from './limits.ts';
 import { empty } from './stdio-call.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts';
@@ -38,6 +39,8 @@ export interface Opening {
 interface Place {
   /** The MCP session id, or null for the channel that a caller's modern requests share. */
   readonly id: string | null;
+  /** Whether the client has said that it is ready. */
+  ready: boolean;
   readonly caller: string;
   readonly material: Material | null;
   readonly session: Promise<ChannelSession>;
@@ -53,11 +56,14 @@ interface Place {
 export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream {
   const { name, clock, limits, most, start, log } = options;
   const places = new Set<Place>();
+  const carried = createCarriedSessions('own');
+  const greetings = new Map<string, Promise<Place>>();
   const backOff = createBackOff(name, clock, limits);
   let failure: Fault | null = null;
   let disposed = false;
 
   const end = (place: Place): Promise<void> => {
+    if (place.id !== null) carried.ended(place.id);
     place.ending ??= place.session.then(
       (session) => session.end(),
       () => undefined,
@@ -66,6 +72,7 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
   };
   const failed = (place: Place, fault: Fault): void => {
     if (!places.delete(place) || place.ending) return;
+    if (place.id !== null) carried.ended(place.id);
     log(`Server ${name}: ${fault.message}`);
     const wasWell = place.open?.answered ?? false;
     if (wasWell && options.mayEnd && endings.has(fault.code)) return;
@@ -93,6 +100,7 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     });
     const place: Place = {
       id,
+      ready: era === 'modern',
       caller,
       material,
       session,
@@ -104,13 +112,56 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     void settle(place);
     return place;
   };
-  const find = (id: string | undefined, caller: string): Place => {
+  const find = (id: string | undefined, caller: string): Place | null => {
     for (const place of places) {
       if (place.id === null || place.id !== id || place.caller !== caller || place.ending) continue;
       place.usedAt = clock.monotonic();
       return place;
     }
-    throw new Fault('session_unknown', 'This session does not exist at the MCP server. Start a new one.');
+    return null;
+  };
+  /** Whether an id says what is needed to open the session here, and nobody has it here. */
+  const isElsewhere = (id: string): boolean =>
+    carried.greetingOf(id) !== null && ![...places].some((place) => place.id === id);
+  /** The session of an id, opened anew when it was another gateway's. Throws Fault `session_unknown`. */
+  const findOrOpen = async (id: string, request: UpstreamRequest): Promise<Place> => {
+    const { caller, inbound, headers } = request;
+    const known = find(id, caller) ?? (await greetings.get(id));
+    if (known?.caller === caller) return known;
+    const greeting = known || !isElsewhere(id) ? null : carried.greetingOf(id);
+    // An answer belongs to a question that was asked over the channel that is gone.
+    if (!greeting || inbound?.messages.every(({ kind }) => kind === 'response')) throw unknownSession();
+    const material = options.material ? await options.material() : null;
+    const place = open({ caller, material }, 'legacy', id);
+    const stated = headers['mcp-protocol-version'];
+    const greeted = (async () => {
+      await greetAgain(await place.session, greeting, { stated, milliseconds: limits.handshakeMilliseconds });
+      place.ready = true;
+      return place;
+    })();
+    greetings.set(id, greeted);
+    try {
+      return await greeted;
+    } catch (error) {
+      void end(place);
+      throw error;
+    } finally {
+      greetings.delete(id);
+    }
+  };
+  /** What a client says in a session. A gateway that was not told that it is ready, since another was, says so itself. */
+  const say = async (place: Place, inbound: Inbound, signal: AbortSignal): Promise<UpstreamResponse> => {
+    const session = await place.session;
+    const [first] = inbound.messages;
+    if (first?.method === ready) {
+      if (place.ready) return empty(202);
+      place.ready = true;
+    } else if (!place.ready && first?.kind === 'request' && first.method !== 'ping') {
+      place.ready = true;
+      // Not awaited: it is on its way before anything that follows, and when it fails that fails too.
+      sayReady(session, first.revision, signal).catch(() => undefined);
+    }
+    return session.post(inbound, signal);
   };
   /** The place that the modern requests of a caller share; one of before its material changed ends when its calls are over. */
   const shared = (opening: Opening): Place => {
@@ -145,7 +196,7 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
     request: UpstreamRequest,
     opening: Opening,
   ): Promise<UpstreamResponse> => {
-    const id = randomId();
+    const id = carried.idFor(inbound.messages[0]?.params ?? {});
     const place = open(opening, 'legacy', id);
     try {
       const response = await (await place.session).post(inbound, request.signal);
@@ -166,9 +217,12 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
       const { inbound, method, caller, signal } = request;
       const id = request.headers['mcp-session-id'];
       if (!inbound) {
+        if (id === undefined) throw unknownSession();
+        if (method === 'GET') return (await (await findOrOpen(id, request)).session).listen(signal);
         const place = find(id, caller);
-        if (method === 'GET') return (await place.session).listen(signal);
-        await end(place);
+        if (!place && !isElsewhere(id)) throw unknownSession();
+        carried.ended(id);
+        if (place) await end(place);
         return empty(204);
       }
       const asks = inbound.messages.some(({ kind }) => kind === 'request');
@@ -179,9 +233,9 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
         return (await place.session).post(inbound, signal);
       }
       if (id !== undefined) {
-        const place = find(id, caller);
+        const place = await findOrOpen(id, request);
         if (asks) await settleMaterial(place, opening, signal);
-        return (await place.session).post(inbound, signal);
+        return await say(place, inbound, signal);
       }
       if (inbound.messages.length === 1 && inbound.messages[0]?.method === 'initialize') {
         return initialize(inbound, request, opening);
@@ -207,6 +261,10 @@ export function createChannelUpstream(options: ChannelUpstreamOptions): Upstream
       await Promise.all([...places].map(end));
     },
   };
+}
+
+function unknownSession(): Fault {
+  return new Fault('session_unknown', 'This session does not exist at the MCP server. Start a new one.');
 }
 
 /** How long a request waits for those before it when its session is to be replaced, in milliseconds. */

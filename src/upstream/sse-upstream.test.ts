@@ -78,6 +78,8 @@ function specify(engine: HttpEngine): void {
       server.posted.map(({ path, body }) => [path, body['method']]),
       [
         ['/messages?session=0', 'initialize'],
+        // Its client said so at another gateway, or never: the server has to hear it before anything else.
+        ['/messages?session=0', 'notifications/initialized'],
         ['/messages?session=0', 'tools/list'],
       ],
     );
@@ -209,7 +211,7 @@ function specify(engine: HttpEngine): void {
     await using upstream = open(server.url);
     const headers = await begin(upstream);
     const calling = upstream.send(post('legacy', call('tools/list'), { headers }));
-    await until(() => server.posted.length === 2);
+    await until(() => server.posted.length === 3);
     server.streams[0]?.write('event: endpoint\ndata: /elsewhere\n\n');
     await assert.rejects(calling, { code: 'upstream_garbage' });
     assert.ok(server.posted.every(({ path }) => path.startsWith('/messages')));
@@ -220,7 +222,7 @@ function specify(engine: HttpEngine): void {
     await using upstream = open(server.url);
     const headers = await begin(upstream);
     const calling = upstream.send(post('legacy', call('tools/list'), { headers }));
-    await until(() => server.posted.length === 2);
+    await until(() => server.posted.length === 3);
     server.streams[0]?.destroy();
     await assert.rejects(calling, { code: 'upstream_failed' });
     await assert.rejects(upstream.send(post('legacy', call('tools/list'), { headers })), {
@@ -365,7 +367,7 @@ function specify(engine: HttpEngine): void {
     const third = post('legacy', call('initialize'), { caller: 'spiffe://example.internal/agent/third' });
     await assert.rejects(upstream.send(third), { code: 'limit_reached' });
     const calling = upstream.send(post('legacy', call('tools/call'), { headers }));
-    await until(() => server.posted.length === 3);
+    await until(() => server.posted.length === 4);
     await upstream.endCaller(post('legacy', {}).caller);
     await assert.rejects(calling, { code: 'upstream_failed' });
     await until(() => server.streams.length === 1);

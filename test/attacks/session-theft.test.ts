@@ -69,7 +69,7 @@ for (const engine of ['wire', 'node'] as const) {
       await using owner = await agentOf(town, 'owner', 'files');
       await using thief = await agentOf(town, 'thief', 'files');
       const session = await owner.initialize();
-      assert.match(session, /^[\w-]{40,}$/);
+      assert.match(session, /^[\w.-]{40,}$/);
       const own = await thief.initialize();
       assert.notEqual(own, session);
       const before = server.seen.length;

@@ -47,6 +47,7 @@ import { openRootOcsp } from './root-ocsp.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
 import { readKeyFile } from './signing-key-file.ts';
+import { openSealingSecrets, type SealingTimes, usualSealingTimes } from './sealing-secrets.ts';
 import { storeId } from './store-id.ts';
 import { TokenIssuersFile } from './token-issuers-file.ts';
 import { createRedactor, type Redactor } from '../../secrets/redact.ts';
@@ -80,6 +81,8 @@ export async function openAuthority(options: {
   readonly publicUrl?: string;
   /** Whether policies that may allow more take force at once; what was last said unless given. */
   readonly widerPolicies?: 'at-once' | 'wait';
+  /** How long gateways seal with one secret, and how long it is kept. */
+  readonly sealing?: SealingTimes;
   /** Whether the key of the registration authority of SCEP is opened, and made when there is none. */
   readonly registration?: boolean;
 }): Promise<Authority> {
@@ -131,8 +134,21 @@ export async function openAuthority(options: {
   );
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
+  const id = await storeId(store.meta);
+  const sealing = opened.use(
+    await openSealingSecrets({
+      key: auditKey,
+      storeId: id,
+      store,
+      times: options.sealing ?? usualSealingTimes,
+      clock,
+      onChange: () => feed.publishSealing(),
+      log,
+    }),
+  );
+  const told = { ...store, id, sealing: sealing.current };
   const feed = opened.use(
-    createLocalFeed({ ...store, id: await storeId(store.meta) }, policies.current, trust, {
+    createLocalFeed(told, policies.current, trust, {
       clock,
       ...(peers.self !== null && { beats: beatsOf(peers, store) }),
     }),

@@ -54,7 +54,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   await using opened = new AsyncDisposableStack();
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
-  const { publicUrl, subAgents, widerPolicies } = config.authority;
+  const { publicUrl, subAgents, widerPolicies, sealing } = config.authority;
   const authority = opened.use(
     await openAuthority({
       data,
@@ -67,6 +67,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       subAgents,
       widerPolicies,
       registration: config.authority.scep.door === 'open',
+      sealing: { rotate: sealing.rotateHours * 3_600_000, kept: sealing.keptHours * 3_600_000 },
     }),
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));

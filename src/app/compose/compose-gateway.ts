@@ -15,10 +15,9 @@ import { FetchedKeys } from '../../oauth/keys/fetched-keys.ts';
 import { createProofNonces } from '../../oauth/resource/proof-nonces.ts';
 import { createPassportGate } from '../../oauth/agent-passport/passport-gate.ts';
 import { createTokenGate } from '../../oauth/resource/token-gate.ts';
-import { createStateSeal } from '../../gateway/state-seal.ts';
+import { createKeyRing } from '../../gateway/key-ring.ts';
 import { createTaskLedger } from '../../gateway/task-ledger.ts';
 import { createTurns } from '../../gateway/turns.ts';
-import { createSessionSeal } from '../../gateway/session-seal.ts';
 import { createSignedCalls } from '../../gateway/signed-calls.ts';
 import { createToolHeaders } from '../../gateway/tool-headers.ts';
 import type { Listener } from '../../http/exchange.ts';
@@ -212,6 +211,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     }),
   );
   const live = createLiveCalls();
+  const ring = createKeyRing();
   const leaving = new AbortController();
   let draining = false;
   const memories = opened.use(
@@ -232,8 +232,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     policies: view.policies,
     upstream: upstreams.find,
     credentialOf: (server) => credentialKind(view, server),
-    seal: createSessionSeal(randomBytes(32)),
-    handles: createStateSeal(randomBytes(64)),
+    seal: ring.sessions,
+    handles: ring.handles,
     tasks: createTaskLedger(),
     limits: createLimits({
       rules: limitsInForce(config, view),
@@ -339,6 +339,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     await options.follow((message, saidAt) => {
       // Before anything is permitted by it.
       for (const order of flowOrdersIn(message)) void memories.flow.forget(order);
+      if ('sealing' in message && message.sealing) ring.take(message.sealing);
       view.apply(message, saidAt);
       approvals.hear(message);
     }),

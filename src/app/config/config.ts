@@ -4,6 +4,7 @@ import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type DrainConfig, drainSettings } from './fleet-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
+import { type SealingConfig, sealingSettings } from './sealing-settings.ts';
 import { type SecretConfig, secretSettings } from './secret-settings.ts';
 import { type SharedMemoryConfig, sharedMemorySettings } from './shared-memory-settings.ts';
 import { type TokenConfig, tokenSettings } from './token-settings.ts';
@@ -46,6 +47,7 @@ export interface Config {
     readonly scep: ScepConfig;
     readonly alerts: AlertConfig;
     readonly tokens: TokenConfig;
+    readonly sealing: SealingConfig;
     readonly publicUrl: string;
     readonly crlMinutes: number;
   };
@@ -130,6 +132,7 @@ export const configSchema = z
         scep: scepSettings,
         alerts: alertSettings,
         tokens: tokenSettings,
+        sealing: sealingSettings,
         publicUrl: z.string().regex(publicUrlPattern).max(300).default('').meta({
           description:
             'Where others reach the plain listener, such as http://pki.example.internal; new certificates then name their CRL, OCSP responder and issuer there. Empty: they name none.',

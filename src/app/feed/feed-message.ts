@@ -1,3 +1,4 @@
+import type { SealingKeys } from '../../gateway/key-ring.ts';
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import type { Change, StoreSnapshot } from '../store/change-feed.ts';
 import type { FeedStamp } from './feed-age.ts';
@@ -42,6 +43,8 @@ export type FeedMessage =
       /** Which store that is the registry of: another one after a backup was restored. Missing from an older version. */
       readonly store?: string;
       readonly stamp?: FeedStamp;
+      /** Missing from an older version: each gateway seals with its own. */
+      readonly sealing?: SealingKeys;
     }
   // In place of the snapshot, for one who has heard of that store up to a number: the changes after it follow.
   | {
@@ -50,6 +53,7 @@ export type FeedMessage =
       readonly policies: readonly PolicyFile[];
       readonly trust: FeedTrust;
       readonly stamp?: FeedStamp;
+      readonly sealing?: SealingKeys;
     }
   | { readonly type: 'change'; readonly change: Change }
   | { readonly type: 'policies'; readonly policies: readonly PolicyFile[] }
@@ -57,6 +61,7 @@ export type FeedMessage =
   | {
       readonly type: 'heartbeat';
       readonly trust?: FeedTrust;
+      readonly sealing?: SealingKeys;
       /** Ids of calls that nobody has to wait for any more (`call-approval.*`). */
       readonly decided?: readonly string[];
       readonly stamp?: FeedStamp;

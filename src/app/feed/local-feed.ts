@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { randomId } from '../../kernel/random.ts';
+import type { SealingKeys } from '../../gateway/key-ring.ts';
 import type { Store } from '../store/store.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Change } from '../store/change-feed.ts';
@@ -17,6 +18,8 @@ export interface LocalFeed extends Feed, Disposable {
   publishDecided(ids: readonly string[]): void;
   /** Tells whom to trust now. */
   publishTrust(): void;
+  /** Tells what to seal with now. */
+  publishSealing(): void;
 }
 
 /** When a feed says what. */
@@ -31,7 +34,11 @@ export interface FeedTimes {
 
 /** `id` is what `storeId` gives. */
 export function createLocalFeed(
-  { changes, id: store }: Pick<Store, 'changes'> & { readonly id: string },
+  {
+    changes,
+    id: store,
+    sealing = () => null,
+  }: Pick<Store, 'changes'> & { readonly id: string; readonly sealing?: () => SealingKeys | null },
   policies: () => readonly PolicyFile[],
   trust: () => FeedTrust,
   { clock, beats = everySecond }: FeedTimes,
@@ -41,6 +48,10 @@ export function createLocalFeed(
   const listeners = new Set<(message: FeedMessage) => void>();
   const tell = (message: FeedMessage): void => {
     for (const listener of listeners) listener(message);
+  };
+  const sealed = (): { readonly sealing?: SealingKeys } => {
+    const keys = sealing();
+    return keys ? { sealing: keys } : {};
   };
   const stopStore = changes.subscribe((change) => tell({ type: 'change', change }));
   const stopBeats = beats(() => tell({ type: 'heartbeat', stamp: now() }));
@@ -59,7 +70,7 @@ export function createLocalFeed(
       const stamp = now();
       const missed = heard?.store === store ? await changesAfter(heard, changes) : null;
       const registry = missed ? null : await changes.snapshot();
-      const beside = { policies: policies(), trust: trust(), store, stamp };
+      const beside = { policies: policies(), trust: trust(), store, stamp, ...sealed() };
       listener(registry ? { type: 'snapshot', registry, ...beside } : { type: 'resumed', ...beside });
       for (const change of missed ?? []) listener({ type: 'change', change });
       told = registry?.sequence ?? missed?.at(-1)?.sequence ?? heard?.sequence ?? 0;
@@ -69,6 +80,7 @@ export function createLocalFeed(
     now,
     publishDecided: (decided) => tell({ type: 'heartbeat', decided, stamp: now() }),
     publishTrust: () => tell({ type: 'heartbeat', trust: trust(), stamp: now() }),
+    publishSealing: () => tell({ type: 'heartbeat', ...sealed(), stamp: now() }),
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {
       stopStore();

@@ -89,7 +89,7 @@ function sessionFor(
       'The Mcp-Session-Id header is missing; only initialize goes without it.',
     );
   }
-  return sessions.find(given, owner.party);
+  return sessions.find(given, owner);
 }
 
 async function carryOut(asking: Asking, inbound: Inbound | null, state: FederationState): Promise<void> {

@@ -14,17 +14,23 @@ import type { SealOwner } from '../state-seal.ts';
  */
 export function eventSealer(asking: Asking, server: string, heard: Heard): (id: string) => string {
   const owner = eventOwner(asking, asking.session?.id ?? '');
-  return (id) => asking.ports.handles.seal([server, id, JSON.stringify(heard)], owner);
+  return (id) => {
+    // With the session at the server, so that any gateway can go on.
+    const place = asking.session?.places.find((each) => each.server === server);
+    const at = place ? [place.sealed ?? '', place.revision] : [];
+    return asking.ports.handles.seal([server, id, JSON.stringify(heard), ...at], owner);
+  };
 }
 
 /**
  * Goes on with the answer of one server after the given event (MCP 2025-11-25, Resumability). Throws Fault
  * `handle_unknown` for an id that was not given in this session.
  */
-export async function resumeEvents(asking: Asking, session: FederatedSession, sealed: string): Promise<void> {
+export async function resumeEvents(asking: Asking, session: FederatedSession, given: string): Promise<void> {
   const { ports, asker, exchange } = asking;
-  const opened = ports.handles.open(sealed, eventOwner(asking, session.id));
-  const [server = '', event = '', request = ''] = opened;
+  const opened = ports.handles.open(given, eventOwner(asking, session.id));
+  const [server = '', event = '', request = '', sealed = '', revision = ''] = opened;
+  if (sealed !== '') session.adopt({ server, sealed, revision, capabilities: {}, lastEvent: null });
   const place = session.places.find((each) => each.server === server);
   if (!place) throw new Fault('handle_unknown', 'The server of this event has no session any more.');
   const answer = await asker.ask({

@@ -37,7 +37,7 @@ export interface PlaceListener {
  * it, so that a server which is down or slow keeps nobody waiting who does not want it.
  */
 export class FederatedSession {
-  readonly id = randomId();
+  readonly id: string;
   readonly party: string;
   readonly agent: string;
   readonly revision: string;
@@ -52,7 +52,9 @@ export class FederatedSession {
   readonly #places = new Map<string, Promise<Place>>();
   readonly #opened = new Map<string, Place>();
 
-  constructor(owner: { party: string; agent: string }, hello: JsonObject, now: number) {
+  /** `id`: of a session that another gateway opened; a fresh one unless given. */
+  constructor(owner: { party: string; agent: string }, hello: JsonObject, now: number, id = randomId()) {
+    this.id = id;
     this.party = owner.party;
     this.agent = owner.agent;
     this.revision = agreedRevision(hello['protocolVersion']);
@@ -75,6 +77,18 @@ export class FederatedSession {
       if (this.#places.get(server) === opening) this.#places.delete(server);
       throw error;
     }
+  }
+
+  /** The parameters of `initialize` that sessions at servers are opened with. */
+  get hello(): JsonObject {
+    return this.#hello;
+  }
+
+  /** Takes over a session at a server that another gateway opened. */
+  adopt(place: Place): void {
+    if (this.#places.has(place.server)) return;
+    this.#places.set(place.server, Promise.resolve(place));
+    this.#opened.set(place.server, place);
   }
 
   /** The sessions at servers that are open now. */

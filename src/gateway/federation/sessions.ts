@@ -1,6 +1,8 @@
-import type { JsonObject } from '../../kernel/canonical-json.ts';
+import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { packText, unpackText } from '../../kernel/pack-text.ts';
+import { parseJson } from '../../kernel/parse-json.ts';
 import { FederatedSession } from './session.ts';
 import type { StateSeal } from '../state-seal.ts';
 
@@ -9,8 +11,8 @@ export interface Sessions {
   open(owner: { readonly party: string; readonly agent: string }, hello: JsonObject): FederatedSession;
   /** The session id as its client is given it. */
   sealed(session: FederatedSession): string;
-  /** Throws Fault `session_unknown` for what is not a session of this agent. */
-  find(sealed: string | null, party: string): FederatedSession;
+  /** One of another gateway is opened anew. Throws Fault `session_unknown` for what is not a session of this agent. */
+  find(sealed: string | null, owner: { readonly party: string; readonly agent: string }): FederatedSession;
   end(session: FederatedSession): void;
   /** Drops what nobody has used for long, and what belongs to an agent that may not go on. */
   review(mayGoOn: (agent: string) => boolean): void;
@@ -28,6 +30,14 @@ const longestHello = 65_536;
 
 export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLimits): Sessions {
   const sessions = new Map<string, FederatedSession>();
+  /** Those that are over here: they are not opened again. */
+  const over = new Set<string>();
+  const forget = (id: string): void => {
+    sessions.delete(id);
+    over.add(id);
+    const [oldest] = over;
+    if (over.size > mostEnded && oldest !== undefined) over.delete(oldest);
+  };
   const ownerOf = (party: string) => ({ party, purpose: 'session', of: '' }) as const;
   const makeRoom = (agent: string): void => {
     const mine = [...sessions.values()].filter((session) => session.agent === agent);
@@ -37,7 +47,19 @@ export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLim
     if (!oldest) {
       throw new Fault('limit_reached', `This agent has ${mine.length} sessions in use, the most allowed.`);
     }
-    sessions.delete(oldest.id);
+    forget(oldest.id);
+  };
+  /** What the session knew of its servers is known no more; each is greeted anew when it is asked for. */
+  const again = (
+    id: string,
+    greeting: JsonObject | null,
+    owner: { readonly party: string; readonly agent: string },
+  ): FederatedSession => {
+    if (!greeting || over.has(id)) throw unknownSession();
+    makeRoom(owner.agent);
+    const session = new FederatedSession(owner, greeting, clock.monotonic(), id);
+    sessions.set(id, session);
+    return session;
   };
   return {
     open(owner, hello) {
@@ -52,19 +74,20 @@ export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLim
       sessions.set(session.id, session);
       return session;
     },
-    sealed: (session) => seal.seal([session.id], ownerOf(session.party)),
-    find(sealed, party) {
-      const session = sessions.get(openId(sealed, seal, ownerOf(party)));
-      if (!session || session.party !== party) throw unknownSession();
+    sealed: (session) => seal.seal([session.id, packed(session.hello)], ownerOf(session.party)),
+    find(sealed, owner) {
+      const { id, greeting } = openId(sealed, seal, ownerOf(owner.party));
+      const session = sessions.get(id) ?? again(id, greeting, owner);
+      if (session.party !== owner.party) throw unknownSession();
       session.usedAt = clock.monotonic();
       return session;
     },
-    end: ({ id }) => void sessions.delete(id),
+    end: ({ id }) => forget(id),
     review(mayGoOn) {
       const oldest = clock.monotonic() - limits.idleMilliseconds;
       for (const [id, session] of sessions) {
         const idle = session.listener === null && session.running.size === 0 && session.usedAt < oldest;
-        if (idle || !mayGoOn(session.agent)) sessions.delete(id);
+        if (idle || !mayGoOn(session.agent)) forget(id);
       }
     },
     get count() {
@@ -73,9 +96,26 @@ export function createSessions(clock: Clock, seal: StateSeal, limits: SessionLim
   };
 }
 
-function openId(sealed: string | null, seal: StateSeal, owner: Parameters<StateSeal['open']>[1]): string {
+/** Longest greeting in the id of a session, in characters: every request repeats it in a header. */
+const longestPacked = 2_048;
+/** Ids of ended sessions that are remembered. */
+const mostEnded = 10_000;
+
+/** Empty where it is too long: then the session lives in this gateway alone. */
+function packed({ protocolVersion, capabilities, clientInfo }: JsonObject): string {
+  return packText(JSON.stringify({ protocolVersion, capabilities, clientInfo }), longestPacked) ?? '';
+}
+
+function openId(
+  sealed: string | null,
+  seal: StateSeal,
+  owner: Parameters<StateSeal['open']>[1],
+): { readonly id: string; readonly greeting: JsonObject | null } {
   try {
-    return seal.open(sealed ?? '', owner)[0] ?? '';
+    const [id = '', greeting = ''] = seal.open(sealed ?? '', owner);
+    const text = greeting === '' ? null : unpackText(greeting, longestHello);
+    const value = text === null ? null : parseJson(text);
+    return { id, greeting: isJsonObject(value) ? value : null };
   } catch (cause) {
     throw unknownSession(cause);
   }

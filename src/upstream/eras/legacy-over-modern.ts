@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { randomId } from '../../kernel/random.ts';
 import type { Message } from '../../mcp/message.ts';
 import { eraOf, revisions } from '../../mcp/revisions.ts';
 import { createToolParameters } from '../../mcp/tool-parameters.ts';
 import { empty, json } from '../stdio-call.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream.ts';
+import { createCarriedSessions } from '../carried-session.ts';
 import type { EraOptions } from './bridge-eras.ts';
 import { ClientSession } from './client-session.ts';
 import { modernPost, modernRequest } from './modern-request.ts';
@@ -33,10 +33,12 @@ interface Place {
 export function createLegacyOverModern(inner: Upstream, options: EraOptions): LegacyOverModern {
   const { limits, clock } = options;
   const places = new Map<string, Place>();
+  const carried = createCarriedSessions('era');
   const parameters = createToolParameters();
 
   const end = (id: string, place: Place): void => {
     places.delete(id);
+    carried.ended(id);
     place.session.end();
   };
   const sweep = setInterval(() => {
@@ -62,27 +64,44 @@ export function createLegacyOverModern(inner: Upstream, options: EraOptions): Le
     return place?.caller === request.caller ? place : null;
   };
 
+  const open = async (id: string, request: UpstreamRequest, greeting: JsonObject): Promise<JsonObject> => {
+    const { caller } = request;
+    const { clientInfo } = greeting;
+    const info = isJsonObject(clientInfo) ? clientInfo : null;
+    const given = greeting['capabilities'];
+    const capabilities = clientCapabilities(isJsonObject(given) ? given : {});
+    const discovered = await discover(inner, request, { info, capabilities, logLevel: null });
+    // Another request of the same session may have been sooner.
+    if (places.has(id)) return discovered;
+    makeRoom(caller);
+    const session = new ClientSession({
+      inner,
+      caller,
+      info,
+      capabilities,
+      discovered,
+      parameters,
+      limits,
+    });
+    places.set(id, { caller, session, usedAt: clock.monotonic() });
+    return discovered;
+  };
+  /** The session of another gateway, opened anew here; nobody's otherwise. */
+  const openAgain = async (request: UpstreamRequest): Promise<Place | null> => {
+    const id = request.headers['mcp-session-id'] ?? '';
+    const greeting = places.has(id) ? null : carried.greetingOf(id);
+    // An answer belongs to a question that the other gateway asked.
+    if (!greeting || request.inbound?.messages.every(({ kind }) => kind === 'response')) return null;
+    await open(id, request, greeting);
+    return placeOf(request);
+  };
+
   return {
-    holds: (request) => placeOf(request) !== null,
+    holds: (request) => placeOf(request) !== null || carried.isOne(request.headers['mcp-session-id'] ?? ''),
     async initialize(request, message) {
-      const { caller } = request;
-      const { clientInfo, protocolVersion } = message.params;
-      const info = isJsonObject(clientInfo) ? clientInfo : null;
-      const given = message.params['capabilities'];
-      const capabilities = clientCapabilities(isJsonObject(given) ? given : {});
-      const discovered = await discover(inner, request, { info, capabilities, logLevel: null });
-      makeRoom(caller);
-      const id = randomId();
-      const session = new ClientSession({
-        inner,
-        caller,
-        info,
-        capabilities,
-        discovered,
-        parameters,
-        limits,
-      });
-      places.set(id, { caller, session, usedAt: clock.monotonic() });
+      const { protocolVersion } = message.params;
+      const id = carried.idFor(message.params);
+      const discovered = await open(id, request, message.params);
       const known =
         typeof protocolVersion === 'string' &&
         revisions.includes(protocolVersion) &&
@@ -92,7 +111,7 @@ export function createLegacyOverModern(inner: Upstream, options: EraOptions): Le
       return { ...response, headers: { ...response.headers, 'mcp-session-id': id } };
     },
     async send(request) {
-      const place = placeOf(request);
+      const place = placeOf(request) ?? (await openAgain(request));
       if (!place && request.headers['mcp-session-id'] === undefined) {
         throw new Fault(
           'header_mismatch',
