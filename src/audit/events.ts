@@ -138,6 +138,10 @@ export const auditEvents = {
   'log.opened': 'A process began to write this log.',
   'log.recovered': 'An entry that was cut off by a crash was removed from the end.',
   'log.resumed': 'Writing works again: why it did not, and how many entries were refused meanwhile.',
+  'log.removed':
+    'A whole file of this log is about to be removed by retention; the hashes of its entries stay: which, from where to where, why.',
+  'hold.added': 'Somebody ordered that nothing of this log is removed: who, why.',
+  'hold.released': 'Somebody ended a hold on this log: who, why.',
   'export.stopped':
     'A destination refuses an entry for good: which, why. Nothing behind it is sent there until it is taken.',
   'export.set-aside':

@@ -2,9 +2,9 @@ import { appendFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json } from '../kernel/canonical-json.ts';
-import { leafHash, readEntry } from './entry.ts';
 import { Frontier, type LeafRange } from './merkle.ts';
-import { linesFrom, type LogPlace } from './placed-lines.ts';
+import { leavesFrom } from './placed-leaves.ts';
+import type { LogPlace } from './placed-lines.ts';
 import { logFiles } from './segment.ts';
 
 /** How many entries a block has: a power of two, so that a block is a subtree of every tree that holds it. */
@@ -94,8 +94,8 @@ export class LogBlocks {
 
   private async leavesOf(block: number): Promise<readonly Uint8Array[]> {
     const leaves: Uint8Array[] = [];
-    for await (const { line } of linesFrom(this.folder, this.placeBefore(block * blockEntries))) {
-      leaves.push(leafHash(line));
+    for await (const { leaf } of leavesFrom(this.folder, this.placeBefore(block * blockEntries))) {
+      leaves.push(leaf);
       if (leaves.length === blockEntries) break;
     }
     return leaves;
@@ -109,9 +109,9 @@ export class LogBlocks {
     const known = this.blocks.length * blockEntries;
     if (known + blockEntries > size) return;
     let { end } = this;
-    for await (const { line, place, next } of linesFrom(this.folder, end)) {
-      first ??= { place, time: readEntry(line).time };
-      tree.append(leafHash(line));
+    for await (const { leaf, time, place, next } of leavesFrom(this.folder, end)) {
+      first ??= { place, time };
+      tree.append(leaf);
       if (next.index % blockEntries !== 0) continue;
       fresh.push({ ...first, root: tree.root() });
       end = next;

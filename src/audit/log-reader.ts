@@ -7,6 +7,7 @@ import { LogBlocks } from './log-blocks.ts';
 import { consistencyRanges, siblingRanges, verifyConsistency } from './merkle.ts';
 import { linesFrom } from './placed-lines.ts';
 import { type EntryProof, verifyProof } from './prove.ts';
+import { removedText } from './removed.ts';
 
 /** A signed checkpoint, as text and as read. */
 export interface SignedHead {
@@ -64,6 +65,7 @@ export class LogReader {
     if (from < size) {
       for await (const { line, place } of linesFrom(this.folder, this.blocks.placeBefore(from))) {
         if (place.index < from) continue;
+        if (lines.length === 0 && place.index > from) throw new Fault('not_found', removedText(from));
         octets += Buffer.byteLength(line);
         if (lines.length > 0 && octets > pageOctets) break;
         lines.push(line);

@@ -102,6 +102,16 @@ export class LogWalk {
     return await this.reach();
   }
 
+  /** Takes the leaf of an entry that retention has removed: what is left of it proves the rest. */
+  async takeRemoved(leaf: Uint8Array, { file, line }: Place): Promise<Broken | null> {
+    if (this.failedRoot) return this.failedRoot;
+    this.frontier.append(leaf);
+    this.link = linkOf(leaf);
+    this.size += 1;
+    this.at = { file, line };
+    return await this.reach();
+  }
+
   /** The end of the entries: no checkpoint may speak of more. */
   async end(): Promise<Broken | null> {
     if (this.failedRoot) return this.failedRoot;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault } from '../kernel/fault.ts';
 import { segmentsOf } from './log-folder.ts';
 import { readLines } from './read-lines.ts';
+import { removedCount } from './removed.ts';
 
 /** Where an entry stands in the files of a log. */
 export interface LogPlace {
@@ -21,16 +22,18 @@ export interface PlacedLine {
 }
 
 /**
- * The whole lines of a log from a place on, across its files. Null begins at the first entry. Ends where the log does, or
+ * The whole lines of a log from a place on, across its files. Null begins at the first entry that retention has left. Ends where the log does, or
  * where a line is cut off. Throws Fault `not_found` when there is no log.
  */
 export async function* linesFrom(folder: string, start: LogPlace | null): AsyncGenerator<PlacedLine> {
   const segments = await segmentsOf(folder);
-  let place = start ?? { index: 0, segment: segments[0]?.name ?? '', offset: 0 };
-  for (const { name, first } of segments) {
+  const removed = await removedCount(folder);
+  const first = { index: removed, segment: segments[0]?.name ?? '', offset: 0 };
+  let place = start === null || start.index < removed ? first : start;
+  for (const { name, first: begins } of segments) {
     if (name < place.segment) continue;
     if (name !== place.segment) place = { index: place.index, segment: name, offset: 0 };
-    if (place.offset === 0 && first !== place.index) throw gap(place.index, folder);
+    if (place.offset === 0 && begins !== place.index) throw gap(place.index, folder);
     const { size } = await stat(join(folder, name));
     if (size <= place.offset) continue;
     for await (const { text, whole, octets } of readLines(join(folder, name), { start: place.offset })) {

@@ -1,13 +1,13 @@
 import type { KeyObject } from 'node:crypto';
-import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../kernel/bytes.ts';
 import { isJsonObject, type Json } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { type Entry, leafHash, readEntry } from './entry.ts';
-import { folderKey, segmentsOf } from './log-folder.ts';
+import { folderKey } from './log-folder.ts';
 import { Frontier, siblingRanges, verifyInclusion } from './merkle.ts';
-import { readLines } from './read-lines.ts';
+import { leavesFrom } from './placed-leaves.ts';
+import { removedText } from './removed.ts';
 import { newestNote } from './stored-checkpoints.ts';
 
 /** Shows that one entry is in the log that a checkpoint signs, without the rest of the log. */
@@ -38,10 +38,15 @@ export async function proveEntry(folder: string, index: number): Promise<EntryPr
   const ranges = siblingRanges(index, size).map((range) => ({ ...range, tree: new Frontier() }));
   let entry: string | null = null;
   let at = 0;
-  for await (const line of linesTo(folder, size)) {
+  for await (const { leaf, line } of leavesFrom(folder, null)) {
+    if (at === size) break;
+    if (at === index && line === null) throw new Fault('not_found', removedText(index));
     if (at === index) entry = line;
-    else ranges.find(({ from, to }) => at >= from && at < to)?.tree.append(leafHash(line));
+    else ranges.find(({ from, to }) => at >= from && at < to)?.tree.append(leaf);
     at += 1;
+  }
+  if (at < size) {
+    throw new Fault('audit_broken', `Entry ${at} is not in the log. Run: countersign audit verify ${folder}`);
   }
   const path = ranges.map(({ tree }) => toBase64(tree.root()));
   const proof = { index, entry: entry ?? '', checkpoint: note, path };
@@ -82,20 +87,4 @@ export function readProof(value: Json): EntryProof {
     throw new Fault('invalid_input', 'A proof has the members index, entry, checkpoint and path.');
   }
   return { index: Number(index), entry, checkpoint, path: hashes };
-}
-
-async function* linesTo(folder: string, size: number): AsyncGenerator<string> {
-  let at = 0;
-  for (const segment of await segmentsOf(folder)) {
-    if (segment.first !== at) break;
-    for await (const { text, whole } of readLines(join(folder, segment.name))) {
-      if (at === size) return;
-      if (!whole || text === null) break;
-      at += 1;
-      yield text;
-    }
-  }
-  if (at < size) {
-    throw new Fault('audit_broken', `Entry ${at} is not in the log. Run: countersign audit verify ${folder}`);
-  }
 }

@@ -6,6 +6,7 @@ import { Fault } from '../kernel/fault.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { genesis, leafHash, linkOf, readEntry } from './entry.ts';
 import { Frontier } from './merkle.ts';
+import { removedLeaves } from './removed.ts';
 import { listSegments, logFiles, type Segment } from './segment.ts';
 
 /** Where a log ended: all that is needed to go on. */
@@ -28,12 +29,25 @@ export async function recoverLog(folder: string, origin: string, newest: Checkpo
   const segments = await listSegments(folder);
   const end =
     (await readLastSegment(folder, segments, newest)) ??
-    (await readOn(folder, segments, newest, { size: 0, link: genesis(origin), frontier: new Frontier() }));
+    (await readOn(folder, segments, newest, await beginningOf(folder, origin, newest)));
   if (end.segment && end.removed > 0) await truncate(end.segment.path, end.segment.bytes);
   return end;
 }
 
 type Beginning = Pick<LogEnd, 'size' | 'link' | 'frontier'>;
+
+/** The state before the first entry that retention has left. */
+async function beginningOf(folder: string, origin: string, newest: Checkpoint | null): Promise<Beginning> {
+  const frontier = new Frontier();
+  let [size, link] = [0, genesis(origin)];
+  for await (const { leaf } of removedLeaves(folder)) {
+    frontier.append(leaf);
+    link = linkOf(leaf);
+    size += 1;
+    checkRoot(newest, size, frontier);
+  }
+  return { size, link, frontier };
+}
 
 /** Null when that is not enough to be sure: then the whole log is read, which also says what is wrong. */
 async function readLastSegment(

@@ -22,6 +22,11 @@ export async function listSegments(folder: string): Promise<readonly Segment[]> 
   });
 }
 
+/** What is left of a file that retention removed: the Merkle leaves of its entries, 32 octets each. */
+export function leavesName(firstIndex: number): string {
+  return segmentName(firstIndex).replace(/\.jsonl$/, '.leaves');
+}
+
 /** Names of the other files of a log's folder. */
 export const logFiles = {
   checkpoint: 'checkpoint',

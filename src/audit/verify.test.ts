@@ -58,6 +58,7 @@ test('S4 a log that was closed verifies: all entries linked and signed for', asy
     torn: null,
     firstBroken: null,
     witnessed: [],
+    removed: 0,
   });
 });
 

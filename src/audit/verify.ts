@@ -4,6 +4,7 @@ import type { WitnessKey } from './cosignature.ts';
 import { folderKey, originOf, segmentsOf } from './log-folder.ts';
 import { type Broken, type LogLine, LogWalk } from './log-walk.ts';
 import { readLines } from './read-lines.ts';
+import { removedLeaves } from './removed.ts';
 import { logFiles, type Segment } from './segment.ts';
 import { storedCheckpoints } from './stored-checkpoints.ts';
 import { type WitnessedNote, witnessedBy, witnessedFolder } from './witnessed-notes.ts';
@@ -27,6 +28,8 @@ export interface AuditVerification {
   readonly firstBroken: Broken | null;
   /** What witnesses have signed of it, of those that were asked for. */
   readonly witnessed: readonly WitnessedNote[];
+  /** How many of the entries retention has removed: of them only the hashes were read. */
+  readonly removed: number;
 }
 
 export interface VerifyOptions {
@@ -74,7 +77,14 @@ export async function verifyAuditLog(
       broken ??= { index: 0, file: witnessedFolder, line: 1, reason };
     }
   }
+  let removed = 0;
+  for await (const { leaf, file, at } of removedLeaves(folder)) {
+    broken ??= await walk.takeRemoved(leaf, { file, line: at + 1 });
+    if (broken) break;
+    removed += 1;
+  }
   for await (const [line, next] of pairs(linesOf(folder, segments))) {
+    if (broken) break;
     broken ??= await walk.take(line, next);
     if (broken) break;
   }
@@ -87,6 +97,7 @@ export async function verifyAuditLog(
     keyFrom: options.publicKey ? 'given' : 'folder',
     firstBroken: broken,
     witnessed,
+    removed,
   };
 }
 

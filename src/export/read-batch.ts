@@ -1,6 +1,6 @@
 import { leafHash, linkOf, readEntry } from '../audit/entry.ts';
 import { linesFrom, type LogPlace } from '../audit/placed-lines.ts';
-import { listSegments } from '../audit/segment.ts';
+import { removedCount } from '../audit/removed.ts';
 import { newestNote } from '../audit/stored-checkpoints.ts';
 import { statedSize } from '../audit/checkpoint.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -32,9 +32,9 @@ export interface Pending {
 export async function pendingOf(folder: string, position: Position): Promise<Pending> {
   const checkpoint = await newestNote(folder);
   const size = checkpoint === null ? 0 : statedSize(checkpoint);
-  const next = position.place?.index ?? 0;
+  const next = position.place?.index ?? (await removedCount(folder));
   if (size <= next) return { count: 0, oldest: null, checkpoint, size };
-  for await (const { line } of linesFrom(folder, await startOf(folder, position))) {
+  for await (const { line } of linesFrom(folder, position.place)) {
     return { count: size - next, oldest: Date.parse(readEntry(line).time), checkpoint, size };
   }
   return { count: 0, oldest: null, checkpoint, size };
@@ -54,7 +54,7 @@ export async function readBatch(
   let octets = 0;
   let { previous } = position;
   let next: LogPlace | null = null;
-  for await (const placed of linesFrom(folder, await startOf(folder, position))) {
+  for await (const placed of linesFrom(folder, position.place)) {
     const { line } = placed;
     if (placed.place.index >= size) break;
     octets += Buffer.byteLength(line) + 1;
@@ -72,13 +72,6 @@ export async function readBatch(
   }
   if (next === null || previous === null) return null;
   return { batch: { origin: position.origin, entries, checkpoint }, next, previous };
-}
-
-/** Where the next entry stands; when the beginning of the log was removed by retention, where the rest of it begins. */
-async function startOf(folder: string, { place }: Position): Promise<LogPlace | null> {
-  if (place !== null) return place;
-  const [first] = await listSegments(folder);
-  return first ? { index: first.first, segment: first.name, offset: 0 } : null;
 }
 
 function otherLog(folder: string, index: number): Fault {

@@ -55,6 +55,7 @@ const families: readonly Family[] = [
   { words: ['token'], load: async () => [(await import('./commands/token-explain.ts')).tokenExplainCommand] },
   { words: ['witness'], load: async () => [(await import('./commands/witness.ts')).witnessCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
+  { words: ['audit'], load: async () => (await import('./commands/audit-hold.ts')).auditHoldCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },
   { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },
   { words: ['demo'], load: async () => [(await import('./commands/demo.ts')).demoAttacksCommand] },

@@ -85,6 +85,8 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       audit,
       publicKey: createPublicKey(authority.auditKey),
       identity: null,
+      // The record of what was issued.
+      retention: null,
       secrets,
       clock,
       redactor,

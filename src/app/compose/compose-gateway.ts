@@ -46,7 +46,7 @@ import type { OwnIdentity } from './own-identity.ts';
 import { checkSecret } from './check-secret.ts';
 import type { SecretCheck } from '../feed/secret-checks.ts';
 import { exportSettings } from './open-exports.ts';
-import { type KeptLog, keepLog } from './keep-log.ts';
+import { type KeptLog, keepLog, retentionRules } from './keep-log.ts';
 import { unwitnessedLog } from './unwitnessed-log.ts';
 import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
@@ -131,6 +131,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       origin,
       clock,
       signer: checkpointSigner(origin, options.auditKey),
+      segmentEntries: config.audit.fileEntries,
       ...(options.disk && { disk: options.disk }),
     }),
   );
@@ -171,6 +172,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       audit: redacted,
       publicKey: createPublicKey(options.auditKey),
       identity: () => identity.current(),
+      retention: retentionRules(config.audit),
       secrets,
       clock,
       redactor,

@@ -2,7 +2,7 @@ import type { KeptLog } from './keep-log.ts';
 
 /** What exporters and witnesses of a log say of themselves; calls are served whatever becomes of them. */
 export function addKeptLog(
-  { exports, witnesses }: KeptLog,
+  { exports, witnesses, retaining }: KeptLog,
   now: number,
   into: {
     readonly parts: Record<string, { ok: boolean; detail: string }>;
@@ -25,5 +25,11 @@ export function addKeptLog(
     into.parts[`witness ${witness}`] = { ok: problem === null, detail: problem ?? `${size} entries signed` };
     into.metrics[`witnessed_entries{witness="${witness}"}`] = size;
     into.metrics[`witnessed_age_seconds{witness="${witness}"}`] = at === null ? -1 : (now - at) / 1_000;
+  }
+  if (retaining) {
+    const { removed, waiting } = retaining.status();
+    into.parts['audit-retention'] = { ok: waiting === null, detail: waiting ?? `${removed} entries removed` };
+    into.metrics['audit_removed_entries'] = removed;
+    into.metrics['audit_retention_waiting'] = waiting === null ? 0 : 1;
   }
 }

@@ -98,7 +98,14 @@ function healthOf(options: {
 }
 
 /** Parts that gateways of ours can do without. */
-const stopsNothing: readonly string[] = ['policies', 'crls', 'root-crl', 'alerts', 'shared-memory'];
+const stopsNothing: readonly string[] = [
+  'policies',
+  'crls',
+  'root-crl',
+  'alerts',
+  'audit-retention',
+  'shared-memory',
+];
 
 /** A memory that is away stops nothing, unless it is configured that nothing is let in without it. */
 function addSharedMemory(

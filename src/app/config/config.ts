@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
+import { type AuditConfig, auditSettings } from './audit-settings.ts';
 import { type DrainConfig, drainSettings } from './fleet-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 import { type SealingConfig, sealingSettings } from './sealing-settings.ts';
@@ -52,6 +53,7 @@ export interface Config {
     readonly crlMinutes: number;
   };
   readonly secrets: SecretConfig;
+  readonly audit: AuditConfig;
   readonly sharedMemory: SharedMemoryConfig;
   readonly gateway: {
     readonly publicUrl: string;
@@ -146,6 +148,7 @@ export const configSchema = z
       })
       .prefault({}),
     secrets: secretSettings,
+    audit: auditSettings,
     sharedMemory: sharedMemorySettings,
     gateway: z
       .strictObject({
@@ -246,8 +249,8 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  const { http, authority: authoritySettings, secrets, sharedMemory, gateway } = settings;
-  return freeze({ listeners, http, authority: authoritySettings, secrets, sharedMemory, gateway });
+  const { http, authority: authoritySettings, secrets, audit, sharedMemory, gateway } = settings;
+  return freeze({ listeners, http, authority: authoritySettings, secrets, audit, sharedMemory, gateway });
 }
 
 function tlsListener(port: number, description: string) {

@@ -8,6 +8,7 @@ import { linesOf, makeLog, openLog, temporaryFolder } from '../../../audit/log.f
 import { steppedClock } from '../../../kernel/clock.ts';
 import { runCli } from '../run-cli.ts';
 import { auditCommands } from './audit.ts';
+import { auditHoldCommands } from './audit-hold.ts';
 import { auditProofCommands } from './audit-proof.ts';
 import { createRedactor } from '../../../secrets/redact.ts';
 
@@ -119,6 +120,20 @@ test('S4 U9 audit prove refuses what is no index, and an entry that is not there
   assert.equal((await run(['audit', 'prove', folder.path, '14'])).code, 4);
 });
 
+test('S4 U9 audit hold puts a hold on a log, shows it with who and why, and ends it', async () => {
+  await using folder = await temporaryFolder();
+  await makeLog(folder.path);
+  const words = ['--reason', 'case 17', '--by', 'alice'];
+  const { id } = await runJson(['audit', 'hold', 'add', folder.path, ...words]);
+  assert.match(String(id), /^[A-Za-z0-9_-]{22}$/);
+  const shown = await run(['audit', 'hold', 'list', folder.path]);
+  assert.match(shown.stdout, /active +1970-01-01T00:00:00\.000Z +alice +case 17/);
+  assert.equal((await run(['audit', 'hold', 'release', folder.path, String(id), ...words])).code, 0);
+  assert.match((await run(['audit', 'hold', 'list', folder.path])).stdout, /released, not recorded yet/);
+  assert.equal((await run(['audit', 'hold', 'release', folder.path, 'none', ...words])).code, 4);
+  assert.equal((await run(['audit', 'hold', 'add', `${folder.path}/nowhere`, ...words])).code, 4);
+});
+
 async function run(argv: readonly string[]): Promise<{ code: number; stdout: string }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const code = await start(argv, stdout, stderr, new AbortController().signal);
@@ -148,5 +163,5 @@ function start(
     ended,
     clock: steppedClock(0),
   };
-  return runCli(argv, io, [...auditCommands, ...auditProofCommands]);
+  return runCli(argv, io, [...auditCommands, ...auditProofCommands, ...auditHoldCommands]);
 }

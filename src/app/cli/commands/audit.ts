@@ -90,7 +90,7 @@ function witnessedJson({ witnessed }: AuditVerification): Json {
 }
 
 function verificationText(result: AuditVerification): readonly string[] {
-  const { firstBroken, torn, entries, checkpoints, checkpointSize, witnessed } = result;
+  const { firstBroken, torn, entries, checkpoints, checkpointSize, witnessed, removed } = result;
   if (firstBroken) {
     const { index, file, line, reason } = firstBroken;
     return [
@@ -101,6 +101,7 @@ function verificationText(result: AuditVerification): readonly string[] {
   return [
     `The log ${result.origin} verifies: ${entries} entries, ${checkpointSize} of them signed for, in ${checkpoints} checkpoints.`,
     `Merkle root ${result.root}`,
+    ...(removed > 0 ? [`${removed} of them were removed by retention; their hashes fit.`] : []),
     ...witnessed.map(
       ({ witness, size, at }) =>
         `The witness ${witness} signed ${size} of them, the last time ${new Date(at).toISOString()}.`,
