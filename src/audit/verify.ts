@@ -83,12 +83,7 @@ export async function verifyAuditLog(
     if (broken) break;
     removed += 1;
   }
-  for await (const [line, next] of pairs(linesOf(folder, segments))) {
-    if (broken) break;
-    broken ??= await walk.take(line, next);
-    if (broken) break;
-  }
-  broken ??= await walk.end();
+  broken ??= await verifyLines(walk, linesOf(folder, segments));
   await stored.history.return(undefined);
   return {
     ok: broken === null,
@@ -99,6 +94,15 @@ export async function verifyAuditLog(
     witnessed,
     removed,
   };
+}
+
+/** Follows lines to their end; returns where they break first, or null. */
+export async function verifyLines(walk: LogWalk, lines: AsyncIterable<LogLine>): Promise<Broken | null> {
+  for await (const [line, next] of pairs(lines)) {
+    const broken = await walk.take(line, next);
+    if (broken) return broken;
+  }
+  return await walk.end();
 }
 
 async function* linesOf(folder: string, segments: readonly Segment[]): AsyncGenerator<LogLine> {

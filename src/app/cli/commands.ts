@@ -54,6 +54,7 @@ const families: readonly Family[] = [
   },
   { words: ['token'], load: async () => [(await import('./commands/token-explain.ts')).tokenExplainCommand] },
   { words: ['witness'], load: async () => [(await import('./commands/witness.ts')).witnessCommand] },
+  { words: ['audit'], load: async () => [(await import('./commands/audit-verify.ts')).auditVerifyCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-hold.ts')).auditHoldCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },

@@ -10,6 +10,7 @@ import { runCli } from '../run-cli.ts';
 import { auditCommands } from './audit.ts';
 import { auditHoldCommands } from './audit-hold.ts';
 import { auditProofCommands } from './audit-proof.ts';
+import { auditVerifyCommand } from './audit-verify.ts';
 import { createRedactor } from '../../../secrets/redact.ts';
 
 test('S4 U9 audit verify says that a log verifies, for a person and as JSON', async () => {
@@ -134,6 +135,57 @@ test('S4 U9 audit hold puts a hold on a log, shows it with who and why, and ends
   assert.equal((await run(['audit', 'hold', 'add', `${folder.path}/nowhere`, ...words])).code, 4);
 });
 
+test('S4 U9 audit verify --all gives one verdict for each log below a folder, and ends with 6 when one is broken', async () => {
+  await using folder = await temporaryFolder();
+  const [good, bad] = [join(folder.path, 'a/gateway-log'), join(folder.path, 'b/deeper/gateway-log')];
+  await makeLog(good);
+  await makeLog(bad);
+  const key = join(good, 'public-key.pem');
+  const all = ['audit', 'verify', '--all', folder.path, '--key', key];
+  const whole = await run(all);
+  assert.equal(whole.code, 0, whole.stdout);
+  assert.match(whole.stdout, /2 of 2 logs verify\./);
+  const path = join(bad, 'log-00000000000000000005.jsonl');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"at":3', '"at":4'));
+  const { code, stdout } = await run(all);
+  assert.equal(code, 6);
+  assert.match(stdout, /broken .*b\/deeper\/gateway-log .*entry 7 /);
+  assert.match(stdout, /1 of 2 logs verify\./);
+  const json = (await runJson(all, 6)) as { ok: boolean; logs: { ok: boolean; folder: string }[] };
+  assert.equal(json.ok, false);
+  assert.deepEqual(
+    json.logs.map((log) => [log.folder, log.ok]),
+    [
+      [good, true],
+      [bad, false],
+    ],
+  );
+  const two = await run(['audit', 'verify', good, bad]);
+  assert.equal(two.code, 6);
+  assert.equal((await run(['audit', 'verify', good, bad, '--origin', 'x'])).code, 2);
+  assert.equal((await run(['audit', 'verify', '--all', join(folder.path, 'nowhere')])).code, 4);
+});
+
+test('S4 U9 audit verify --exported compares what a receiver has with the log', async () => {
+  await using folder = await temporaryFolder();
+  const log = join(folder.path, 'log');
+  await makeLog(log);
+  const received = join(folder.path, 'received.jsonl');
+  const lines = await linesOf(log);
+  await writeFile(received, `${lines.join('\n')}\n`);
+  const words = ['audit', 'verify', log, '--exported', received];
+  const same = await run(words);
+  assert.equal(same.code, 0, same.stdout);
+  assert.match(
+    same.stdout,
+    /What was exported is the log: 14 entries are the same, 0 came again, 0 are still to come\./,
+  );
+  await writeFile(received, lines.toSpliced(4, 2).join('\n').replace('"at":1,', '"at":7,'));
+  const other = await run(words);
+  assert.equal(other.code, 6);
+  assert.match(other.stdout, /Changed: 2\nMissing: 4 to 5/);
+});
+
 async function run(argv: readonly string[]): Promise<{ code: number; stdout: string }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const code = await start(argv, stdout, stderr, new AbortController().signal);
@@ -163,5 +215,10 @@ function start(
     ended,
     clock: steppedClock(0),
   };
-  return runCli(argv, io, [...auditCommands, ...auditProofCommands, ...auditHoldCommands]);
+  return runCli(argv, io, [
+    auditVerifyCommand,
+    ...auditCommands,
+    ...auditProofCommands,
+    ...auditHoldCommands,
+  ]);
 }
