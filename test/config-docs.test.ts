@@ -13,6 +13,7 @@ import { agentPassportsJsonSchema } from '../src/app/config/agent-passports-file
 import { callApprovalsJsonSchema } from '../src/app/config/call-approvals-file.ts';
 import { signedCallsJsonSchema } from '../src/app/config/signed-calls-file.ts';
 import { peopleJsonSchema } from '../src/app/config/people-file.ts';
+import { storeJsonSchema } from '../src/app/config/store-file.ts';
 import { tokensJsonSchema } from '../src/app/config/tokens-schema.ts';
 import { workloadsJsonSchema } from '../src/app/config/workloads-file.ts';
 import { configJsonSchema, listSettings } from '../src/app/config/json-schema.ts';
@@ -32,6 +33,11 @@ test('the published JSON Schema is the one the program reads by', () => {
 test('T7 the published JSON Schema of limits.yaml is the one the program reads by', () => {
   const published: unknown = JSON.parse(readFileSync(join(docs, 'limits.schema.json'), 'utf8'));
   assert.deepEqual(published, JSON.parse(JSON.stringify(limitsJsonSchema())), remedy);
+});
+
+test('S4 the published JSON Schema of store.yaml is the one the program reads by', () => {
+  const published: unknown = JSON.parse(readFileSync(join(docs, 'store.schema.json'), 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(storeJsonSchema())), remedy);
 });
 
 test('S4 the published JSON Schema of audit-export.yaml is the one the program reads by', () => {

@@ -14,7 +14,7 @@ import type { Secrets } from '../../src/secrets/resolve.ts';
 import { isFault } from '../contracts/is-fault.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 import { type OpenBao, skip, startOpenBao } from './open-bao.ts';
-import { startPostgres } from './keycloak/start-postgres.ts';
+import { startPostgres } from './start-postgres.ts';
 
 const canary = 'canary-secret-in-openbao';
 const policy = ['kv/data/*', 'old/*', 'database/creds/*']

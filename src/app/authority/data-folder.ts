@@ -5,6 +5,7 @@ import {
   clientsFileName,
   issuanceFileName,
   peopleFileName,
+  storeFileName,
   workloadsFileName,
 } from '../config/file-names.ts';
 
@@ -28,6 +29,8 @@ export interface DataFolder {
   /** The sealed key of the registration authority of SCEP, once that was switched on. */
   readonly registrationKey: string;
   readonly database: string;
+  /** Where the state is, if it is not in `database`; usually not there. */
+  readonly store: string;
   readonly authorityLog: string;
   readonly gatewayLog: string;
   /** Where the logs are exported to; it need not be there. */
@@ -74,6 +77,7 @@ export function dataFolder(folder: string): DataFolder {
     auditKey: at('audit-key.json'),
     registrationKey: at('registration-key.json'),
     database: at('state.db'),
+    store: at(storeFileName),
     authorityLog: at('authority-log'),
     gatewayLog: at('gateway-log'),
     auditExport: at(auditExportFileName),

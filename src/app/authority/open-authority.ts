@@ -22,7 +22,6 @@ import { originOf } from '../peers/instance-file.ts';
 import type { Peers } from '../peers/peers.ts';
 import { openPolicies } from '../policies/open-policies.ts';
 import { callApprovalsOf, tokensOf } from '../feed/policy-rules.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { administered } from './administered.ts';
 import { settleRestoration } from './after-restore.ts';
@@ -44,6 +43,7 @@ import { openRotation } from './rotation.ts';
 import { openRegistrationKey } from './registration-key.ts';
 import { openRootCrl } from './root-crl.ts';
 import { openRootOcsp } from './root-ocsp.ts';
+import { openState } from './open-state.ts';
 import { holdDataFolder } from './running-authority.ts';
 import { openPeople } from './people.ts';
 import { readKeyFile } from './signing-key-file.ts';
@@ -102,7 +102,8 @@ export async function openAuthority(options: {
     options.registration === true ? openRegistrationKey(data.registrationKey, passphrase) : null,
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
-  const store = opened.use(await openStore({ file: data.database, clock, missing }));
+  const { environment } = world;
+  const store = opened.use(await openState(data, { clock, environment, redactor, log }, missing));
   const among = { ...world, store, issuers, auditKey, registrationKey };
   const { peers, instance } = await joinStore(among, opened);
   await refuseLostIssuers(store.meta, issuers, data);
@@ -160,7 +161,6 @@ export async function openAuthority(options: {
     strangers: opened.use(createBoundedRecord(audit, { type: 'workloads.refused' })),
   };
   const tokenClients = opened.use(await openRegisteredClients(data.clients, clock));
-  const { environment } = world;
   const issuance = opened.use(await openIssuance({ data, store, audit, environment, redactor, clock }));
   const people = opened.use(
     await openPeople({ data, store, audit, clock, key: auditKey, environment, redactor }),

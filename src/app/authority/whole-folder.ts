@@ -4,6 +4,7 @@ import { readPrivateFile } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import type { DataFolder } from './data-folder.ts';
+import { readStore } from './open-state.ts';
 import { lostState } from './signing-key-file.ts';
 
 /** The trust domain of an authority, which `init` writes last. Throws Fault `authority_missing`, `state_newer` or `state_damaged`. */
@@ -40,9 +41,13 @@ export async function readMarker(data: DataFolder): Promise<string> {
  */
 export async function refuseLostState(data: DataFolder): Promise<void> {
   const log = data.authorityLog;
-  await access(data.database).catch((cause: unknown) => {
-    throw lostState(data.database, cause);
-  });
+  // A state elsewhere is looked for there.
+  const isElsewhere = (await readStore(data)) !== null;
+  if (!isElsewhere) {
+    await access(data.database).catch((cause: unknown) => {
+      throw lostState(data.database, cause);
+    });
+  }
   await access(log).catch((cause: unknown) => {
     throw lostState(
       log,

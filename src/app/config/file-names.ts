@@ -33,3 +33,6 @@ export const flowsFileName = 'flows.yaml';
 
 /** The file of where audit logs are exported to, in the data folder of the authority or the state folder of a gateway. */
 export const auditExportFileName = 'audit-export.yaml';
+
+/** The file that says where the state of an authority is, in its data folder. */
+export const storeFileName = 'store.yaml';

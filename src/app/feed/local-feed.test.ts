@@ -23,6 +23,7 @@ async function firstMessages(heard: HeardOf | null): Promise<readonly FeedMessag
       return [4, 5, 6, 7, 8, 9].filter((each) => each > sequence).map(change);
     },
     isCurrent: () => true,
+    catchUp: async () => undefined,
     subscribe(listener) {
       tell = listener;
       return () => undefined;

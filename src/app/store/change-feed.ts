@@ -59,6 +59,8 @@ export interface ChangeFeed {
   since(sequence: number): Promise<readonly Change[]>;
   /** Whether what others change is heard now; false once the database has not answered for some seconds. */
   isCurrent(): boolean;
+  /** Tells the listeners of everything that is committed by now, whoever did it. Throws while that cannot be known. */
+  catchUp(): Promise<void>;
   /** Calls the listener right after each commit, in order. It must not throw. Returns how to stop. */
   subscribe(listener: (change: Change) => void): () => void;
 }

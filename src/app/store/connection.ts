@@ -24,6 +24,8 @@ export interface Connection {
   readonly write: <Result>(work: (note: Note) => Work<Result>) => Promise<Result>;
   /** Whether the changes that others make are heard: false once the database has not answered for some seconds. */
   readonly isCurrent: () => boolean;
+  /** Tells the subscribers of everything that is committed by now. Faults as `read`. */
+  readonly catchUp: () => Promise<void>;
   readonly subscribe: (listener: (change: Change) => void) => () => void;
   /** The number of the last change, and 0 before the first. */
   readonly lastSequence: () => Work<number>;

@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { dropOldChanges } from './records/changes.ts';
 import { recordsOf } from './records-of.ts';
+import type { PostgresPlace } from './postgres/place.ts';
 import { connect } from './sqlite/connection.ts';
 import { openDatabase } from './sqlite/open-database.ts';
 import type { Store } from './store.ts';
@@ -33,6 +34,39 @@ export async function openStore(options: {
       connection.flush();
       database.close();
     },
+  };
+}
+
+/**
+ * Opens a PostgreSQL as the store, which many authorities share. Faults `authority_missing`, `authority_exists`, `state_newer`,
+ * `state_locked`, `clock_behind`, `unavailable`.
+ */
+export async function openPostgresStore(options: {
+  readonly place: PostgresPlace;
+  readonly clock: Clock;
+  readonly missing: 'create' | 'refuse';
+  /** Told when the database is lost and found. */
+  readonly log: (line: string) => void;
+}): Promise<Store> {
+  // Whoever keeps the state in a file does not wait for what they do not use.
+  const { openPostgres } = await import('./postgres/open-postgres.ts');
+  const connection = await openPostgres(options);
+  try {
+    await dropOldChanges(connection);
+  } catch (error) {
+    await connection[Symbol.asyncDispose]();
+    throw error;
+  }
+  return {
+    ...recordsOf(connection, options.clock),
+    isShared: true,
+    copyTo: async () => {
+      throw new Fault(
+        'invalid_input',
+        'The state is in PostgreSQL, whose own programs copy it, such as pg_dump.',
+      );
+    },
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 

@@ -9,7 +9,7 @@ import { buildRequest } from '../../../src/x509/request.ts';
 import { freePort } from '../free-port.ts';
 import type { Town } from '../../journeys/deployment.ts';
 import { keycloakHome, keycloakJava } from './keycloak-home.ts';
-import { startPostgres } from './start-postgres.ts';
+import { startPostgres } from '../start-postgres.ts';
 
 /** A Keycloak with the realms of `staff-realm.json` and `agents-realm.json`. */
 export interface Keycloak extends AsyncDisposable {

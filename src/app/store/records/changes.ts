@@ -46,6 +46,7 @@ export function changeFeed(connection: Connection, clock: Clock): ChangeFeed {
         return yield* all(toChange, later, sequence);
       }),
     isCurrent: connection.isCurrent,
+    catchUp: connection.catchUp,
     subscribe: connection.subscribe,
   };
 }
@@ -64,14 +65,16 @@ export async function dropOldChanges({ write }: Connection, keep = kept): Promis
   );
 }
 
-interface ChangeRow {
+/** A change as it is kept. */
+export interface ChangeRow {
   readonly sequence: number;
   readonly kind: Change['kind'];
   readonly key: string;
   readonly value: string | null;
 }
 
-function toChange(row: ChangeRow): Change {
+/** A change as it is told. */
+export function toChange(row: ChangeRow): Change {
   const value: unknown = row.value === null ? null : JSON.parse(row.value);
   return { sequence: row.sequence, kind: row.kind, key: row.key, value } as Change;
 }

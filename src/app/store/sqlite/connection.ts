@@ -46,6 +46,7 @@ export function connect(options: {
     },
     // Nobody else makes any.
     isCurrent: () => true,
+    catchUp: async () => undefined,
     flush: group.flush,
     subscribe: teller.subscribe,
     lastSequence,

@@ -5,13 +5,11 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { syncFolder } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { migrate } from '../migrations/migrate.ts';
+import { refuseEarlierClock } from '../refuse-earlier-clock.ts';
 import { damaged, storageFault } from './storage-fault.ts';
 
 /** "CSGN": tells our file from any other SQLite database. */
 const applicationId = 0x4353474e;
-
-/** How far the clock may stand behind the newest record: a time server's correction, not a reset clock. */
-const clockTolerance = 60_000;
 
 /** How long a statement waits for another process, in milliseconds. */
 const busyTimeout = 2_000;
@@ -71,7 +69,7 @@ function openWhole(file: string, clock: Clock): DatabaseSync {
     // FULL: a commit that was reported survives loss of power, also in WAL mode.
     database.exec('PRAGMA synchronous = FULL');
     database.enableDefensive(true);
-    refuseEarlierClock(database, file, clock);
+    refuseEarlier(database, file, clock);
     return database;
   } catch (error) {
     database.close();
@@ -79,15 +77,9 @@ function openWhole(file: string, clock: Clock): DatabaseSync {
   }
 }
 
-/** Certificates made while the clock is reset would overlap the past: expired ones would look valid again. */
-function refuseEarlierClock(database: DatabaseSync, file: string, clock: Clock): void {
+function refuseEarlier(database: DatabaseSync, file: string, clock: Clock): void {
   const newest = database.prepare('SELECT max(at) AS at FROM changes').get()?.['at'];
-  if (typeof newest !== 'number' || clock.now() >= newest - clockTolerance) return;
-  throw new Fault(
-    'clock_behind',
-    `This machine's clock says ${new Date(clock.now()).toISOString()}, and ${file} was changed at ` +
-      `${new Date(newest).toISOString()}. Set the clock, then start again.`,
-  );
+  refuseEarlierClock(typeof newest === 'number' ? newest : null, file, clock);
 }
 
 function refuseWideMode(file: string, mode: number): void {
