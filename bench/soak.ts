@@ -92,7 +92,9 @@ function report(
       const slope = slopeOf(counted.map((sample) => [sample.at / 60_000, sample[what]]));
       const kibibytes = (octets: number): string => (octets / 1_024).toFixed(1);
       const cells = [
-        ...[name, what, (slope.mean / mebibyte).toFixed(1)],
+        name,
+        what,
+        (slope.mean / mebibyte).toFixed(1),
         `${kibibytes(slope.perUnit)} ± ${kibibytes(slope.within)}`,
         verdictOf(slope, minutes * (1 - warming)),
         `${counted[0]?.files}, ${counted.at(-1)?.files}`,

@@ -7,7 +7,7 @@ import { freePort } from '../../test/interop/free-port.ts';
 import { openLegacyServer, openModernServer } from '../../test/journeys/mcp-servers.ts';
 import { program } from '../../test/journeys/program.ts';
 import { openCaller } from '../../test/faults/kit/caller.ts';
-import { openProcessTown, type ProcessTown } from '../../test/faults/kit/process-town.ts';
+import { openProcessTown, type ProcessTown, textIn } from '../../test/faults/kit/process-town.ts';
 import { until } from '../../test/faults/kit/until.ts';
 import { probeVariable } from './probe.ts';
 import { type Place, soakPolicy } from './traffic.ts';
@@ -76,10 +76,11 @@ async function startBridge(options: {
   const { town, gateway, environment } = options;
   await town.addAgent('bridged');
   const order = { name: 'bridged', kind: 'agent', minutes: 5 };
-  const { token, rootFingerprint } = await town.ask('join-token.create', order);
+  const invitation = await town.ask('join-token.create', order);
   const port = await freePort();
   const words = ['bridge', '--gateway', gateway, '--authority', town.authorityUrl, '--agent', 'bridged'];
-  words.push('--join-token', String(token as string), '--ca-fingerprint', String(rootFingerprint as string));
+  words.push('--join-token', textIn(invitation, 'token'));
+  words.push('--ca-fingerprint', textIn(invitation, 'rootFingerprint'));
   words.push('--state', join(town.root, 'bridged'), '--http', String(port));
   const child = spawn(process.execPath, [program, ...words], {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -14,7 +14,7 @@ import { freshAuthority, passphrase } from '../../journeys/fresh-authority.ts';
 import { type ProgramProcess, startProgram, type Surroundings } from './program-process.ts';
 
 /** A gateway of a town, in a process of its own. */
-export interface GatewayProcess {
+export interface GatewayProcess extends AsyncDisposable {
   /** As it runs now: another one after it was started again. */
   process: ProgramProcess;
   readonly name: string;
@@ -186,6 +186,7 @@ async function startGateway(given: {
       await gateway.process.kill();
       gateway.process = await startProgram(words, surroundings);
     },
+    [Symbol.asyncDispose]: () => gateway.process.kill(),
   };
   opened.defer(() => gateway.process.kill());
   return gateway;
@@ -195,7 +196,8 @@ function setting(path: string, value: string | number): readonly string[] {
   return ['--set', `${path}=${value}`];
 }
 
-function textIn(answer: JsonObject, name: string): string {
+/** The member of that name, which has to be a text. */
+export function textIn(answer: JsonObject, name: string): string {
   const value = answer[name];
   if (typeof value === 'string') return value;
   throw new Error(`the authority answered without ${name}`);
