@@ -54,6 +54,7 @@ const view: IdentityView = {
   profileOf: () => 'agent',
   inHardware: () => false,
   fresh: () => true,
+  behind: () => 0,
 };
 const policies = compilePolicies([{ name: 'bench.cedar', text: permits() }]);
 const rules = [limitOfEachAgent(1_000, 1_000_000)];

@@ -40,8 +40,7 @@ export interface LoadResult {
 if (process.send) process.once('message', (order) => void work(order as LoadOrder));
 
 const seen = { answered: 0, refused: 0, failed: 0, times: [] as number[] };
-let counting = false;
-let over = false;
+const state = { counting: false, over: false };
 
 /** Connects all, says so, and calls from `go` to `stop`. */
 async function work(order: LoadOrder): Promise<void> {
@@ -59,9 +58,9 @@ async function work(order: LoadOrder): Promise<void> {
   await Promise.all(Array.from({ length: 16 }, worker));
   process.on('message', (message) => {
     if (message === 'go') for (const [agent, socket] of sockets) void live(order, agent, socket);
-    if (message === 'count') counting = true;
+    if (message === 'count') state.counting = true;
     if (message === 'stop') {
-      over = true;
+      state.over = true;
       say({ word: 'done', ...seen });
       setTimeout(() => process.exit(), 200);
     }
@@ -77,7 +76,7 @@ function open({ authority: ca }: LoadOrder, { name, cert, key, port }: LoadAgent
     socket.once('secureConnect', () => resolve(socket));
     socket.once('close', () => {
       resolve(null);
-      if (!over) say({ word: 'closed', name, at: Date.now() });
+      if (!state.over) say({ word: 'closed', name, at: Date.now() });
     });
   });
 }
@@ -87,13 +86,13 @@ async function live(order: LoadOrder, { name }: LoadAgent, socket: TLSSocket): P
   const number = Number(/\d+$/.exec(name)?.[0] ?? 0);
   const path = `/mcp/s${number % order.servers}`;
   const session = number % 20 === 0 ? await openSession(socket, path) : null;
-  for (let calls = 0; !over; calls += 1) {
+  for (let calls = 0; !state.over; calls += 1) {
     await new Promise((resolve) => setTimeout(resolve, order.pauseMilliseconds * 2 * Math.random()));
-    if (over || socket.destroyed) return;
+    if (state.over || socket.destroyed) return;
     const tool = (number + calls) % 10 === 9 ? 'denied' : 'echo';
     const began = performance.now();
     const answer = await ask(socket, callOf(path, tool, session));
-    if (!counting || over) continue;
+    if (!state.counting || state.over) continue;
     seen.times.push(performance.now() - began);
     if (answer?.status !== 200) seen.failed += 1;
     else if (answer.body.includes('"error"')) seen.refused += 1;

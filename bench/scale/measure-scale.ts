@@ -110,7 +110,9 @@ async function load(run: Run) {
   const [resident, handshakes] = [residentKibibytes(pids), cpuMicroseconds(pids)];
   const crowd = await gather(
     agents.map(({ cert, key }, at) => ({
-      ...{ name: `bot-${at}`, cert, key },
+      name: `bot-${at}`,
+      cert,
+      key,
       port: ports[at % ports.length] ?? 0,
     })),
     { ...order, authority: first?.ca ?? '', processes: 4 },

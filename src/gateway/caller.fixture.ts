@@ -48,6 +48,7 @@ export async function standingOf(
     profileOf: () => 'agent',
     inHardware: () => false,
     fresh: () => true,
+    behind: () => 0,
   };
   const caller = identify(await certificateOf(name), { trustDomain, kinds: ['agent'] });
   return confirmStanding(caller, view, authority.clock.now());

@@ -67,6 +67,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     profileOf: () => 'agent',
     inHardware: () => false,
     fresh: () => true,
+    behind: () => 0,
     ...changes,
   };
 }
@@ -187,6 +188,11 @@ const refusals: readonly { title: string; changes: Partial<IdentityView>; code: 
     title: 'everybody when the authority was not heard for too long',
     changes: { fresh: () => false },
     code: 'view_stale',
+  },
+  {
+    title: 'everybody when the clock is behind that of the authority',
+    changes: { behind: () => 60_001 },
+    code: 'clock_behind',
   },
   {
     title: 'a caller of another trust domain',

@@ -26,4 +26,6 @@ export interface IdentityView {
   inHardware(serial: string): boolean;
   /** Whether the authority was heard within the staleness limit; `now` in epoch milliseconds. */
   fresh(now: number): boolean;
+  /** How many milliseconds `now` is behind the authority's time of day, at the least; 0 where it is not known to be. */
+  behind(now: number): number;
 }

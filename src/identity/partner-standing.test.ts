@@ -70,6 +70,7 @@ function view(changes: Partial<IdentityView> = {}): IdentityView {
     profileOf: () => 'ephemeral',
     inHardware: () => true,
     fresh: () => true,
+    behind: () => 0,
     ...changes,
   };
 }

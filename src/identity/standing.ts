@@ -51,6 +51,7 @@ export class Standing {
   static of(caller: Caller, view: IdentityView, now: number): Standing {
     if (!Caller.proves(caller)) throw new TypeError('The caller was not made by identify.');
     if (caller.kind === 'partner') {
+      checkClock(view, now);
       checkTime(caller, now);
       checkFreshness(view, now);
       return new Standing(seal, caller, partnersAgent(caller, view, now), {
@@ -60,6 +61,7 @@ export class Standing {
       });
     }
     checkTrustDomain(caller, view);
+    checkClock(view, now);
     checkTime(caller, now);
     checkFreshness(view, now);
     checkSerial(caller, view);
@@ -76,7 +78,7 @@ export class Standing {
 
 /**
  * Looks again, for one request, at everything that can change while a connection lives; `now` in epoch milliseconds.
- * Throws Fault `trust_domain_mismatch`, `certificate_not_yet_valid`, `certificate_expired`, `view_stale`,
+ * Throws Fault `trust_domain_mismatch`, `clock_behind`, `certificate_not_yet_valid`, `certificate_expired`, `view_stale`,
  * `certificate_revoked`, `certificate_unknown`, `agent_unknown`, `agent_inactive`, or what `partnersAgent` throws.
  */
 export function confirmStanding(caller: Caller, view: IdentityView, now: number): Standing {
@@ -88,6 +90,19 @@ function checkTrustDomain(caller: Caller, view: IdentityView): void {
   throw new Fault(
     'trust_domain_mismatch',
     `${caller.spiffeId} belongs to another trust domain than ${view.trustDomain}.`,
+  );
+}
+
+/** How far behind its authority's a gateway's clock may be, in milliseconds: certificates start so long before they are issued. */
+export const clockTolerance = 60_000;
+
+/** A clock that is behind makes ended certificates good again. */
+function checkClock(view: IdentityView, now: number): void {
+  const behind = view.behind(now);
+  if (behind <= clockTolerance) return;
+  throw new Fault(
+    'clock_behind',
+    `The clock of this gateway says ${iso(now)}, and that of its authority is ${Math.round(behind / 1_000)} s ahead. Set the clocks right.`,
   );
 }
 

@@ -2,6 +2,8 @@ import type { Listener } from '../../http/exchange.ts';
 import { listen } from '../../http/listen.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { errorText } from '../../kernel/fault.ts';
+import { clockTolerance } from '../../identity/standing.ts';
+import type { RegistryView } from '../feed/registry-view.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
 import { answerOps, type Health } from '../listeners/ops-routes.ts';
@@ -67,11 +69,7 @@ function healthOf(options: {
     if (gateway.draining()) parts['gateway'] = { ok: false, detail: 'ending: calls are served elsewhere' };
     const log = gateway.audit.health();
     parts['gateway-log'] = { ok: log.writable, detail: log.reason ?? 'writable' };
-    const fresh = gateway.view.identity.fresh(clock.now());
-    parts['registry'] = {
-      ok: fresh,
-      detail: fresh ? `as of change ${gateway.view.sequence()}` : 'not heard from the authority',
-    };
+    parts['registry'] = healthOfView(gateway.view, clock.now());
     for (const { name, state, detail } of gateway.upstreams.health()) {
       parts[`server ${name}`] = { ok: state !== 'down', detail: detail || state };
       metrics[`server_down{server="${name}"}`] = state === 'down' ? 1 : 0;
@@ -95,6 +93,16 @@ function healthOf(options: {
       stopsNothing.includes(name),
   );
   return { ready, parts, metrics };
+}
+
+function healthOfView({ identity, sequence }: RegistryView, now: number) {
+  const behind = identity.behind(now);
+  if (behind > clockTolerance) {
+    const detail = `the clock here is ${Math.round(behind / 1_000)} s behind that of the authority`;
+    return { ok: false, detail };
+  }
+  const ok = identity.fresh(now);
+  return { ok, detail: ok ? `as of change ${sequence()}` : 'not heard from the authority' };
 }
 
 /** Parts that gateways of ours can do without. */

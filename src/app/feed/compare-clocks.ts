@@ -41,7 +41,7 @@ export function compareClocks(
   };
 }
 
-function readStamp(value: Json): FeedStamp | null {
+function readStamp(value: Json): Pick<FeedStamp, 'of' | 'at'> | null {
   if (!isJsonObject(value)) return null;
   const { of, at } = value;
   return typeof of === 'string' && typeof at === 'number' ? { of, at } : null;

@@ -4,6 +4,8 @@ import type { Clock } from '../../kernel/clock.ts';
 export interface FeedStamp {
   readonly of: string;
   readonly at: number;
+  /** The time of day at the authority, in epoch milliseconds. */
+  readonly time: number;
 }
 
 /** How many comparisons of the clocks are kept: clocks drift apart, and the next ones count instead. */
@@ -27,7 +29,7 @@ export class FeedAge {
   }
 
   /** Takes the stamp of an answer to a question that was sent at that time of our monotonic clock. */
-  compare({ of, at }: FeedStamp, sentAt: number): void {
+  compare({ of, at }: Omit<FeedStamp, 'time'>, sentAt: number): void {
     this.bounds.push({ of, ahead: sentAt - at });
     if (this.bounds.length > kept) this.bounds.shift();
     this.comparedAt = this.clock.monotonic();
@@ -37,7 +39,7 @@ export class FeedAge {
    * When a message was said, at the earliest, by our monotonic clock. One without a stamp is as old as the one before it; and
    * where there are no stamps at all, as of an authority from before they were sent, everything was said when it came.
    */
-  saidAt(stamp: FeedStamp | undefined): number {
+  saidAt(stamp: Omit<FeedStamp, 'time'> | undefined): number {
     const now = this.clock.monotonic();
     if (!stamp) return this.newest ?? now;
     const ahead = this.bounds.filter(({ of }) => of === stamp.of).map((bound) => bound.ahead);

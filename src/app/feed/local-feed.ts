@@ -24,7 +24,7 @@ export interface LocalFeed extends Feed, Disposable {
 
 /** When a feed says what. */
 export interface FeedTimes {
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Clock;
   /**
    * Calls the listener whenever this authority is known to have heard of every change of the store; unless it is given there is
    * nobody else who changes it, and every second is such a moment.
@@ -44,7 +44,7 @@ export function createLocalFeed(
   { clock, beats = everySecond }: FeedTimes,
 ): LocalFeed {
   const of = randomId();
-  const now = (): FeedStamp => ({ of, at: clock.monotonic() });
+  const now = (): FeedStamp => ({ of, at: clock.monotonic(), time: clock.now() });
   const listeners = new Set<(message: FeedMessage) => void>();
   const tell = (message: FeedMessage): void => {
     for (const listener of listeners) listener(message);

@@ -112,3 +112,16 @@ test('I9 a snapshot that is not older says what holds, and what has ended is not
   assert.equal(view.identity.serialStatus('01', 't'), 'good', 'its end is a matter of the check on validity');
   assert.equal(back.length, 1);
 });
+
+test('T1 a view knows how far a clock is behind what its authority said and what has gone by since, and nothing of one ahead', () => {
+  const { clock, view } = opened();
+  assert.equal(view.identity.behind(clock.now()), 0, 'nothing was said yet');
+  const time = clock.now() + 90_000;
+  view.apply({ type: 'heartbeat', stamp: { of: 'one', at: 5, time } });
+  assert.equal(view.identity.behind(clock.now()), 90_000);
+  // The monotonic clock goes on although the time of day stands still.
+  const stands = clock.now();
+  clock.advance(10_000);
+  assert.equal(view.identity.behind(stands), 100_000);
+  assert.equal(view.identity.behind(time + 60_000), 0);
+});

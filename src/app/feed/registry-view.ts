@@ -72,6 +72,8 @@ export function createRegistryView(options: {
   let { policies, limits, signingServers, passports, tokens: tokenRules, flows } = readPolicyFiles([]);
   let sequence = 0;
   let heardAt: number | null = null;
+  /** The time of day that the authority said last, and when that came, by our monotonic clock. */
+  let told: { readonly time: number; readonly at: number } | null = null;
   let tokens: TokenTrust | null = null;
   const ended = new EndedTokens();
   const kept = new KeptRefusals();
@@ -175,6 +177,9 @@ export function createRegistryView(options: {
         break;
     }
     heardAt = Math.max(heardAt ?? saidAt, saidAt);
+    if ('stamp' in message && message.stamp) {
+      told = { time: message.stamp.time, at: options.clock.monotonic() };
+    }
     if (message.type !== 'heartbeat') for (const listener of listeners) listener(message);
   };
   return {
@@ -187,6 +192,8 @@ export function createRegistryView(options: {
       inHardware: (serial) => certificates.get(serial)?.hardware === true,
       profileOf: (serial) => certificates.get(serial)?.kind ?? null,
       fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
+      // It was said before it came, so the authority's time is at least that, and what has gone by since.
+      behind: (now) => (told ? Math.max(0, told.time + options.clock.monotonic() - told.at - now) : 0),
     },
     policies: () => policies,
     limits: () => limits,

@@ -177,6 +177,7 @@ async function standingOf({ clock }: CommandContext, input: CommandInput): Promi
     profileOf: () => null,
     inHardware: () => false,
     fresh: () => true,
+    behind: () => 0,
   };
   return confirmStanding(caller, view, clock.now());
 }
