@@ -12,7 +12,7 @@ import type { Sample } from './soak/watch.ts';
 /**
  * Whether memory is bounded: traffic of every kind for half an hour at an authority, two gateways and a bridge, processes of
  * their own, each looked at again and again after a full collection. Prints the least-squares slope of what each holds.
- * `npm run soak -- [--minutes 30] [--every 20] [--pause 100] [--out file.json]`
+ * `npm run soak -- [--minutes 30] [--every 20] [--pause 100] [--warm 60] [--out file.json]`
  */
 const { values } = parseArgs({
   options: {
@@ -21,12 +21,13 @@ const { values } = parseArgs({
     every: { type: 'string', default: '20' },
     /** Milliseconds between two calls of a worker. */
     pause: { type: 'string', default: '100' },
+    /** The part of the time that warms up and is not counted, of a hundred. */
+    warm: { type: 'string', default: '60' },
     out: { type: 'string' },
   },
 });
 const minutes = Number(values.minutes);
-/** The share of the time that warms up and is not counted. */
-const warming = 1 / 3;
+const warming = Number(values.warm) / 100;
 const mebibyte = 1_048_576;
 
 // Beside the packages that it imports, as it ships: what is measured is the program and not the reading of its sources.

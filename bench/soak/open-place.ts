@@ -37,7 +37,7 @@ export async function openSoakPlace(agentCount: number, pauseMilliseconds: numbe
   const agents = new Map<string, Awaited<ReturnType<ProcessTown['issue']>>>();
   for (let at = 0; at < agentCount; at += 1) {
     await town.addAgent(`bot-${at}`);
-    agents.set(`bot-${at}`, await town.issue(`bot-${at}`));
+    agents.set(`bot-${at}`, await town.issue(`bot-${at}`, at === 0 ? 'agent' : 'ephemeral'));
   }
   const gateways = [
     await town.startGateway('one', { environment }),

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askRemote } from '../../../src/app/admin/remote-administration.ts';
@@ -125,7 +125,9 @@ export async function openProcessTown(order: TownOrder = {}): Promise<ProcessTow
       await ask('server.add', { definition: { name, transport: 'http', url, tools: 'unpinned' } });
     },
     async permit(cedar) {
-      await writeFile(join(data.policies, 'test.cedar'), cedar);
+      // Whole or not at all: half a file would be other policies.
+      await writeFile(join(root, 'next.cedar'), cedar);
+      await rename(join(root, 'next.cedar'), join(data.policies, 'test.cedar'));
     },
     async issue(name, kind = 'agent') {
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
