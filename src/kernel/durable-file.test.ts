@@ -30,6 +30,39 @@ test('refuses a private file that others can open', {
   await assert.rejects(readPrivateFile(join(folder, 'none')), { code: 'not_found' });
 });
 
+test('U8 a credential of the platform may be read by its group, and by nobody else', {
+  skip: process.platform === 'win32' && 'Windows has no file modes',
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
+  const before = process.env['CREDENTIALS_DIRECTORY'];
+  t.after(async () => {
+    if (before === undefined) delete process.env['CREDENTIALS_DIRECTORY'];
+    else process.env['CREDENTIALS_DIRECTORY'] = before;
+    await rm(folder, { recursive: true });
+  });
+  const path = join(folder, 'credentials', 'key');
+  await writeDurably(path, 'secret');
+  await chmod(path, 0o440);
+  await assert.rejects(readPrivateFile(path), { code: 'file_mode' });
+  process.env['CREDENTIALS_DIRECTORY'] = join(folder, 'credentials');
+  assert.equal(Buffer.from(await readPrivateFile(path)).toString(), 'secret');
+  for (const mode of [0o444, 0o460, 0o450, 0o441, 0o640 | 0o004]) {
+    await chmod(path, mode);
+    await assert.rejects(readPrivateFile(path), { code: 'file_mode' }, mode.toString(8));
+  }
+  await chmod(path, 0o440);
+  for (const other of [
+    join(folder, 'cred'),
+    path,
+    `${folder}/credentials/key/..//../elsewhere`,
+    '',
+    'credentials',
+  ]) {
+    process.env['CREDENTIALS_DIRECTORY'] = other;
+    await assert.rejects(readPrivateFile(path), { code: 'file_mode' }, other);
+  }
+});
+
 test('bad input: a file that is missing, a folder, below a file or far too long is told as such', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-'));
   try {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { concat } from './bytes.ts';
 import type { FaultCode } from './fault-codes.ts';
 import { Fault } from './fault.ts';
@@ -44,14 +44,15 @@ const greatestSize = 8 * 1024 * 1024;
 
 /**
  * Reads a file that must be the owner's alone. Throws Fault `file_mode` when anybody else may read or write it,
- * and what `readTextFile` throws. File modes are not looked at on Windows, which has none.
+ * and what `readTextFile` throws; its group may read a credential of the platform. File modes are not looked at on Windows, which has none.
  */
 export async function readPrivateFile(path: string): Promise<Uint8Array> {
   const file = await openToRead(path);
   try {
     // The mode of what was opened, so that neither a link nor a change in between shows another file's.
     const status = await file.stat();
-    if (process.platform !== 'win32' && status.isFile() && (status.mode & 0o077) !== 0) {
+    const open = isCredential(path) ? 0o037 : 0o077;
+    if (process.platform !== 'win32' && status.isFile() && (status.mode & open) !== 0) {
       const mode = (status.mode & 0o777).toString(8).padStart(4, '0');
       throw new Fault(
         'file_mode',
@@ -62,6 +63,17 @@ export async function readPrivateFile(path: string): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Whether a platform has put the file there for this process alone, in the folder that it names (systemd.exec(5), CREDENTIALS).
+ * It may be its group's too: a group of the one service, or what the mode shows of an access list that names its user.
+ */
+function isCredential(path: string): boolean {
+  const folder = process.env['CREDENTIALS_DIRECTORY'];
+  if (folder === undefined || !isAbsolute(folder)) return false;
+  const below = relative(folder, resolve(path));
+  return below !== '' && !below.startsWith('..') && !isAbsolute(below);
 }
 
 /** Reads a file that anybody may read. Throws Fault `not_found`, `unavailable`, `invalid_input` or `too_large`. */

@@ -2,6 +2,7 @@ import type { Listener } from '../../http/exchange.ts';
 import type { RunningGateway } from '../compose/compose-gateway.ts';
 import type { DrainConfig } from '../config/fleet-settings.ts';
 import type { CommandContext, Flag } from './command.ts';
+import { openServiceManager } from './service-manager.ts';
 
 /** Of every command that listens. */
 export const portsFlag: Flag = {
@@ -25,16 +26,22 @@ export function announceListeners(
   context.stdout.write(`${context.json ? JSON.stringify({ listening }) : text}\n`);
 }
 
-/** Waits until the process is asked to end, and ends the gateway in it so that no call is lost; a person at a terminal waits for calls alone. */
+/**
+ * Waits until the process is asked to end, and ends the gateway in it so that no call is lost; a person at a terminal waits for calls
+ * alone. Whoever manages it as a service hears that it is up, and that it ends.
+ */
 export async function serveUntilEnded(
   context: CommandContext,
   gateway: RunningGateway | null,
   { acceptMilliseconds, graceMilliseconds }: DrainConfig,
 ): Promise<void> {
+  using manager = openServiceManager(context);
+  manager.ready();
   const signal = context.ended;
   if (!signal.aborted) {
     await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
   }
+  manager.stopping();
   context.say('Stopping: open requests may end, new ones are refused.');
   await gateway?.drain(signal.reason === 'SIGINT' ? 0 : acceptMilliseconds, graceMilliseconds);
 }

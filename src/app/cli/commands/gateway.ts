@@ -5,9 +5,9 @@ import { readPrivateFile, writeDurably } from '../../../kernel/durable-file.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { remoteApprovals } from '../../approvals/remote-approvals.ts';
 import type { AdminIdentity } from '../../admin/remote-administration.ts';
-import { listenerNames } from '../../compose/compose-authority.ts';
 import { composeGateway } from '../../compose/compose-gateway.ts';
 import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
+import { gatewayNames } from '../../compose/gateway-names.ts';
 import { openOps } from '../../compose/open-ops.ts';
 import type { OwnIdentity } from '../../compose/own-identity.ts';
 import { tellAuthorities } from '../../compose/tell-authorities.ts';
@@ -64,7 +64,7 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       folder: join(state, 'identity'),
       authorities,
       name: input.must('name'),
-      ...listenerNames(config, ['agents']),
+      ...gatewayNames(config),
       joinToken,
       authorityFile: input.text('ca'),
       rootFingerprint: input.text('ca-fingerprint'),
