@@ -16,7 +16,7 @@ export const portsFlag: Flag = {
 /** Tells where the program answers, once everything does: one line of JSON, or lines for a person. */
 export function announceListeners(
   context: CommandContext,
-  listeners: Readonly<Record<string, Listener>>,
+  listeners: Readonly<Record<string, Pick<Listener, 'url'>>>,
 ): void {
   const listening = Object.fromEntries(
     Object.entries(listeners).map(([name, listener]) => [name, listener.url]),
@@ -32,7 +32,7 @@ export function announceListeners(
  */
 export async function serveUntilEnded(
   context: CommandContext,
-  gateway: RunningGateway | null,
+  gateway: Pick<RunningGateway, 'drain'> | null,
   { acceptMilliseconds, graceMilliseconds }: DrainConfig,
 ): Promise<void> {
   using manager = openServiceManager(context);

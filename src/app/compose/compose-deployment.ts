@@ -17,8 +17,10 @@ import { exportSettings } from './open-exports.ts';
 import { keepLog } from './keep-log.ts';
 import { openOps } from './open-ops.ts';
 import { openSecrets } from './open-secrets.ts';
-import { holdOwnIdentity } from './own-identity.ts';
+import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
+import { runWorkers, type Workers, workersIn } from '../workers/run-workers.ts';
+import type { SecretCheck } from '../feed/secret-checks.ts';
 import { watchCallApprovals } from './watch-call-approvals.ts';
 import { withoutLikelySecrets } from './likely-log.ts';
 import { watchDevices } from './watch-devices.ts';
@@ -30,9 +32,14 @@ export interface Deployment extends AsyncDisposable {
   readonly authority: Authority;
   readonly expiry: RunningExpiryWatch;
   readonly gateway: RunningGateway | null;
+  /** In place of that, the processes that it is. */
+  readonly workers: Workers | null;
   /** Every open listener, by name. */
-  readonly listeners: Readonly<Record<string, Listener>>;
+  readonly listeners: Readonly<Record<string, OpenPlace>>;
 }
+
+/** Where something listens. */
+export type OpenPlace = Pick<Listener, 'name' | 'host' | 'port' | 'url'>;
 
 export interface DeploymentOptions {
   readonly config: Config;
@@ -97,21 +104,28 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   const own = opened.use(
     await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),
   );
-  const listeners: Record<string, Listener> = {
+  const listeners: Record<string, OpenPlace> = {
     authority: own.authority,
     people: own.people,
     plain: own.plain,
   };
   authority.peers.say({ url: own.authority.url });
-  const gateway = options.gateway
-    ? opened.use(await besideAuthority(authority, ends, { ...options, redactor, log }))
+  const several = options.gateway && workersIn(config) > 1;
+  const beside = { ...options, redactor, log };
+  const workers = several
+    ? opened.use(await workersBeside(authority, ends, fromThisMachine(own.authority), beside))
     : null;
+  if (workers) listeners['agents'] = workers.agents;
+  const gateway =
+    options.gateway && !several ? opened.use(await besideAuthority(authority, ends, beside)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
-  gatewayUrl ??= gateway?.agents.url ?? null;
-  listeners['ops'] = opened.use(await openOps({ config, clock, authority, ends, expiry, gateway, kept }));
+  gatewayUrl ??= (workers ?? gateway)?.agents.url ?? null;
+  listeners['ops'] = opened.use(
+    await openOps({ config, clock, authority, ends, expiry, gateway, workers, kept }),
+  );
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
-  return { authority, expiry, gateway, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { authority, expiry, gateway, workers, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** What the exporters of the authority's log need; the authority has no certificate to log in with at a holder of secrets. */
@@ -142,18 +156,7 @@ async function besideAuthority(
 ): Promise<RunningGateway> {
   const { config, data, clock, log, redactor } = options;
   await using opened = new AsyncDisposableStack();
-  const names = listenerNames(config, ['agents']);
-  const identity = opened.use(
-    await holdOwnIdentity({
-      name: 'gateway',
-      ...names,
-      issue: (csr, replaces) =>
-        authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority', { replaces }),
-      onChange: authority.issuers.onChange,
-      clock,
-      log,
-    }),
-  );
+  const identity = opened.use(await identityOfGateway(authority, options));
   const gateway = opened.use(
     await composeGateway({
       config,
@@ -183,6 +186,61 @@ async function besideAuthority(
   opened.use(authority.secretChecks.answeredBy((reference) => gateway.checkSecret(reference)));
   const held = opened.move();
   return { ...gateway, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** The certificate of the gateway of this machine, which its authority gives it. */
+async function identityOfGateway(
+  authority: Authority,
+  { config, clock, log }: Pick<DeploymentOptions, 'config' | 'clock' | 'log'>,
+): Promise<OwnIdentity> {
+  const names = listenerNames(config, ['agents']);
+  return await holdOwnIdentity({
+    name: 'gateway',
+    ...names,
+    issue: (csr, replaces) =>
+      authority.issueFor({ name: 'gateway', kind: 'gateway', csr, ...names }, 'authority', { replaces }),
+    onChange: authority.issuers.onChange,
+    clock,
+    log,
+  });
+}
+
+/** A gateway in processes of its own, which follow the authority of this one as gateways elsewhere do. */
+async function workersBeside(
+  authority: Authority,
+  { staple }: RunningEnds,
+  url: string,
+  options: DeploymentOptions,
+): Promise<Workers> {
+  const { config, data, clock, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const identity = opened.use(await identityOfGateway(authority, options));
+  const workers = opened.use(
+    await runWorkers({
+      count: workersIn(config),
+      hello: {
+        name: null,
+        trustDomain: authority.issuer.trustDomain,
+        authorities: url,
+        auditFolder: data.gatewayLog,
+        exportsFile: data.auditExport,
+        flowFile: data.gatewayFlows,
+      },
+      auditKey: authority.auditKey,
+      identity,
+      staple,
+      clock,
+      log,
+    }),
+  );
+  const secret = async (reference: string): Promise<SecretCheck> => {
+    const [first] = (await workers.ask<SecretCheck>('secret', reference)).values();
+    if (!first) throw new Fault('unavailable', 'No worker of the gateway is there to ask. Try again.');
+    return first;
+  };
+  opened.use(authority.secretChecks.answeredBy(secret));
+  const held = opened.move();
+  return { ...workers, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** The URL that commands on this machine use: "everywhere" is no address, and stands in no certificate. */

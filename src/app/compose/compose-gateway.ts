@@ -52,7 +52,7 @@ import { openSecrets } from './open-secrets.ts';
 import { redactedLog } from './redacted-log.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
 import { agentsWithoutRight } from './agents-without-right.ts';
-import { openGatewayMemories, type SharedMemoryState } from './gateway-memories.ts';
+import { type GatewayMemories, openGatewayMemories, type SharedMemoryState } from './gateway-memories.ts';
 import { limitsInForce } from './limits-in-force.ts';
 import { openAgentsListener } from './open-agents-listener.ts';
 import { stateOfServer } from './state-of-server.ts';
@@ -116,6 +116,8 @@ export interface GatewayOptions {
   readonly redactor: Redactor;
   /** Where the log is written; the machine's disk unless given. */
   readonly disk?: Disk;
+  /** What it remembers together with others; its own, or what the configuration says, unless given. */
+  readonly memories?: Omit<GatewayMemories, 'shared' | typeof Symbol.asyncDispose>;
   /** An OCSP response about the gateway's own certificate; none unless given. */
   readonly staple?: (certificate: Uint8Array) => Promise<Uint8Array | null>;
 }
@@ -216,14 +218,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const ring = createKeyRing();
   const leaving = new AbortController();
   let draining = false;
-  const memories = opened.use(
-    await openGatewayMemories({
-      ...options,
-      secrets,
-      audit,
-      log: (line) => log(redactor.redact(line)),
-    }),
-  );
+  const memories = options.memories
+    ? { ...options.memories, shared: () => null }
+    : opened.use(
+        await openGatewayMemories({
+          ...options,
+          secrets,
+          audit,
+          log: (line) => log(redactor.redact(line)),
+        }),
+      );
   const trusted = trustedClients({ trustDomain: options.trustDomain, identity, view, log });
   const keys = opened.use(new FetchedKeys(clock));
   const tokens = tokensInForce(view, () => config.gateway.publicUrl || agents.url);

@@ -11,6 +11,8 @@ import type { RunningEnds } from './compose-ends.ts';
 import type { RunningExpiryWatch } from './watch-ends.ts';
 import { addKeptLog } from './log-health.ts';
 import type { KeptLog } from './keep-log.ts';
+import type { Workers } from '../workers/run-workers.ts';
+import { withWorkers } from '../workers/workers-health.ts';
 import type { RunningGateway } from './compose-gateway.ts';
 
 /** Opens the `ops` listener: health and metrics of whatever runs in this process. */
@@ -24,8 +26,10 @@ export async function openOps(options: {
   /** What becomes of the authority's log. */
   readonly kept?: KeptLog;
   readonly gateway: RunningGateway | null;
+  /** In place of that. */
+  readonly workers?: Workers | null;
 }): Promise<Listener> {
-  const { config, clock } = options;
+  const { config, clock, workers } = options;
   const { host, port, hosts, origins } = config.listeners.ops;
   return await listen({
     name: 'ops',
@@ -34,13 +38,15 @@ export async function openOps(options: {
     tls: null,
     hosts,
     origins,
-    handle: (exchange) => answerOps(exchange, () => healthOf(options)),
+    handle: (exchange) =>
+      answerOps(exchange, () => (workers ? withWorkers(healthOf(options), workers) : healthOf(options))),
     clock,
     engine: config.http.engine,
   });
 }
 
-function healthOf(options: {
+/** How what runs in this process is. */
+export function healthOf(options: {
   readonly clock: Clock;
   readonly authority: Authority | null;
   readonly ends?: RunningEnds;

@@ -3,7 +3,7 @@ import type { HttpEngine } from '../../http/http-engine.ts';
 import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type AuditConfig, auditSettings } from './audit-settings.ts';
-import { type DrainConfig, drainSettings } from './fleet-settings.ts';
+import { type DrainConfig, drainSettings, workersSetting } from './fleet-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 import { type SealingConfig, sealingSettings } from './sealing-settings.ts';
 import { type SecretConfig, secretSettings } from './secret-settings.ts';
@@ -74,6 +74,7 @@ export interface Config {
     readonly sessionIdleMilliseconds: number;
     readonly toolsMilliseconds: number;
     readonly drain: DrainConfig;
+    readonly workers: number;
   };
 }
 
@@ -233,6 +234,7 @@ export const configSchema = z
             'As long as a client may keep a list. A server that says its tools changed is asked at once.',
         }),
         drain: drainSettings,
+        workers: workersSetting,
       })
       .prefault({}),
   })

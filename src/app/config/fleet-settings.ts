@@ -18,3 +18,9 @@ export const drainSettings = z
     }),
   })
   .prefault({});
+
+/** In how many processes a gateway serves agents. */
+export const workersSetting = z.int().min(0).max(256).default(1).meta({
+  description: 'How many processes of a gateway share its port and its limits; 0: one for each core.',
+  reason: 'One carries thousands of calls in a second; more cost memory and a log each.',
+});

@@ -13,21 +13,21 @@ export interface Health {
 }
 
 /** Answers the `ops` listener: `/healthz` (alive), `/readyz` (can serve), `/metrics` (Prometheus text). */
-export async function answerOps(exchange: Exchange, health: () => Health): Promise<void> {
+export async function answerOps(exchange: Exchange, health: () => Health | Promise<Health>): Promise<void> {
   try {
     if (exchange.method !== 'GET') throw new Fault('method_not_allowed', 'This listener has GET only.');
     switch (exchange.path) {
       case '/healthz':
         return await answer(exchange, 200, { alive: true });
       case '/readyz': {
-        const { ready, parts } = health();
+        const { ready, parts } = await health();
         return await answer(exchange, ready ? 200 : 503, { ready, parts });
       }
       case '/metrics':
         return await exchange.respond(
           200,
           { 'content-type': 'text/plain; version=0.0.4' },
-          metricsText(health()),
+          metricsText(await health()),
         );
       default:
         throw new Fault('not_found', 'This listener has /healthz, /readyz and /metrics.');

@@ -15,6 +15,8 @@ import { auditExportFileName } from '../../config/file-names.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { isWorker, runWorker } from '../../workers/run-worker.ts';
+import { runWorkers, workersIn } from '../../workers/run-workers.ts';
 import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
 import { announceListeners, portsFlag, serveUntilEnded } from '../serving.ts';
 
@@ -54,6 +56,10 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
   const { withoutLikelySecrets } = await import('../../compose/likely-log.ts');
   const log = withoutLikelySecrets(context.say);
   const config = await loadConfig(context, input, input.must('state'));
+  if (isWorker()) {
+    await runWorker({ config, clock, redactor, log });
+    return { text: '', json: null };
+  }
   const state = resolve(input.must('state'));
   const authorities = createAuthorities(input.must('authority'), log);
   const joinToken = await readJoinToken(context, input);
@@ -72,17 +78,39 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       log,
     }),
   );
+  const place = {
+    name: input.must('name'),
+    trustDomain: identity.trustDomain,
+    auditFolder: join(state, 'gateway-log'),
+    exportsFile: join(state, auditExportFileName),
+    flowFile: join(state, 'gateway-flows.jsonl'),
+  };
+  const key = await auditKey(join(state, 'audit-key.pem'));
+  const count = workersIn(config);
+  if (count > 1) {
+    const workers = opened.use(
+      await runWorkers({
+        count,
+        hello: { ...place, authorities: input.must('authority') },
+        auditKey: key,
+        identity,
+        onTrust: (trust) => identity.follow(trust),
+        clock,
+        log,
+      }),
+    );
+    const ops = opened.use(await openOps({ config, clock, authority: null, gateway: null, workers }));
+    announceListeners(context, { agents: workers.agents, ops });
+    await serveUntilEnded(context, workers, config.gateway.drain);
+    return { text: '', json: null };
+  }
   const running = opened.use(
     await composeGateway({
       config,
       clock,
-      trustDomain: identity.trustDomain,
+      ...place,
       identity,
-      auditFolder: join(state, 'gateway-log'),
-      exportsFile: join(state, auditExportFileName),
-      name: input.must('name'),
-      flowFile: join(state, 'gateway-flows.jsonl'),
-      auditKey: await auditKey(join(state, 'audit-key.pem')),
+      auditKey: key,
       follow: async (listener) =>
         followRemoteFeed({
           authorities,

@@ -6,6 +6,8 @@ import { dataFolder } from '../../authority/data-folder.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import type { Command, CommandContext, CommandInput, CommandResult, Flag } from '../command.ts';
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
+import { withoutLikelySecrets } from '../../compose/likely-log.ts';
+import { isWorker, runWorker } from '../../workers/run-worker.ts';
 import { announceListeners, portsFlag, serveUntilEnded } from '../serving.ts';
 
 const folderFlag: Flag = {
@@ -42,6 +44,11 @@ async function serve(
 ): Promise<CommandResult> {
   const { composeDeployment } = await import('../../compose/compose-deployment.ts');
   const config = await loadConfig(context, input, input.must('folder'));
+  if (isWorker()) {
+    const { clock, redactor } = context;
+    await runWorker({ config, clock, redactor, log: withoutLikelySecrets(context.say) });
+    return { text: '', json: null };
+  }
   await using deployment = await composeDeployment({
     config,
     data: dataFolder(resolve(input.must('folder'))),
@@ -53,7 +60,7 @@ async function serve(
   });
   announceListeners(context, deployment.listeners);
   await showFirstLink(context, deployment.authority);
-  await serveUntilEnded(context, deployment.gateway, config.gateway.drain);
+  await serveUntilEnded(context, deployment.workers ?? deployment.gateway, config.gateway.drain);
   return { text: '', json: null };
 }
 
