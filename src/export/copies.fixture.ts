@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { S3Store } from './s3/s3-store.ts';
 import { sha256, toBase64 } from '../kernel/bytes.ts';
@@ -14,6 +14,8 @@ export function folderStore(folder: string): S3Store {
       await mkdir(join(path, '..'), { recursive: true });
       await writeFile(path, content);
     },
+    list: () => Promise.resolve([...hashes.keys()]),
+    get: (key) => readFile(join(folder, key)),
     hashOf: async (key) => hashes.get(key) ?? null,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

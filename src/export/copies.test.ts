@@ -3,11 +3,12 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { compareCopies } from '../audit/compare-copies.ts';
-import { makeLog, origin, signer, signerOf, temporaryFolder } from '../audit/log.fixture.ts';
+import { isFault, makeLog, origin, signer, signerOf, temporaryFolder } from '../audit/log.fixture.ts';
 import { verifyCopies } from '../audit/verify-copies.ts';
 import { folderStore } from './copies.fixture.ts';
 import type { Destination } from './destination.ts';
 import { exporting, until } from './exporter.fixture.ts';
+import { fetchCopies } from './s3/fetch-copies.ts';
 import { s3Destination } from './s3/s3-destination.ts';
 import { syslogMessage } from './syslog/message.ts';
 import { webhookDestination } from './webhook-destination.ts';
@@ -136,4 +137,30 @@ test('S4 what is missing, changed, cut off or unknown among what was exported is
   const more = await compareCopies(shorter.path, [second]);
   assert.equal(more.ok, false);
   assert.deepEqual(more.unknown, [10, 11]);
+});
+
+test('S4 what is fetched from a store are the files that the exporter writes there, whatever else it lists', async () => {
+  await using into = await temporaryFolder();
+  const digits = '0'.repeat(20);
+  const keys = [
+    '../evil.jsonl',
+    `segment-${digits}-${digits}.jsonl`,
+    `a/segment-${digits}-${digits}.jsonl`,
+    'x',
+  ];
+  const asked: string[] = [];
+  const store = {
+    list: () => Promise.resolve(keys.map((key) => `p/o/${key}`)),
+    get(key: string) {
+      asked.push(key);
+      return Promise.resolve(new Uint8Array([1]));
+    },
+  };
+  const { signal } = new AbortController();
+  const place = { prefix: 'p/', origin: 'o' };
+  assert.equal(await fetchCopies(store, place, into.path, signal), 1);
+  assert.deepEqual(asked, [`p/o/${keys[1]}`]);
+  assert.deepEqual(await readdir(into.path), [keys[1]]);
+  const empty = { ...store, list: () => Promise.resolve([]) };
+  await assert.rejects(fetchCopies(empty, place, into.path, signal), isFault('not_found'));
 });

@@ -56,6 +56,7 @@ const families: readonly Family[] = [
   { words: ['witness'], load: async () => [(await import('./commands/witness.ts')).witnessCommand] },
   { words: ['audit'], load: async () => [(await import('./commands/audit-verify.ts')).auditVerifyCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit.ts')).auditCommands },
+  { words: ['audit'], load: async () => [(await import('./commands/audit-fetch.ts')).auditFetchCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit-hold.ts')).auditHoldCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },
   { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },

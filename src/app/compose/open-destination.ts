@@ -5,7 +5,7 @@ import { createWebhook } from '../../http/webhook.ts';
 import type { Destination } from '../../export/destination.ts';
 import { otlpDestination } from '../../export/otlp/otlp-destination.ts';
 import { s3Destination } from '../../export/s3/s3-destination.ts';
-import { createS3Store } from '../../export/s3/s3-store.ts';
+import { createS3Store, type S3Store } from '../../export/s3/s3-store.ts';
 import { syslogDestination } from '../../export/syslog/syslog-destination.ts';
 import { webhookDestination } from '../../export/webhook-destination.ts';
 import { assertNever } from '../../kernel/assert-never.ts';
@@ -56,11 +56,8 @@ export async function openDestination(
       return syslogDestination({ called, host, port, sender, addresses, milliseconds, ...material });
     }
     case 's3': {
-      const { bucket, region, prefix, endpoint = null, lock = null } = settings;
-      const credentials = credentialsOf(settings, secrets);
-      const client = clientOf(settings, material, endpoint);
-      const store = createS3Store({ called, bucket, region, endpoint, credentials }, client, clock);
-      return s3Destination(store, { called, prefix, lock });
+      const { prefix, lock = null } = settings;
+      return s3Destination(await openStore(settings, ports), { called, prefix, lock });
     }
     case 'otlp': {
       const { url, headers } = settings;
@@ -78,6 +75,17 @@ export async function openDestination(
     default:
       return assertNever(settings);
   }
+}
+
+/** Opens the object store of a destination. Throws the faults of reading files and secrets. */
+export async function openStore(
+  settings: ExportDestination & { readonly kind: 's3' },
+  ports: DestinationPorts,
+): Promise<S3Store> {
+  const { name: called, bucket, region, endpoint = null } = settings;
+  const credentials = credentialsOf(settings, ports.secrets);
+  const client = clientOf(settings, await materialOf(settings, ports), endpoint);
+  return createS3Store({ called, bucket, region, endpoint, credentials }, client, ports.clock);
 }
 
 async function materialOf(

@@ -33,6 +33,10 @@ export interface S3Store {
   ): Promise<void>;
   /** The SHA-256 of a stored object, base64, by its own checksum or by its content; null when it is not there. */
   hashOf(key: string, signal: AbortSignal): Promise<string | null>;
+  /** The keys that begin so, in order. Throws the faults of `put`. */
+  list(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** The content of an object. Throws the faults of `put`. */
+  get(key: string, signal: AbortSignal): Promise<Uint8Array>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -40,12 +44,14 @@ const day = 24 * 3_600_000;
 
 export function createS3Store(place: S3Place, client: Client, clock: Clock): S3Store {
   const { called, region } = place;
+  const none = new Uint8Array();
   const ask = async (
     method: 'PUT' | 'HEAD' | 'GET',
     key: string,
-    { headers, body, signal }: { headers: Record<string, string>; body: Uint8Array; signal: AbortSignal },
+    { headers, body, signal, query = new URLSearchParams() }: Asked,
   ): Promise<WholeResponse> => {
     const url = urlOf(place, key);
+    url.search = canonicalQuery(query);
     const all = { ...headers, 'x-amz-content-sha256': hash(body, 'hex') };
     const scope = { region, service: 's3', now: clock.now() };
     const credentials = await place.credentials();
@@ -72,7 +78,6 @@ export function createS3Store(place: S3Place, client: Client, clock: Clock): S3S
       if (status !== 200 && status !== 412) throw refusal(called, status, body);
     },
     async hashOf(key, signal) {
-      const none = new Uint8Array();
       const head = await ask('HEAD', key, {
         headers: { 'x-amz-checksum-mode': 'ENABLED' },
         body: none,
@@ -86,8 +91,38 @@ export function createS3Store(place: S3Place, client: Client, clock: Clock): S3S
       if (whole.status !== 200) throw refusal(called, whole.status, whole.body);
       return hash(whole.body, 'base64');
     },
+    async list(prefix, signal) {
+      const keys: string[] = [];
+      for (let token: string | null = ''; token !== null; ) {
+        const next: Record<string, string> = token === '' ? {} : { 'continuation-token': token };
+        const query = new URLSearchParams({ 'list-type': '2', prefix, ...next });
+        const { status, body } = await ask('GET', '', { headers: {}, body: none, signal, query });
+        if (status !== 200) throw refusal(called, status, body);
+        const text = Buffer.from(body).toString('utf8');
+        keys.push(...[...text.matchAll(/<Key>([^<]{1,1024})<\/Key>/g)].map(([, key = '']) => key));
+        token = /<NextContinuationToken>([^<]{1,2048})<\/NextContinuationToken>/.exec(text)?.[1] ?? null;
+      }
+      return keys;
+    },
+    async get(key, signal) {
+      const { status, body } = await ask('GET', key, { headers: {}, body: none, signal });
+      if (status !== 200) throw refusal(called, status, body);
+      return body;
+    },
     [Symbol.asyncDispose]: () => client.close(),
   };
+}
+
+interface Asked {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly signal: AbortSignal;
+  readonly query?: URLSearchParams;
+}
+
+/** As it is signed: a space is %20 and not a plus. */
+function canonicalQuery(query: URLSearchParams): string {
+  return [...query].map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
 }
 
 /** Keys are of letters, digits and `-._~/` once they are encoded, so that what is signed is what is sent. */
