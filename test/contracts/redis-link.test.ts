@@ -177,6 +177,21 @@ suite('the way to a real Redis', { skip }, () => {
     await assert.rejects(async () => await nonces.take('key', 'n', fresh()), /20 s ahead/);
   });
 
+  test('law 9: one that is not there yet keeps nobody from starting, and is used once it is there', async () => {
+    await using redis = await startRedis();
+    await redis.kill();
+    await using link = await open(redis.url);
+    assert.equal(link.up, false);
+    assert.match(link.state.detail, /ECONNREFUSED/);
+    const [here] = takers(link);
+    await assert.rejects(async () => await here?.take('key', 'n', fresh()), isFault('unavailable'));
+    await redis.start();
+    await until(() => link.up, undefined, forLong);
+    assert.deepEqual([link.away.length, link.away.at(-1)], [2, null]);
+    const life = Number((await redis.ask('PTTL', link.aliveKeys + link.generation)).slice(1));
+    assert.ok(life > 0 && life <= 15_000, `${life} ms`);
+  });
+
   test('law 9: one that takes a connection and then says nothing, asked for a password or not, is away, and is asked again', async () => {
     await using redis = await startRedis();
     await redis.ask('CONFIG', 'SET', 'requirepass', 'canary-4711');

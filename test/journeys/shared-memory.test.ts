@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { AuthorityApprovals } from '../../src/app/approvals/gateway-approvals.ts';
@@ -12,6 +13,7 @@ import { type RedisServer, skip, startRedis } from '../interop/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../interop/tcp-proxy.ts';
 import { openTown, type Presentable, type Town, until } from './deployment.ts';
 import { mutualFetch } from './mcp-clients.ts';
+import { start } from './program.ts';
 import { openScriptedServer, type Params, tool } from './scripted-server.ts';
 import { openSecondGateway, type SecondGateway } from './second-gateway.ts';
 import { type SignedRequest, signingAgent } from './signing-agent.ts';
@@ -409,6 +411,59 @@ suite('gateways that share a Redis', { skip }, () => {
     );
     assert.deepEqual([...codes].sort(), ['call_unapproved', 'unavailable']);
     assert.match(last.text, /Touched before: \\"private\\"/);
+  });
+
+  test('T7 the places of a gateway program that is killed come back to the others by themselves', async () => {
+    await using opened = new AsyncDisposableStack();
+    await redis.ask('FLUSHALL');
+    const sharedMemory = { url: redis.url, waitMilliseconds: 10_000 };
+    const town = opened.use(await openTown({}, { sharedMemory }));
+    const server = opened.use(await openScriptedServer(script('read', 'slow')));
+    await town.addHttpServer('files', server.url);
+    await town.addAgent('alice');
+    await town.permit(everything);
+    await town.limit('limits: [{ name: one, per: agent, concurrent: 1 }]');
+    const state = await mkdtemp(join(tmpdir(), 'countersign-gateway-'));
+    opened.defer(() => rm(state, { recursive: true, force: true }));
+    const { token, rootFingerprint } = await town.deployment.authority.createJoinToken(
+      {
+        name: 'edge',
+        kind: 'gateway',
+        dnsNames: ['localhost'],
+        minutes: 5,
+        ipAddresses: ['127.0.0.1', '::1'],
+      },
+      'test',
+    );
+    const arrival = ['--ca-fingerprint', rootFingerprint, '--join-token', token, '--ports', 'any'];
+    const edge = opened.use(
+      await start(
+        ['gateway', '--authority', town.authorityUrl, '--name', 'edge', '--state', state, ...arrival],
+        {
+          COUNTERSIGN_SHARED_MEMORY_URL: redis.url,
+          COUNTERSIGN_SHARED_MEMORY_WAIT_MILLISECONDS: '10000',
+        },
+      ),
+    );
+    const alice = opened.use(mutualFetch(await town.issue('alice')));
+    const there = `${edge.first.listening['agents']}/mcp/files`;
+    const lost = call(alice, there, 'slow').then(
+      () => 'answered',
+      () => 'lost',
+    );
+    const slow = (): number => server.asked.filter(({ params }) => params['name'] === 'slow').length;
+    await until(() => slow() === 1);
+    const here = town.endpoint('files');
+    assert.equal((await call(alice, here, 'read')).status, 429);
+    edge.child.kill('SIGKILL');
+    assert.equal(await lost, 'lost');
+    let answer = await call(alice, here, 'read');
+    assert.equal(answer.status, 429, 'its lease is not over');
+    await until(
+      () => answer.status === 200,
+      async () => void (answer = await call(alice, here, 'read')),
+      60_000,
+    );
   });
 
   test('A4 calls that are held at two gateways are made as soon as they are approved at the authority, without any Redis', async () => {
