@@ -19,12 +19,15 @@ export interface KeyRing {
   readonly handles: StateSeal;
   /** What was sealed under a secret that is not among these opens no more. */
   take(keys: SealingKeys): void;
+  /** Keys for the nonces of proofs that all gateways have, the one that counts now first; none until they are told of any. */
+  proofKeys(): readonly Uint8Array[];
 }
 
 interface Seals {
   readonly secret: string;
   readonly sessions: SessionSeal;
   readonly handles: StateSeal;
+  readonly proofs: Uint8Array;
 }
 
 const idPattern = /^[A-Za-z0-9_-]{1,32}$/;
@@ -35,6 +38,7 @@ export function createKeyRing(): KeyRing {
   const own = sealsUnder(randomBytes(32), '');
   let known: ReadonlyMap<string, Seals> = new Map([[ownId, own]]);
   let current: readonly [id: string, seals: Seals] = [ownId, own];
+  let proofKeys: readonly Uint8Array[] = [];
   const under = (sealed: string): readonly [seals: Seals | null, text: string] => {
     const end = sealed.indexOf('.');
     return [known.get(sealed.slice(0, Math.max(end, 0))) ?? null, sealed.slice(end + 1)];
@@ -68,7 +72,10 @@ export function createKeyRing(): KeyRing {
       if (!seals) throw new Fault('invalid_input', 'The feed names a sealing key that it does not bring.');
       known = taken;
       current = [id, seals];
+      const others = [...taken.values()].filter((each) => each !== seals && each !== own);
+      proofKeys = [seals, ...others].map((each) => each.proofs);
     },
+    proofKeys: () => proofKeys,
   };
 }
 
@@ -85,5 +92,6 @@ function sealsUnder(octets: Uint8Array, secret: string): Seals {
     secret,
     sessions: createSessionSeal(derive('sessions', 32)),
     handles: createStateSeal(derive('handles', 64)),
+    proofs: derive('nonces of proofs', 32),
   };
 }

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { type JWK, SignJWT } from 'jose';
 import { aRule } from '../../src/gateway/caller.fixture.ts';
 import { memoryLimitStore } from '../../src/gateway/memory-limits.ts';
 import { createFixtureAuthority } from '../../src/http/tls.fixture.ts';
+import { sha256Base64url } from '../../src/kernel/bytes.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { checkProof } from '../../src/oauth/resource/check-proof.ts';
 import { memoryReplays } from '../../src/oauth/resource/memory-replays.ts';
+import { createProofNonces } from '../../src/oauth/resource/proof-nonces.ts';
 import { memoryNonces } from '../../src/oauth/signed-call/memory-nonces.ts';
 import type { RedisCredentials } from '../../src/redis/redis-connection.ts';
 import { redisLimits } from '../../src/redis/redis-limits.ts';
@@ -74,6 +79,38 @@ suite('the way to a real Redis', { skip }, () => {
     const [, found = ''] = /(countersign:\{example\.internal\}:once:\S+)/.exec(keys) ?? [];
     const life = Number((await redis.ask('PTTL', found)).slice(1));
     assert.ok(life > 60_000 && life <= 101_000, `${life} ms`);
+  });
+
+  test('O4 RFC 9449 §11.1 a DPoP proof with a nonce of either gateway is good at any of them, and once', async () => {
+    await using redis = await startRedis();
+    await redis.settle();
+    await using a = await open(redis.url);
+    await using b = await open(redis.url);
+    const keys = [new Uint8Array(32).fill(7)];
+    const gateways = [a, b].map((link, at) => ({
+      clock: systemClock,
+      nonces: createProofNonces(new Uint8Array(32).fill(at), systemClock, () => keys),
+      replays: redisReplays(link, systemClock, memoryReplays(systemClock)),
+    }));
+    const [here, there] = gateways;
+    assert.ok(here && there);
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const url = 'https://gateway.example.internal/mcp/files';
+    const proof = await new SignJWT({
+      jti: 'one',
+      htm: 'POST',
+      htu: url,
+      ath: sha256Base64url('token'),
+      nonce: here.nonces.current(),
+    })
+      .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as JWK })
+      .setIssuedAt()
+      .sign(privateKey);
+    const asked = { method: 'POST', url, token: 'token', agent: 'spiffe://example.internal/agent/x' };
+    assert.match(await checkProof(proof, asked, there), /^[\w-]{43}$/);
+    for (const gateway of gateways) {
+      await assert.rejects(async () => await checkProof(proof, asked, gateway), /used before/);
+    }
   });
 
   test('O9 a Redis that comes back with an old copy of its data lets in nothing that may have been used in between', async () => {

@@ -251,7 +251,10 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       rules: tokens.rules,
       keys,
       ended: tokens.ended,
-      nonces: createProofNonces(randomBytes(32), clock),
+      nonces: createProofNonces(randomBytes(32), clock, () =>
+        // Where gateways do not know together which proofs were used, each takes those with its own nonces alone.
+        memories.shared() ? ring.proofKeys() : [],
+      ),
       replays: memories.proofs,
       clock,
     }),

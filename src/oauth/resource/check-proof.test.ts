@@ -157,6 +157,37 @@ describe('O1 RFC 9449 a proof of possession', () => {
   });
 });
 
+test('RFC 9449 §9 gateways with keys in common take each other’s nonces for a minute and a half, also with clocks that differ a little and after the key changed', () => {
+  const wall = steppedClock(start);
+  // Machines have been up for different times.
+  const clockOf = (ahead: number) => ({
+    now: () => wall.now() + ahead,
+    monotonic: () => wall.now() - start + ahead * 1_000,
+  });
+  const [old, next] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  let keys: readonly Uint8Array[] = [old, next];
+  const nonces = [0, 4_000].map((ahead, at) =>
+    createProofNonces(new Uint8Array(32).fill(100 + at), clockOf(ahead), () => keys),
+  );
+  const [here, there] = nonces;
+  assert.ok(here && there);
+  for (let second = 0; second < 60; second += 1) {
+    assert.ok(here.accepts(there.current()) && there.accepts(here.current()), `${second}`);
+    wall.advance(1_000);
+  }
+  const before = here.current();
+  keys = [next, old];
+  assert.ok(there.accepts(before) && here.current() !== before);
+  wall.advance(91_000);
+  assert.ok(!there.accepts(before) && !here.accepts(before));
+  // A key that is gone was perhaps known to somebody who is not trusted any more.
+  const last = here.current();
+  keys = [old];
+  assert.ok(!there.accepts(last));
+  keys = [];
+  assert.ok(!there.accepts(here.current()), 'each has its own');
+});
+
 test('RFC 9449 §11.1 used proofs are remembered as long as their nonce, and one agent cannot take the room of others', () => {
   const clock = steppedClock(0);
   const replays = memoryReplays(clock);

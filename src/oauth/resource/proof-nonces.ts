@@ -14,15 +14,39 @@ const givenFor = 30_000;
 /** How long a nonce may be used after it was given, at the most, in milliseconds. */
 export const nonceLife = 3 * givenFor;
 
-/** `key`: 32 octets that nobody else has. Where every gateway has one of its own, a proof is good at one of them only. */
-export function createProofNonces(key: Uint8Array, clock: Clock): ProofNonces {
-  const nonceAt = (span: number): string =>
-    createHmac('sha256', key).update(`nonce ${span}`).digest('base64url').slice(0, 22);
-  let known: readonly [span: number, nonces: readonly string[]] = [-1, []];
-  const nonces = (): readonly string[] => {
-    const span = Math.floor(clock.monotonic() / givenFor);
-    if (known[0] !== span) known = [span, [nonceAt(span), nonceAt(span - 1), nonceAt(span - 2)]];
-    return known[1];
+/**
+ * `own`: 32 octets that nobody else has; a proof is then good at this gateway only. `shared`: such keys that all gateways have, the one that
+ * gives nonces first: then a proof is good at any of them, and they must know together which ones were used.
+ */
+export function createProofNonces(
+  own: Uint8Array,
+  clock: Clock,
+  shared: () => readonly Uint8Array[] = () => [],
+): ProofNonces {
+  const ownKeys = [own];
+  let known: Known = { keys: [], span: -1, current: '', accepted: new Set() };
+  const now = (): Known => {
+    const given = shared();
+    const together = given.length > 0;
+    const keys = together ? given : ownKeys;
+    // Gateways have the time of day in common, and it may be a little later at another one.
+    const span = Math.floor((together ? clock.now() : clock.monotonic()) / givenFor);
+    if (known.span === span && known.keys === keys) return known;
+    const spans = together ? [span, span - 1, span - 2, span + 1] : [span, span - 1, span - 2];
+    const [current = '', ...others] = keys.flatMap((key) => spans.map((each) => nonceAt(key, each)));
+    known = { keys, span, current, accepted: new Set([current, ...others]) };
+    return known;
   };
-  return { current: () => nonces()[0] ?? '', accepts: (nonce) => nonces().includes(nonce) };
+  return { current: () => now().current, accepts: (nonce) => now().accepted.has(nonce) };
+}
+
+interface Known {
+  readonly keys: readonly Uint8Array[];
+  readonly span: number;
+  readonly current: string;
+  readonly accepted: ReadonlySet<string>;
+}
+
+function nonceAt(key: Uint8Array, span: number): string {
+  return createHmac('sha256', key).update(`nonce ${span}`).digest('base64url').slice(0, 22);
 }
