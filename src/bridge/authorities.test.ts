@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../kernel/fault.ts';
 import type { FaultCode } from '../kernel/fault-codes.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { createAuthorities, isAtAuthority } from './authorities.ts';
+import { newKey, order } from './authority-client.ts';
+import { startAuthority } from './authority.fixture.ts';
+import { firstRoots } from './first-roots.ts';
 
 const two = 'https://a.example.internal:8444, https://b.example.internal:8444';
 const [a, b] = ['https://a.example.internal:8444', 'https://b.example.internal:8444'] as const;
@@ -47,4 +51,29 @@ test('I3 a URL is at an authority when it has the origin of any of them', () => 
   assert.equal(isAtAuthority(`${b}/token`, two), true);
   assert.equal(isAtAuthority('https://c.example.internal/token', two), false);
   assert.equal(isAtAuthority(a, null), false);
+});
+
+test('I3 I6 a bridge enrols and renews at the next authority when the first is not there', async () => {
+  await using authority = await startAuthority();
+  authority.tokens.set('once', 'ci-bot');
+  const gone = 'https://127.0.0.1:9';
+  const roots = await firstRoots({
+    authority: `${gone},${authority.url}`,
+    authorityFile: null,
+    rootFingerprint: `sha256:${authority.fingerprint.replace('sha256:', '')}`,
+  });
+  const asked = {
+    authority: `${gone}, ${authority.url}`,
+    path: '/v1/enrol/join-token',
+    token: 'once',
+    name: 'ci-bot',
+    key: newKey(),
+    roots,
+    present: null,
+    clock: systemClock,
+  } as const;
+  const { certificate, leaf } = await order(asked);
+  const present = { certificate, key: asked.key, leaf };
+  const renewal = { ...asked, path: '/v1/enrol/renew', token: null, key: newKey(), present } as const;
+  assert.notEqual((await order(renewal)).leaf.serial, leaf.serial);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LogReader } from '../../audit/log-reader.ts';
+import type { CertificateRecord } from '../../ca/certificate-records.ts';
 import { pemOfCertificate } from '../../ca/pem-of-certificate.ts';
 import type { Json } from '../../kernel/canonical-json.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -47,7 +48,8 @@ export async function readLog(
   });
 }
 
-async function prove({ store, issuanceLog }: Authority, serial: string, known: number | null): Promise<Json> {
+async function prove(authority: Authority, serial: string, known: number | null): Promise<Json> {
+  const { store, issuanceLog } = authority;
   const record = await store.certificates.find(serial);
   if (!record?.der) {
     throw new Fault(
@@ -55,6 +57,7 @@ async function prove({ store, issuanceLog }: Authority, serial: string, known: n
       `No certificate with the serial ${serial} was issued here. See: countersign cert list`,
     );
   }
+  refuseOthers(record, authority);
   const head = await issuanceLog.head();
   const entry = await issuanceLog.find(
     record.reservedAt,
@@ -73,6 +76,15 @@ async function prove({ store, issuanceLog }: Authority, serial: string, known: n
     ...(await issuanceLog.prove(entry.index, head)),
     consistency: known === null ? null : { size: known, path },
   });
+}
+
+/** Each authority of a store has a log of its own. */
+function refuseOthers({ serial, instance = null }: CertificateRecord, { peers }: Authority): void {
+  if (instance === null || instance === peers.self) return;
+  const peer = peers.list().find(({ id }) => id === instance);
+  const who = peer ? `the authority ${peer.name}` : `another authority (${instance})`;
+  const where = peer && peer.url !== '' ? ` Ask there: --authority ${peer.url}` : '';
+  throw new Fault('not_found', `The certificate ${serial} was issued by ${who}, and is in its log.${where}`);
 }
 
 function plain(value: object): Json {

@@ -20,6 +20,7 @@ import { partnerOperations } from './partner-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { refuseReserved } from './reserved-name.ts';
 import { revocation, revocationOperations } from './revocation-operations.ts';
+import { peerOperations } from './peer-operations.ts';
 import { rotationOperations } from './rotation-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 import { toolOperations } from './tool-operations.ts';
@@ -179,6 +180,7 @@ export const operations: readonly Operation[] = [
   ),
   ...revocationOperations,
   ...joinTokenOperations,
+  ...peerOperations,
   ...rotationOperations,
   ...approvalOperations,
   ...policyOperations,

@@ -49,7 +49,7 @@ export async function joinStore(
   const instance = await placeOf(parts);
   const ownKey = (): Promise<Uint8Array> => readKeyOctets(data.intermediateKey);
   await issuers.share(sharedSteps({ facts, key: auditKey, passphrase: parts.passphrase, ownKey }));
-  const says = { name: instance.name, url: '', version, issuers: issuers.step(), files: '' };
+  const says = { name: instance.name, url: '', version, issuers: issuers.step() };
   const peers = opened.use(await joinPeers({ id: instance.id, facts, says, clock, log }));
   opened.defer(peers.onBeat(following(issuers, peers, log)));
   return { peers, instance };

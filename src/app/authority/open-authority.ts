@@ -5,8 +5,7 @@ import { checkpointSigner } from '../../audit/checkpoint.ts';
 import { type AuditLog, openAuditLog } from '../../audit/log.ts';
 import { LogReader } from '../../audit/log-reader.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import { type Issuer, rootsOf } from '../../ca/issuer.ts';
-import { type PublicationUrls, publicationUrls } from '../../ca/publication-urls.ts';
+import { rootsOf } from '../../ca/issuer.ts';
 import { recoverIssuance } from '../../ca/recover.ts';
 import { entryCipher } from '../../oauth/server/entry-cipher.ts';
 import { bindingSecrets } from '../../enrol/acme/external-account.ts';
@@ -19,7 +18,8 @@ import { trustOf } from '../feed/trust-of.ts';
 import { createLocalFeed } from '../feed/local-feed.ts';
 import type { FeedTrust } from '../feed/feed-message.ts';
 import { originOf } from '../peers/instance-file.ts';
-import type { Peers } from '../peers/peers.ts';
+import { sharedPolicies } from '../peers/shared-policies.ts';
+import { sharedText } from '../peers/shared-text.ts';
 import { openPolicies } from '../policies/open-policies.ts';
 import { callApprovalsOf, tokensOf } from '../feed/policy-rules.ts';
 import type { Store } from '../store/store.ts';
@@ -30,7 +30,13 @@ import { openAssertions } from './assertions.ts';
 import { openAttestations } from './attestations.ts';
 import type { Authority } from './authority.ts';
 import type { DataFolder } from './data-folder.ts';
-import { giveUpForTheDead, onlyWhileCurrent, tellOthersDecisions } from './follow-others.ts';
+import {
+  beatsOf,
+  giveUpForTheDead,
+  onlyWhileCurrent,
+  refreshRoots,
+  tellOthersDecisions,
+} from './follow-others.ts';
 import { openIssuance } from './issuance-checks.ts';
 import { joinStore } from './join-store.ts';
 import { type IssuersDisk, issuersDisk } from './issuers-disk.ts';
@@ -40,6 +46,7 @@ import { openPartners } from './partners.ts';
 import { openRegisteredClients } from './registered-clients.ts';
 import { refuseLostIssuers } from './refuse-lost-issuers.ts';
 import { openRotation } from './rotation.ts';
+import { publicationOf } from './publication-of.ts';
 import { openRegistrationKey } from './registration-key.ts';
 import { openRootCrl } from './root-crl.ts';
 import { openRootOcsp } from './root-ocsp.ts';
@@ -83,6 +90,8 @@ export async function openAuthority(options: {
   readonly widerPolicies?: 'at-once' | 'wait';
   /** How long gateways seal with one secret, and how long it is kept. */
   readonly sealing?: SealingTimes;
+  /** A store that is open already, and that the caller closes; that of the folder unless given. */
+  readonly store?: Store;
   /** Whether the key of the registration authority of SCEP is opened, and made when there is none. */
   readonly registration?: boolean;
 }): Promise<Authority> {
@@ -91,7 +100,7 @@ export async function openAuthority(options: {
   const trustDomain = await readMarker(data);
   await using opened = new AsyncDisposableStack();
   opened.use(holdDataFolder(data));
-  if (options.state !== 'new') await refuseLostState(data);
+  if (options.state !== 'new') await refuseLostState(data, options.store === undefined);
   const passphrase = await options.passphrase();
   // At once: each costs half a second on purpose.
   redactor.learn(passphrase);
@@ -103,7 +112,8 @@ export async function openAuthority(options: {
   ]);
   const missing = options.state === 'new' ? 'create' : 'refuse';
   const { environment } = world;
-  const store = opened.use(await openState(data, { clock, environment, redactor, log }, missing));
+  const store =
+    options.store ?? opened.use(await openState(data, { clock, environment, redactor, log }, missing));
   const among = { ...world, store, issuers, auditKey, registrationKey };
   const { peers, instance } = await joinStore(among, opened);
   await refuseLostIssuers(store.meta, issuers, data);
@@ -122,6 +132,8 @@ export async function openAuthority(options: {
   const audit = redactedLog(written, redactor);
   await settleRestoration(data, { facts: store.meta, audit });
   const issuanceLog = readerOf(data, audit, auditKey);
+  const shared =
+    peers.self === null ? null : sharedPolicies(sharedText(store.meta, auditKey, 'policies'), log);
   const policies = opened.use(
     await openPolicies({
       data,
@@ -131,8 +143,10 @@ export async function openAuthority(options: {
       log,
       setting: options.widerPolicies,
       publish: (files) => feed.publishPolicies(files),
+      ...(shared && { shared }),
     }),
   );
+  if (shared) opened.defer(peers.onBeat(() => shared.look(policies.adopt)));
   const tokens = announcedTokens({ store, secrets: entryCipher(auditKey).secrets, clock });
   const trust = (): FeedTrust => ({ ...trustOf(issuers.all()), ...tokens.trust() });
   const id = await storeId(store.meta);
@@ -167,8 +181,10 @@ export async function openAuthority(options: {
   );
   const providers = opened.use(new TokenIssuersFile<ConfiguredProvider>(data.people, readPeople, clock));
   const attestations = opened.use(await openAttestations(data.attestation));
-  const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock });
+  const facts = peers.self === null ? {} : { facts: store.meta };
+  const rootCrl = await openRootCrl({ data, issuers, records: store.certificates, audit, clock, ...facts });
   const rootOcsp = await openRootOcsp({ issuers, rootCrl, meta: store.meta, clock });
+  opened.defer(refreshRoots(peers, [rootCrl, rootOcsp]));
   const urlsOf = await publicationOf(store, options.publicUrl);
   const ca: CertificateAuthority = {
     get issuer() {
@@ -187,9 +203,17 @@ export async function openAuthority(options: {
       return urlsOf(issuers.issuing());
     },
   };
+  const callApprovals = callApprovalQueue({
+    rules: () => callApprovalsOf(policies.current()),
+    records: store.callApprovals,
+    agents: store.agents,
+    audit,
+    clock,
+    tell: feed.publishDecided,
+  });
+  opened.defer(tellOthersDecisions(store.callApprovals, callApprovals, { peers, tell: feed.publishDecided }));
   await recoverIssuance(ca, peers.isGone.bind(peers));
   opened.defer(giveUpForTheDead(ca, peers));
-  opened.defer(tellOthersDecisions(store, peers, feed.publishDecided));
   const held = opened.move();
   return {
     ...administered({
@@ -242,14 +266,7 @@ export async function openAuthority(options: {
       audit,
       clock,
     }),
-    callApprovals: callApprovalQueue({
-      rules: () => callApprovalsOf(policies.current()),
-      records: store.callApprovals,
-      agents: store.agents,
-      audit,
-      clock,
-      tell: feed.publishDecided,
-    }),
+    callApprovals,
     bundle: () => ownBundle(rootsOf(issuers.all()), { meta: store.meta, clock }),
     bindingSecrets: bindingSecrets(auditKey),
     policyProblem: policies.problem,
@@ -262,14 +279,6 @@ export async function openAuthority(options: {
 function readerOf({ authorityLog: folder }: DataFolder, audit: AuditLog, key: KeyObject): LogReader {
   const { origin } = audit;
   return new LogReader({ folder, origin, publicKey: createPublicKey(key), sign: () => audit.checkpoint() });
-}
-
-/** Among several authorities one that reaches the store is known to have heard of what the others did. */
-function beatsOf(peers: Peers, { changes }: Pick<Store, 'changes'>): (listener: () => void) => () => void {
-  return (listener) =>
-    peers.onBeat(async () => {
-      if (changes.isCurrent()) listener();
-    });
 }
 
 /** A file that is wrong from the start is told now, not to the first workload. */
@@ -285,14 +294,4 @@ function issuersWorld(
 ): IssuersWorld {
   const { environment = process.env, disk = issuersDisk, ...rest } = options;
   return { ...rest, environment, disk };
-}
-
-/** What certificates say of their publication, the same from the listener and from commands run without one. */
-async function publicationOf(
-  { meta }: Store,
-  said: string | undefined,
-): Promise<(issuer: Issuer) => PublicationUrls | null> {
-  if (said !== undefined) await meta.set('public-url', said);
-  const url = said ?? (await meta.get('public-url')) ?? '';
-  return ({ certificate }) => (url === '' ? null : publicationUrls(url, certificate));
 }

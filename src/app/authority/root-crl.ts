@@ -4,12 +4,13 @@ import type { CertificateRecords } from '../../ca/certificate-records.ts';
 import { type Issuer, rootsOf } from '../../ca/issuer.ts';
 import { keyIdOf } from '../../ca/publication-urls.ts';
 import { revokeOpen } from '../../ca/revoke.ts';
-import { equalBytes } from '../../kernel/bytes.ts';
+import { equalBytes, fromBase64, toBase64 } from '../../kernel/bytes.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 import { type Crl, isCrlSignedBy, readCrl } from '../../x509/crl.ts';
+import type { SharedFacts } from '../peers/shared-facts.ts';
 import type { DataFolder } from './data-folder.ts';
 import { rootCrlFile } from './issuers-disk.ts';
 import { readPemFile } from './issuers-file.ts';
@@ -27,6 +28,8 @@ export interface RootCrl {
    * Throws Fault `invalid_input` for a list that is not of a root of ours or not newer.
    */
   replace(der: Uint8Array, actor: string): Promise<readonly string[]>;
+  /** Takes newer lists that another authority of the store was given. */
+  refresh(): Promise<void>;
 }
 
 interface Parts {
@@ -35,6 +38,8 @@ interface Parts {
   readonly records: CertificateRecords;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
+  /** Where the authorities of a store keep the lists for each other; none unless given. */
+  readonly facts?: SharedFacts;
 }
 
 /**
@@ -48,6 +53,11 @@ export async function openRootCrl(parts: Parts): Promise<RootCrl> {
     for (const root of rootsOf(issuers.all())) {
       const id = keyIdOf(root);
       if (!lists.get(id)) lists.set(id, await readRootCrl(data, root));
+      const [there, here] = [await sharedCrl(root, parts), lists.get(id) ?? null];
+      if (there && (here === null || there.number > here.number)) {
+        await writeDurably(await placeOf(root, data), there.der, 0o644);
+        lists.set(id, there);
+      }
     }
   };
   await load();
@@ -69,6 +79,7 @@ export async function openRootCrl(parts: Parts): Promise<RootCrl> {
   return {
     current: (root = rootIn(issuers.issuing())) => currentOf(root),
     revokesIssuer: () => revokes(issuers.issuing()),
+    refresh: load,
     async replace(der, actor) {
       const root = rootsOf(issuers.all()).find((one) => ofRoot(der, one));
       const next = root && newer(der, root, { current: currentOf(root), now: clock.now() });
@@ -80,6 +91,7 @@ export async function openRootCrl(parts: Parts): Promise<RootCrl> {
       }
       await writeDurably(await placeOf(root, data), der, 0o644);
       lists.set(keyIdOf(root), next);
+      await shareCrl(next, root, parts);
       const { number, nextUpdate, entries } = next;
       const revoked = await obey(actor);
       const counts = { number, nextUpdate, entries: entries.length };
@@ -87,6 +99,25 @@ export async function openRootCrl(parts: Parts): Promise<RootCrl> {
       return revoked;
     },
   };
+}
+
+const nameOf = (root: Certificate): string => `root-crl ${keyIdOf(root)}`;
+
+/** The newest list that an authority of the store was given; whoever writes in the store cannot sign one. */
+async function sharedCrl(root: Certificate, { facts }: Parts): Promise<Crl | null> {
+  const stored = (await facts?.get(nameOf(root))) ?? null;
+  const der = stored === null ? null : fromBase64(stored);
+  return der && ofRoot(der, root);
+}
+
+async function shareCrl(crl: Crl, root: Certificate, parts: Parts): Promise<void> {
+  const { facts } = parts;
+  if (!facts) return;
+  for (;;) {
+    const there = await sharedCrl(root, parts);
+    if (there && there.number >= crl.number) return;
+    if (await facts.swap(nameOf(root), await facts.get(nameOf(root)), toBase64(crl.der))) return;
+  }
 }
 
 function rootIn({ chain }: Issuer): Certificate {

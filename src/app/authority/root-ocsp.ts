@@ -23,6 +23,8 @@ export interface RootOcsp {
    * vouches for, that is over, or that says what the root's CRL does not.
    */
   keep(responses: readonly Uint8Array[]): Promise<void>;
+  /** Takes those that another authority of the store was given. */
+  refresh(): Promise<void>;
 }
 
 interface Parts {
@@ -43,11 +45,16 @@ export async function openRootOcsp(parts: Parts): Promise<RootOcsp> {
     const reply = { der, kept: { thisUpdate, nextUpdate, tag: sha256Base64url(der) } };
     kept.set(nameOf(asked), { answer, reply });
   };
-  for (const der of await readKept(meta)) {
-    const answer = firstAnswer(der, parts);
-    if (answer) put(answer);
-  }
+  const load = async (): Promise<void> => {
+    for (const der of await readKept(meta)) {
+      const answer = firstAnswer(der, parts);
+      const known = answer && kept.get(nameOf(answer.asked));
+      if (answer && (!known || known.answer.nextUpdate < answer.nextUpdate)) put(answer);
+    }
+  };
+  await load();
   return {
+    refresh: load,
     answer(question) {
       const found = kept.get(nameOf(question));
       if (found && clock.now() <= found.answer.nextUpdate && agrees(found.answer, parts)) return found.reply;

@@ -39,11 +39,10 @@ export async function readMarker(data: DataFolder): Promise<string> {
  * A lost record would make every certificate unknown and forget every revocation, and a lost log its evidence; neither
  * may be begun anew unnoticed. Throws Fault `state_damaged`.
  */
-export async function refuseLostState(data: DataFolder): Promise<void> {
+export async function refuseLostState(data: DataFolder, hasDatabase: boolean): Promise<void> {
   const log = data.authorityLog;
   // A state elsewhere is looked for there.
-  const isElsewhere = (await readStore(data)) !== null;
-  if (!isElsewhere) {
+  if (hasDatabase && (await readStore(data)) === null) {
     await access(data.database).catch((cause: unknown) => {
       throw lostState(data.database, cause);
     });

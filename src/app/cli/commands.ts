@@ -28,6 +28,7 @@ const families: readonly Family[] = [
   { words: ['token'], load: async () => (await import('./commands/token.ts')).tokenCommands },
   { words: ['revoke'], load: async () => (await import('./commands/revoke.ts')).revokeCommands },
   { words: ['root'], load: async () => (await import('./commands/root.ts')).rootCommands },
+  { words: ['peer'], load: async () => (await import('./commands/peer.ts')).peerCommands },
   { words: ['rotate'], load: async () => (await import('./commands/rotate.ts')).rotateCommands },
   { words: ['rotate'], load: async () => [(await import('./commands/rotate-root.ts')).rotateRootCommand] },
   { words: ['join-token'], load: async () => (await import('./commands/join-token.ts')).joinTokenCommands },

@@ -10,6 +10,7 @@ import type { DataFolder } from '../authority/data-folder.ts';
 import { openAuthority } from '../authority/open-authority.ts';
 import { announce } from '../authority/running-authority.ts';
 import type { Config } from '../config/config.ts';
+import type { Store } from '../store/store.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
 import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
@@ -50,6 +51,8 @@ export interface DeploymentOptions {
   readonly log: (line: string) => void;
   /** Learns every secret that is used, and cuts it out of what leaves; one of its own unless given. */
   readonly redactor?: Redactor;
+  /** A store that several authorities of this process share; that of the folder unless given. */
+  readonly store?: Store;
   /** Where the gateway's log is written; the machine's disk unless given. */
   readonly disk?: Disk;
 }
@@ -75,6 +78,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       widerPolicies,
       registration: config.authority.scep.door === 'open',
       sealing: { rotate: sealing.rotateHours * 3_600_000, kept: sealing.keptHours * 3_600_000 },
+      ...(options.store && { store: options.store }),
     }),
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));

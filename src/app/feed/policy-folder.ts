@@ -1,7 +1,8 @@
 import { watch } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { writeDurably } from '../../kernel/durable-file.ts';
 import { Fault, toFault } from '../../kernel/fault.ts';
 import {
   agentPassportsFileName,
@@ -26,6 +27,8 @@ export interface PolicyFolder extends Disposable {
   refresh(): Promise<void>;
   /** Puts what waits in force. Throws Fault `not_found` or `conflict`. */
   approve(version: string): Promise<void>;
+  /** Puts files in force that have passed the gate elsewhere, and writes them into the folder. Throws Fault `policy_invalid`, …. */
+  adopt(files: readonly PolicyFile[]): Promise<void>;
 }
 
 /**
@@ -75,6 +78,14 @@ export async function openPolicyFolder(options: {
     const { files } = gate.take(version);
     await takeForce({ files, policies: (await readPolicyFilesInTurns(files, policies)).policies });
   };
+  const adopt = async (files: readonly PolicyFile[]): Promise<void> => {
+    if (same(files, current)) return;
+    const next = { files, policies: (await readPolicyFilesInTurns(files, policies)).policies };
+    await writePolicies(folder, files);
+    await takeForce(next);
+    seen = files;
+    problem = null;
+  };
   const refresh = (): Promise<void> => {
     refreshing = refreshing.then(load);
     return refreshing;
@@ -97,6 +108,11 @@ export async function openPolicyFolder(options: {
       const approving = refreshing.then(() => approve(version));
       refreshing = approving.catch(() => undefined);
       return approving;
+    },
+    adopt(files) {
+      const adopting = refreshing.then(() => adopt(files));
+      refreshing = adopting.catch(() => undefined);
+      return adopting;
     },
     [Symbol.dispose]() {
       watcher.close();
@@ -158,6 +174,17 @@ export async function readPolicies(folder: string): Promise<readonly PolicyFile[
   return await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
   );
+}
+
+/** Puts exactly these files into a folder, in the place of those that are read from it. */
+export async function writePolicies(folder: string, files: readonly PolicyFile[]): Promise<void> {
+  const names = new Set(files.map(({ name }) => name));
+  for (const { name, text } of files) {
+    const path = join(folder, basename(name));
+    const there = await readFile(path, 'utf8').catch(() => null);
+    if (there !== text) await writeDurably(path, text, 0o644);
+  }
+  for (const { name } of await readPolicies(folder)) if (!names.has(name)) await rm(join(folder, name));
 }
 
 const settings: ReadonlySet<string> = new Set([

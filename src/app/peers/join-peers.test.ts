@@ -10,7 +10,7 @@ const silence = 10_000;
 
 /** An authority that gives a sign of life when it is told to. */
 async function opened(id: string, facts: SharedFacts, clock: Clock) {
-  const says = { name: id, url: '', version: '1', issuers: 0, files: '' };
+  const says = { name: id, url: '', version: '1', issuers: 0 };
   const lines: string[] = [];
   const log = (line: string): void => void lines.push(line);
   const peers = await joinPeers({ id, facts, says, clock, log, times: { beat: 1, silence } });
@@ -79,7 +79,7 @@ test('I1 who is new here counts as alive until it has been silent for its time',
   const stored = {
     leader: 'dead',
     term: 4,
-    peers: { dead: { name: 'd', url: '', version: '1', issuers: 0, files: '', life: 'x', beat: 9 } },
+    peers: { dead: { name: 'd', url: '', version: '1', issuers: 0, life: 'x', beat: 9 } },
   };
   await facts.set('authorities', JSON.stringify(stored));
   await using a = (await opened('a', facts, clock)).peers;

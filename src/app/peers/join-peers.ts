@@ -46,6 +46,9 @@ class JoinedPeers implements Peers {
   readonly #life = randomId();
   readonly #sightings: SightingsOfPeers;
   readonly #listeners = new Set<() => Promise<void>>();
+  readonly #busy = new Map<() => Promise<void>, Promise<void>>();
+  /** What was said last of one that failed. */
+  readonly #said = new WeakMap<() => Promise<void>, string>();
   #says: PeerFacts;
   #roll: Roll = readRoll(null);
   /** Monotonic time of before the last sign of life that the store has taken. */
@@ -108,6 +111,7 @@ class JoinedPeers implements Peers {
     this.#ended = true;
     if (this.#timer) clearTimeout(this.#timer);
     await this.#running;
+    await Promise.all(this.#busy.values());
     await this.#leave().catch(() => undefined);
   }
 
@@ -133,13 +137,31 @@ class JoinedPeers implements Peers {
       await this.#beat();
       if (this.#failing) log('The store is reached again.');
       this.#failing = false;
-      for (const listener of this.#listeners) await listener();
+      this.#tell();
     } catch (error) {
       if (!this.#failing) log(`The others cannot be told that this authority is alive: ${errorText(error)}`);
       this.#failing = true;
     } finally {
       this.#wait();
     }
+  }
+
+  /** One that takes long holds up neither the others nor the next sign of life. */
+  #tell(): void {
+    for (const listener of this.#listeners) {
+      if (this.#busy.has(listener)) continue;
+      const done = listener()
+        .catch((error: unknown) => this.#complain(listener, errorText(error)))
+        .finally(() => this.#busy.delete(listener));
+      this.#busy.set(listener, done);
+    }
+  }
+
+  #complain(listener: () => Promise<void>, text: string): void {
+    if (this.#said.get(listener) !== text) {
+      this.#options.log(`What other authorities did could not be followed, and is again soon: ${text}`);
+    }
+    this.#said.set(listener, text);
   }
 
   async #beat(): Promise<void> {

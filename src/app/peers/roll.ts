@@ -12,8 +12,6 @@ export interface PeerFacts {
   readonly version: string;
   /** How far it has followed the steps of rotations; 0 before the first. */
   readonly issuers: number;
-  /** Of the files that all authorities have alike; another value for others. */
-  readonly files: string;
 }
 
 /** One authority in the roll. */
@@ -43,7 +41,6 @@ const entry = z.strictObject({
   url: text,
   version: text,
   issuers: count,
-  files: text,
   life: text,
   beat: count,
 });

@@ -19,7 +19,7 @@ async function opened() {
   const second = await first.beside();
   const facts = memoryMeta();
   const { privateKey: key } = generateKeyPairSync('ed25519');
-  const said = { url: '', version: '', files: '' };
+  const said = { url: '', version: '' };
   const peers = (): readonly Peer[] => [
     { ...said, id: 'b', name: 'b', isSelf: false, alive: true, leads: false, issuers: b.issuers.step() },
   ];

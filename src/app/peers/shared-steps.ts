@@ -14,6 +14,7 @@ import {
 import { referenceIn } from '../authority/signing-key-file.ts';
 import type { SharedFacts } from './shared-facts.ts';
 import { sharedSeal } from './shared-seal.ts';
+import { sharedText } from './shared-text.ts';
 
 /** Who issues at all authorities of a store, and how far its replacement has come. */
 export interface SharedIssuers {
@@ -32,7 +33,6 @@ export interface SharedSteps {
   put(after: number, kept: KeptIssuers): Promise<boolean>;
 }
 
-const fact = 'issuers';
 const format = 'countersign-shared-key-v1';
 
 /** What steps are shared with. */
@@ -47,34 +47,21 @@ interface Parts {
   readonly ownKey: () => Promise<Uint8Array>;
 }
 
-/** The steps in the store: sealed as a whole, so that whoever can write there plants no root. */
+/** The steps in the store: whoever can write there plants no root. */
 export function sharedSteps(parts: Parts): SharedSteps {
-  const seal = sharedSeal(parts.key, 'issuers');
-  const stored = async (): Promise<readonly [number, string]> => {
-    const [step = '0', sealed = ''] = ((await parts.facts.get(fact)) ?? '').split(' ');
-    return [Number(step), sealed];
-  };
+  const text = sharedText(parts.facts, parts.key, 'issuers');
+  const seal = sharedSeal(parts.key, 'keys of issuers');
   return {
-    last: async () => (await stored())[0],
+    last: text.last,
     async read() {
-      const [step, sealed] = await stored();
-      if (sealed === '') return null;
-      const text = seal.open(sealed, [fact, String(step)]);
-      if (text === null) {
-        throw new Fault(
-          'state_damaged',
-          'Who issues, as the store says it, was not written by an authority of this trust domain. Restore the store from a backup.',
-        );
-      }
-      return { step, kept: await withKeys(parseIssuers(utf8(text)), (key) => ownForm(key, seal, parts)) };
+      const stored = await text.read();
+      if (!stored) return null;
+      const kept = await withKeys(parseIssuers(utf8(stored.text)), (key) => ownForm(key, seal, parts));
+      return { step: stored.step, kept };
     },
     async put(after, kept) {
-      const before = await parts.facts.get(fact);
-      if (Number((before ?? '0').split(' ')[0]) !== after) return false;
       const shared = await withKeys(kept, (key) => sharedForm(key, seal, parts));
-      const text = Buffer.from(writeIssuers(shared)).toString('utf8');
-      const step = String(after + 1);
-      return await parts.facts.swap(fact, before, `${step} ${seal.seal(text, [fact, step])}`);
+      return await text.put(after, Buffer.from(writeIssuers(shared)).toString('utf8'));
     },
   };
 }

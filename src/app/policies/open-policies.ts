@@ -1,13 +1,15 @@
+import { mkdir } from 'node:fs/promises';
 import type { AuditLog } from '../../audit/log.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { errorText, Fault } from '../../kernel/fault.ts';
 import { onlySpiffeId } from '../../x509/leaf-profile.ts';
 import { readCertificate } from '../../x509/certificate.ts';
 import { decodePem } from '../../x509/pem.ts';
 import type { DataFolder } from '../authority/data-folder.ts';
 import { readIdentityFolder } from '../authority/identity-folder.ts';
 import type { PolicyFile } from '../feed/feed-message.ts';
-import { openPolicyFolder, type PolicyFolder } from '../feed/policy-folder.ts';
+import { openPolicyFolder, type PolicyFolder, readPolicies, writePolicies } from '../feed/policy-folder.ts';
+import type { SharedPolicies } from '../peers/shared-policies.ts';
 import type { Store } from '../store/store.ts';
 import { inspectTools } from './inspect-tools.ts';
 import { openPolicyGate, type PendingPolicies } from './policy-gate.ts';
@@ -36,8 +38,13 @@ export async function openPolicies(options: {
   readonly log: (line: string) => void;
   readonly setting: 'at-once' | 'wait' | undefined;
   readonly publish: (files: readonly PolicyFile[]) => void;
+  /** Those of all authorities of a store; this one has its own unless given. */
+  readonly shared?: SharedPolicies;
 }): Promise<Omit<PolicyFolder, 'approve'> & PolicyControl> {
   const { data, store, audit, log, publish } = options;
+  const { shared } = options;
+  const theirs = (await shared?.begin()) ?? null;
+  if (theirs) await beginWith(theirs, data.policies, log);
   const gate = await openPolicyGate({ ...options, meta: store.meta });
   const folder = await openPolicyFolder({
     folder: data.policies,
@@ -45,6 +52,9 @@ export async function openPolicies(options: {
     inspect: (after, inForce) => inspectTools(after, inForce, { tools: store.tools, log }),
     onLoaded: (files) => {
       publish(files);
+      shared?.tell(files).catch((error: unknown) => {
+        log(`The other authorities are not told of the policies: ${errorText(error)}`);
+      });
       const names = files.map((file) => file.name);
       const permitting = names.some((name) => name.endsWith('.cedar'));
       const inForce = permitting ? names : [...names, 'no policy; nothing is permitted'];
@@ -58,6 +68,7 @@ export async function openPolicies(options: {
         .catch(() => undefined);
     },
   });
+  if (!theirs) await shared?.tell(folder.current());
   return {
     ...folder,
     async pending() {
@@ -77,6 +88,20 @@ export async function openPolicies(options: {
     },
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
+}
+
+/** What is in force at the others is in force here: a change that was made meanwhile has to be made again. */
+async function beginWith(
+  files: readonly PolicyFile[],
+  folder: string,
+  log: (line: string) => void,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  if (JSON.stringify(await readPolicies(folder)) === JSON.stringify(files)) return;
+  log(
+    `The policies in ${folder} are not those that the other authorities have in force, and are replaced by them. Change them while an authority runs.`,
+  );
+  await writePolicies(folder, files);
 }
 
 /** Whoever can write the policy folder can use what lies beside it: the folder itself, and the certificate in it. */
