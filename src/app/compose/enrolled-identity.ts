@@ -19,6 +19,7 @@ import { parseSpiffeId } from '../../x509/spiffe-id.ts';
 import { type AdminIdentity, callAuthority, type Trust } from '../admin/remote-administration.ts';
 import type { FeedTrust } from '../feed/feed-message.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { untilReached } from './until-reached.ts';
 
 /** How a gateway elsewhere gets and keeps its certificate. */
 export interface Enrolling {
@@ -48,12 +49,12 @@ const lookMilliseconds = 10_000;
 
 /**
  * The gateway's stored identity, or a new one for a join token of kind `gateway`; renewed with a new key for as long
- * as it is held. Throws Fault `enrolment_needed`, `certificate_expired`, or what the authority says.
+ * as it is held. An authority that is not there yet is waited for. Throws Fault `enrolment_needed`, `certificate_expired`, or what the authority says.
  */
 export async function holdEnrolledIdentity(options: Enrolling): Promise<EnrolledIdentity> {
   const { clock, log } = options;
   const store = createKeyStore(options.folder, clock);
-  let held = await firstIdentity(store, options);
+  let held = await untilReached(() => firstIdentity(store, options), log);
   const { trustDomain } = parseSpiffeId(held.leaf.uris[0] ?? '');
   checkLeaf(held.leaf, { trustDomain, kinds: ['gateway'] });
   const listeners: ((material: TlsMaterial) => void)[] = [];
