@@ -43,6 +43,7 @@ const platform: WorkloadIssuer = {
     {
       subject: readSubjectPattern('job:{name}'),
       claims: new Map(),
+      patterns: new Map(),
       name: readNameTemplate('{name}', ['name']),
       kind: 'agent',
       dnsNames: [],

@@ -62,6 +62,7 @@ const families: readonly Family[] = [
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },
   { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },
   { words: ['demo'], load: async () => [(await import('./commands/demo.ts')).demoAttacksCommand] },
+  { words: ['health'], load: async () => [(await import('./commands/health.ts')).healthCommand] },
   { words: ['version'], load: async () => [(await import('./commands/version.ts')).versionCommand] },
   {
     words: ['completion'],

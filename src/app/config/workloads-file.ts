@@ -5,7 +5,16 @@ import type { WorkloadIssuer, WorkloadRule } from '../../enrol/workload/workload
 import type { JsonObject } from '../../kernel/canonical-json.ts';
 import { errorText, Fault } from '../../kernel/fault.ts';
 import { explainIssue } from './explain-issue.ts';
-import { ca, claims, https, issuerName, privateAddresses, wantedClaims, words } from './issuer-shapes.ts';
+import {
+  ca,
+  claims,
+  https,
+  issuerName,
+  pointer,
+  privateAddresses,
+  wantedClaims,
+  words,
+} from './issuer-shapes.ts';
 import type { KeyedIssuer } from './keyed-issuer.ts';
 import { readYaml } from './read-yaml.ts';
 
@@ -18,7 +27,12 @@ const mostRules = 256;
 const rule = z.strictObject({
   subject: words.meta({ description: 'The subject, with {names} for what differs.' }),
   claims,
-  name: words.meta({ description: 'The name of the certificate, made of the {names} of the subject.' }),
+  patterns: z.record(pointer, words).default({}).meta({
+    description: 'Claims that hold {names} as well, each by its JSON Pointer, such as that of the pod.',
+  }),
+  name: words.meta({
+    description: 'The name of the certificate, made of the {names} of the subject and of the patterns.',
+  }),
   kind: z.enum(['agent', 'ephemeral', 'server', 'gateway']).default('agent').meta({
     description: 'What the certificate is for.',
   }),
@@ -116,11 +130,19 @@ function keysOf(keys: Read['keys'], url: string | undefined): ConfiguredIssuer['
 function toRule(file: string, issuerName: string, read: z.output<typeof rule>): WorkloadRule {
   try {
     const subject = readSubjectPattern(read.subject);
+    const patterns = new Map(
+      Object.entries(read.patterns).map(([at, text]) => [at, readSubjectPattern(text)] as const),
+    );
+    const names = [subject, ...patterns.values()].flatMap((pattern) => pattern.names);
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice !== undefined) throw new Fault('config_invalid', `{${twice}} stands there twice.`);
     return Object.freeze({
       subject,
       claims: wantedClaims(read.claims),
-      name: readNameTemplate(read.name, subject.names),
+      patterns,
+      name: readNameTemplate(read.name, names),
       kind: read.kind,
+      // Of the subject alone: what differs between pods of one account may answer to one name.
       dnsNames: read.dns.map((each) => readNameTemplate(each, subject.names)),
     });
   } catch (error) {

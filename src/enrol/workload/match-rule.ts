@@ -14,9 +14,10 @@ export interface WorkloadIdentity {
 export function matchRule(issuer: WorkloadIssuer, subject: string, claims: JsonObject): WorkloadIdentity {
   for (const rule of issuer.rules) {
     const values = rule.subject.match(subject);
-    if (!values || !hasClaims(claims, rule)) continue;
+    const more = partsOf(claims, rule);
+    if (!values || !more || !hasClaims(claims, rule)) continue;
     return {
-      name: rule.name.from(values),
+      name: rule.name.from({ ...values, ...more }),
       kind: rule.kind,
       dnsNames: rule.dnsNames.map((template) => template.from(values)),
     };
@@ -25,6 +26,18 @@ export function matchRule(issuer: WorkloadIssuer, subject: string, claims: JsonO
     'workload_refused',
     `No rule of the issuer ${issuer.name} is for the subject ${JSON.stringify(subject.slice(0, 200))} with these claims.`,
   );
+}
+
+/** What stands for the names in the patterns of claims, or null when a claim is another, is missing, or is several. */
+function partsOf(claims: JsonObject, rule: WorkloadRule): Readonly<Record<string, string>> | null {
+  const parts: Record<string, string>[] = [];
+  for (const [pointer, pattern] of rule.patterns) {
+    const [value, ...others] = valuesAt(claims, pointer);
+    const found = typeof value === 'string' && others.length === 0 ? pattern.match(value) : null;
+    if (!found) return null;
+    parts.push(found);
+  }
+  return Object.assign({}, ...parts) as Record<string, string>;
 }
 
 function hasClaims(claims: JsonObject, rule: WorkloadRule): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { JsonObject } from '../../kernel/canonical-json.ts';
+import type { Json, JsonObject } from '../../kernel/canonical-json.ts';
 import { matchRule } from './match-rule.ts';
 import { readNameTemplate } from './name-template.ts';
 import { readSubjectPattern } from './subject-pattern.ts';
@@ -64,7 +64,15 @@ describe('I3 which workload is which name', () => {
     const ruleFor = (subject: string, more: Partial<WorkloadRule>): WorkloadRule => {
       const pattern = readSubjectPattern(subject);
       const name = readNameTemplate('{x}', pattern.names);
-      return { subject: pattern, claims: new Map(), name, kind: 'agent', dnsNames: [], ...more };
+      return {
+        subject: pattern,
+        claims: new Map(),
+        patterns: new Map(),
+        name,
+        kind: 'agent',
+        dnsNames: [],
+        ...more,
+      };
     };
     const issuer = issuerOf({
       rules: [
@@ -84,6 +92,32 @@ describe('I3 which workload is which name', () => {
     ];
     for (const claims of none) assert.throws(() => kindFor(claims), refused, JSON.stringify(claims));
     assert.throws(() => matchRule(issuer, 'v:x', { groups: ['ops'] }), refused);
+  });
+
+  test('U8 a claim may hold the rest of a name: one text that its pattern matches, and nothing else', () => {
+    const subject = readSubjectPattern('system:serviceaccount:edge:gateway');
+    const pod = readSubjectPattern('{pod}');
+    const issuer = issuerOf({
+      rules: [
+        {
+          subject,
+          claims: new Map(),
+          patterns: new Map([['/kubernetes.io/pod/name', pod]]),
+          name: readNameTemplate('{pod}', pod.names),
+          kind: 'gateway',
+          dnsNames: [readNameTemplate('gateway.example.internal', [])],
+        },
+      ],
+    });
+    const match = (name: Json) => matchRule(issuer, subject.text, { 'kubernetes.io': { pod: { name } } });
+    assert.deepEqual(match('gateway-0'), {
+      name: 'gateway-0',
+      kind: 'gateway',
+      dnsNames: ['gateway.example.internal'],
+    });
+    const wrong: readonly Json[] = ['', 'a/b', 'a:b', 7, null, [], ['a', 'b'], [['a']], { 0: 'a' }, true];
+    for (const name of wrong) assert.throws(() => match(name), refused, JSON.stringify(name));
+    assert.throws(() => matchRule(issuer, subject.text, {}), refused);
   });
 
   test('a claim that only the prototype of objects has is none', () => {

@@ -23,6 +23,8 @@ export interface WorkloadRule {
   readonly subject: SubjectPattern;
   /** Values that a claim must have one of, by its JSON Pointer (RFC 6901). */
   readonly claims: ReadonlyMap<string, readonly ClaimValue[]>;
+  /** Claims that hold more of the name, by JSON Pointer: each has to be one text that its pattern matches. */
+  readonly patterns: ReadonlyMap<string, SubjectPattern>;
   readonly name: NameTemplate;
   readonly kind: Exclude<LeafKind, 'admin'>;
   /** DNS names that the certificate may carry. */

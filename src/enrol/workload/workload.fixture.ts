@@ -59,6 +59,7 @@ export function issuerOf(more: Partial<WorkloadIssuer> = {}): WorkloadIssuer {
       {
         subject,
         claims: new Map([['/kubernetes.io/namespace', ['agents']]]),
+        patterns: new Map(),
         name: readNameTemplate('{account}', subject.names),
         kind: 'agent',
         dnsNames: [],

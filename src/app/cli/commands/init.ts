@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readPrivateFile, readTextFile } from '../../../kernel/durable-file.ts';
 import { dataFolder } from '../../authority/data-folder.ts';
@@ -73,6 +74,11 @@ export const initCommand: Command = {
       placeholder: 'reference',
       meaning: 'the same for the key of the root, new or imported',
     },
+    {
+      name: 'if-missing',
+      kind: 'switch',
+      meaning: 'do nothing where the folder holds a whole authority already, for what starts again and again',
+    },
     ...passphraseFlags,
   ],
   positionals: [],
@@ -81,6 +87,12 @@ export const initCommand: Command = {
 
 async function init(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const data = dataFolder(resolve(input.must('folder')));
+  if (input.on('if-missing') && existsSync(data.marker)) {
+    return {
+      text: `${data.folder} holds an authority already; nothing was done.`,
+      json: { folder: data.folder, made: false },
+    };
+  }
   const keys = { root: input.text('root-key'), intermediate: input.text('key') };
   const imported = await readImport(input);
   const rootKeyOut = readRootKeyOut(input, imported !== null, keys.root !== null);
