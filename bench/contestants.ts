@@ -20,18 +20,23 @@ export interface Contestant {
 }
 
 /** Our gateway with every check on, but for the rate of an agent, which a benchmark exceeds. */
-export async function startCountersign(rig: Rig, audit: 'durable' | 'queued'): Promise<Contestant> {
+export async function startCountersign(
+  rig: Rig,
+  audit: 'durable' | 'queued',
+  workers = 1,
+): Promise<Contestant> {
+  process.env['COUNTERSIGN_GATEWAY_WORKERS'] = String(workers);
   process.env['COUNTERSIGN_GATEWAY_CALLS_PER_SECOND_PER_AGENT'] = '1000000';
   process.env['COUNTERSIGN_GATEWAY_CONNECTIONS_PER_AGENT'] = '10000';
   process.env['COUNTERSIGN_GATEWAY_AUDIT'] = audit;
   // Each has an authority of its own: one folder has one writer.
-  const folder = join(rig.folder, audit);
+  const folder = join(rig.folder, `${audit}-${workers}`);
   cpSync(rig.data, folder, { recursive: true });
   const { child, listening } = await up(['--folder', folder, ...rig.passphrase, '--ports', 'any']);
   rig.adopt(child);
   const pid = child.pid ?? 0;
   return {
-    name: `countersign, ${audit} log`,
+    name: `countersign, ${audit} log${workers === 1 ? '' : `, ${workers} workers`}`,
     port: Number(new URL(listening.agents).port),
     path: (answer) => `/mcp/${serverName(answer)}`,
     pids: () => [pid, ...childrenOf(pid)],

@@ -262,3 +262,30 @@ test('the end of input lets calls in flight end, and ends a subscription', async
   assert.equal(await code, 0);
   assert.ok((await client.answerTo(1))['result']);
 });
+
+test('T3 U8 a subscription whose stream ends without a response is renewed, and the client hears only that its lists may have changed', async () => {
+  let opened = 0;
+  const acknowledged = 'notifications/subscriptions/acknowledged';
+  await using stage = await setStage(async ({ exchange, message }) => {
+    if (message['method'] !== 'subscriptions/listen') return await answerJson(exchange, resultFor(message));
+    opened += 1;
+    // The gateway is away for a moment, and then another one is there.
+    if (opened === 2) return await exchange.respond(503, {});
+    const stream = exchange.stream(200, eventStream);
+    await stream.write(event({ method: acknowledged, params: {} }));
+    if (opened === 1) return await stream.end();
+    await stream.write(event({ method: 'notifications/tools/list_changed', params: { at: 'the other' } }));
+    await stream.write(event({ id: 'sub', result: { resultType: 'complete' } }));
+    await stream.end();
+  });
+  const client = await stage.connect();
+  const notifications = { toolsListChanged: true };
+  client.send({ id: 'sub', method: 'subscriptions/listen', params: { notifications, _meta: modernMeta } });
+  assert.ok((await client.answerTo('sub'))['result']);
+  const said = client.lines.map((line) => JSON.parse(line) as JsonObject);
+  assert.deepEqual(
+    said.map(({ method, id }) => method ?? id),
+    [acknowledged, 'notifications/tools/list_changed', 'notifications/tools/list_changed', 'sub'],
+  );
+  assert.equal(opened, 3);
+});

@@ -7,6 +7,7 @@ import { jsonRpcError } from './error-answer.ts';
 import { explainStatus } from './explain-failure.ts';
 import { followStream } from './follow-stream.ts';
 import type { GatewayConnection, GatewayResponse } from './gateway-connection.ts';
+import { isListening, keepListening } from './keep-listening.ts';
 import type { LegacySession } from './legacy-session.ts';
 import type { BridgeLimits } from './limits.ts';
 import { legacyHeaders, modernHeaders } from './request-headers.ts';
@@ -148,6 +149,8 @@ export function createExchange(ports: ExchangePorts): (call: Call) => Promise<Re
   return async (call) => {
     call.sent = true;
     const { revision } = call.outgoing;
+    if (revision !== null && isListening(call))
+      return await keepListening(call, { ...ports, open: () => postModern(call, revision) });
     const posted = revision === null ? await postLegacy(call) : await postModern(call, revision);
     if ('status' in posted) return posted;
     await receive(call, posted.response);
