@@ -26,7 +26,8 @@ export interface AuditLog extends CallLog, AsyncDisposable {
    * too many entries wait for the disk, and then it is not taken. A crash loses what was not written yet.
    */
   queue(event: AuditEvent): void;
-  health(): { readonly writable: boolean; readonly reason: string | null };
+  /** `waiting`: how many entries wait for the disk. */
+  health(): { readonly writable: boolean; readonly reason: string | null; readonly waiting: number };
   /** Signs the present state, stores it as the newest checkpoint, and returns the signed note. */
   checkpoint(): Promise<string>;
 }

@@ -123,8 +123,13 @@ export class GroupCommitLog implements AuditLog {
     return unwritable(reason);
   }
 
-  health(): { readonly writable: boolean; readonly reason: string | null } {
-    return { writable: this.problem === null && !this.closed, reason: this.problem?.reason ?? null };
+  health(): ReturnType<AuditLog['health']> {
+    const { problem, waiting, closed } = this;
+    return {
+      writable: problem === null && !closed,
+      reason: problem?.reason ?? null,
+      waiting: waiting.length,
+    };
   }
 
   checkpoint(): Promise<string> {

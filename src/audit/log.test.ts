@@ -216,7 +216,7 @@ for (const [name, trouble] of troubles) {
       disk.trouble = { kind: 'none' };
       clock.advance(1_000);
       assert.deepEqual(await log.append({ type: 'call.answered' }), { index: 2 });
-      assert.deepEqual(log.health(), { writable: true, reason: null });
+      assert.deepEqual(log.health(), { writable: true, reason: null, waiting: 0 });
     }
     const events = (await linesOf(folder.path)).map((line) => readEntry(line).event);
     assert.deepEqual(

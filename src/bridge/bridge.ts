@@ -7,6 +7,8 @@ import { openTokens, type SignInOptions, stopOf } from './oauth/open-tokens.ts';
 import { withTokens } from './oauth/with-tokens.ts';
 import { type FaceOptions, openFace, type RunningBridge } from './open-face.ts';
 import { keepRenewed } from './renew.ts';
+import { withTraces } from './with-traces.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 
 /** What a bridge needs to know; null is what the user did not say. */
 export interface BridgeOptions extends FaceOptions {
@@ -25,6 +27,8 @@ export interface BridgeOptions extends FaceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How a token is got when the server wants one; without it the server's refusal is passed on. */
   readonly signIn?: SignInOptions | null;
+  /** Traces what is asked of the gateway; nothing unless given. */
+  readonly tracer?: Tracer | null;
 }
 
 /**
@@ -46,12 +50,13 @@ export async function startBridge(options: BridgeOptions): Promise<RunningBridge
   const connection = connectGateway({ gateway: gatewayUrl, identity, clock, limits, log });
   const folder = identity.store?.folder ?? options.stateFolder;
   const place = { server: gatewayUrl, authority, identity, folder, clock, log, stop: stopOf(around) };
+  const traced = options.tracer ? withTraces(connection, options.tracer) : connection;
   const gateway = options.signIn
-    ? withTokens(connection, {
+    ? withTokens(traced, {
         tokens: openTokens(options.signIn, { kind: 'gateway', ...place }),
         bare: false,
       })
-    : connection;
+    : traced;
   const renewing =
     identity.store && authority !== null
       ? keepRenewed({

@@ -6,7 +6,7 @@ import type { Message, Target } from '../mcp/message.ts';
 import type { SignedCall } from '../oauth/signed-call/check-call.ts';
 import { answerFault } from './answer-fault.ts';
 import { authorize, type Circumstances, mayUse, type Permit } from './authorize.ts';
-import { forward, sessionFor } from './forward.ts';
+import { forward, type Route, sessionFor } from './forward.ts';
 import { subjectOf } from './handles.ts';
 import type { Place } from './limits.ts';
 import { partyOf } from './party-of.ts';
@@ -25,6 +25,8 @@ import {
 import { relay, type Relaying } from './relay.ts';
 import { reportInternal } from './report-internal.ts';
 import { AnswerSealer } from './seal-answer.ts';
+import type { Span } from '../telemetry/span.ts';
+import { traceParent } from '../telemetry/trace-context.ts';
 
 /** What a permitted request holds while it is carried out. */
 export interface Held {
@@ -35,6 +37,8 @@ export interface Held {
   readonly signed: SignedCall | null;
   /** The definitions of the tools that are called, where they are held to any. */
   readonly tools: CheckedTools | null;
+  /** Null where it is not traced. */
+  readonly span: Span | null;
 }
 
 /** From the permit to the last octet of the answer. */
@@ -45,6 +49,7 @@ export async function carryOut(
   ports: GatewayPorts,
 ): Promise<void> {
   const call = new CallUnderWay(exchange, permit, held, ports);
+  held.span?.set({ 'countersign.agent': call.agent }).step('countersign.record');
   // 8 Record: durable before anything is forwarded (law of the log: no record, no call).
   try {
     const remembered = call.trace?.begin();
@@ -57,7 +62,9 @@ export async function carryOut(
     );
     if (remembered) await remembered;
   } catch (error) {
-    return await answerFault(exchange, permit.inbound, toFault(error), ports);
+    const fault = toFault(error);
+    held.span?.end(fault.code);
+    return await answerFault(exchange, permit.inbound, fault, ports);
   }
   const live = ports.live.enter(call);
   try {
@@ -68,15 +75,19 @@ export async function carryOut(
     // 9 Upstream.
     const upstream = ports.upstream(permit.server);
     if (!upstream) throw new Fault('server_unknown', `No MCP server named ${permit.server} is registered.`);
-    const response = await forward(exchange, permit, { upstream, seal: ports.seal });
+    const trace = traceOf(held.span?.step('countersign.upstream', 'client'));
+    const route = { upstream, seal: ports.seal, trace };
+    const response = await call.timed(() => forward(exchange, permit, route));
     // 10 Response.
     const sent = await relay(exchange, response, call.relaying(sessionFor(response, permit, ports.seal)));
     // 11 Record: nothing waits for it, so it is written with the next entry that something waits for.
     ports.audit.note(answeredEvent(call.record, { ...sent, milliseconds: call.milliseconds }));
+    held.span?.set({ 'http.response.status_code': sent.status }).end();
   } catch (error) {
     const fault = call.cutFor ?? endedBy(exchange) ?? toFault(error);
     reportInternal(fault, ports.log);
     ports.audit.note(failedEvent(call.record, fault, call.milliseconds));
+    held.span?.end(fault.code);
     if (!exchange.answered) await answerFault(exchange, permit.inbound, fault, ports);
   } finally {
     live[Symbol.dispose]();
@@ -162,6 +173,18 @@ class CallUnderWay implements LiveCall {
     this.ports.audit.note(cutEvent(this.record, reason));
   }
 
+  /** Tells how long the call took until now, and how long its server takes to begin to answer. */
+  async timed<Value>(send: () => Promise<Value>): Promise<Value> {
+    const { clock, meter } = this.ports;
+    const began = clock.monotonic();
+    try {
+      return await send();
+    } finally {
+      const took = { own: began - this.held.started, upstream: clock.monotonic() - began };
+      meter.forwarded(this.permit, took);
+    }
+  }
+
   /** `session`: the session id as the client shall see it, or null. */
   relaying(session: string | null): Relaying {
     const { permit, ports } = this;
@@ -217,6 +240,11 @@ class CallUnderWay implements LiveCall {
   hear(method: string | null): void | Promise<void> {
     return this.trace?.hear(method);
   }
+}
+
+/** What the server is told of the trace. */
+function traceOf(span: Span | null | undefined): Route['trace'] {
+  return span ? { parent: traceParent(span.context), state: span.context.state } : null;
 }
 
 function requestsOf({ inbound }: Permit): readonly Message[] {

@@ -4,6 +4,7 @@ import { mirroredName } from '../mcp/check-headers.ts';
 import { forwardHeaders } from '../mcp/forward-headers.ts';
 import { encodeHeaderValue } from '../mcp/header-value.ts';
 import type { Inbound } from '../mcp/message.ts';
+import { withTraceContext } from '../mcp/with-trace-context.ts';
 import { Grant } from '../oauth/resource/grant.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts';
 import type { Permit } from './authorize.ts';
@@ -14,11 +15,13 @@ import type { SessionSeal } from './session-seal.ts';
 export interface Route {
   readonly upstream: Upstream;
   readonly seal: SessionSeal;
+  /** The trace context that goes with it, in place of the caller's; null leaves what the message says. */
+  readonly trace: { readonly parent: string; readonly state: string | null } | null;
 }
 
 /**
  * Sends what was permitted and nothing else: the re-serialised body of the permit, the MCP headers, the session id
- * unsealed for this caller. Credentials of the caller never travel; the upstream adds its own (law 3).
+ * unsealed for this caller, and where the call is traced our own trace context. Credentials of the caller never travel; the upstream adds its own (law 3).
  * Throws Fault `session_unknown` at once, or later what the upstream throws.
  */
 export function forward(exchange: Exchange, permit: Permit, route: Route): Promise<UpstreamResponse> {
@@ -31,10 +34,17 @@ export function forward(exchange: Exchange, permit: Permit, route: Route): Promi
   // MCP 2026-07-28 has no sessions: an id sent there is ignored.
   if (sealed !== null && permit.inbound?.era !== 'modern')
     headers = { ...headers, 'mcp-session-id': route.seal.open(sealed, owner) };
+  const { trace } = route;
+  if (trace)
+    headers = {
+      ...headers,
+      traceparent: trace.parent,
+      ...(trace.state !== null && { tracestate: trace.state }),
+    };
   const request: UpstreamRequest = {
     method: methodOf(exchange),
     headers,
-    inbound: permit.inbound,
+    inbound: trace && permit.inbound ? withTraceContext(permit.inbound, trace) : permit.inbound,
     caller: owner.party,
     subjectToken: permit.grant && Grant.subjectTokenOf(permit.grant),
     signal: exchange.closed,

@@ -13,6 +13,7 @@ import type { Approval } from './approval/call-approvals.ts';
 import { takeClientAnswer } from './approval/client-answer.ts';
 import { seekApproval, useApproval } from './approval/seek-approval.ts';
 import { callerOf } from './caller-of.ts';
+import { beginCallSpan } from './call-span.ts';
 import { carryOut, circumstances } from './carry-out.ts';
 import { isOverLimit, type Place } from './limits.ts';
 import { openHandles } from './open-handles.ts';
@@ -25,6 +26,7 @@ import { circumstancesOf, refusedEvent, type Seen } from './record.ts';
 import { reportInternal } from './report-internal.ts';
 import { restAfterRefusal } from './rest-after-refusal.ts';
 import { tokenAsks } from './token-asks.ts';
+import type { Span } from '../telemetry/span.ts';
 
 const unanswered = { inbound: null, answer: null } as const;
 
@@ -44,6 +46,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
   let place: Place | null = null;
   let signed: SignedCall | null = null;
   let tools: CheckedTools | null = null;
+  let span: Span | null = null;
   try {
     // 1 Identity: who holds this connection, and whether they stand as of now.
     const caller = (seen.caller = callerOf(exchange.connection, ports.view.trustDomain));
@@ -59,6 +62,8 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // 4 Message: one body, read once, within its caps; signed, where the server asks for that.
     const signature = ports.signedCalls.begin(exchange, server, caller);
     const given = (seen.inbound = await readBody(exchange, ports, signature));
+    if (ports.tracer && given)
+      span = beginCallSpan(ports.tracer, exchange, { server, inbound: given, started });
     signed = signature && (await signature.settle());
     ports.toolHeaders.check(server, given, exchange.headers);
     const holder = { party: partyOf(caller, grant), server };
@@ -72,6 +77,7 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     // What the agent has used before counts as of now, when nothing can be added to the body any more.
     const recalled = ports.flow.recall({ standing, grant }, inbound);
     const touched = (seen.touched = recalled instanceof Promise ? await recalled : recalled);
+    span?.step('countersign.policy');
     // 5 Policy: the agent may have changed while the body arrived, so standing is confirmed again.
     const judged = (approval: Approval | null): Permit | Unapproved => {
       const now = confirmStanding(standing.caller, ports.view, ports.clock.now());
@@ -82,10 +88,12 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
       });
     };
     const first = judged(null);
+    span?.step('countersign.tools');
     // 6 Tools: only as they were approved. Nobody is asked about one that is not, and it may change while somebody is.
     const body = { ...holder, inbound, grant };
     const held = checkTools(exchange, body, ports);
     tools = held instanceof Promise ? await held : held;
+    if (first instanceof Unapproved) span?.step('countersign.approval');
     permit =
       first instanceof Unapproved
         ? await seekApproval(first, { exchange, inbound, holder, answer, judge: judged, ports })
@@ -97,13 +105,33 @@ export async function handle(exchange: Exchange, server: string, ports: GatewayP
     if (permit.approval) await useApproval(permit.approval, ports);
   } catch (error) {
     place?.[Symbol.dispose]();
-    return await refuse(exchange, server, seen, toFault(error), ports);
+    const fault = toFault(error);
+    endRefused(span, { exchange, server, started, agent: seen.caller?.name ?? null }, fault, ports);
+    return await refuse(exchange, server, seen, fault, ports);
   }
   try {
-    await carryOut(exchange, permit, { started, place, signed, tools }, ports);
+    await carryOut(exchange, permit, { started, place, signed, tools, span }, ports);
   } finally {
     place[Symbol.dispose]();
   }
+}
+
+/** Ends the span of what was refused; what was refused before its message was read has one as well. */
+function endRefused(
+  begun: Span | null,
+  of: {
+    readonly exchange: Exchange;
+    readonly server: string;
+    readonly started: number;
+    readonly agent: string | null;
+  },
+  fault: Fault,
+  { tracer }: GatewayPorts,
+): void {
+  if (!tracer) return;
+  const span = begun ?? beginCallSpan(tracer, of.exchange, { ...of, inbound: null });
+  if (span && of.agent !== null) span.set({ 'countersign.agent': of.agent });
+  span?.end(fault.code);
 }
 
 /** Whom a request is for, as limits see it: whom its token says, else whoever answers for the agent. */

@@ -7,6 +7,7 @@ import type { TokenGate } from '../oauth/resource/token-gate.ts';
 import type { PolicySet } from '../policy/compile-policies.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { AnswerGuard } from './answer-guard.ts';
+import type { Permit } from './authorize.ts';
 import type { CallApprovals } from './approval/call-approvals.ts';
 import type { FederationPorts } from './federation/federation.ts';
 import type { FlowGuard } from './flow/flow-guard.ts';
@@ -16,6 +17,7 @@ import type { SessionSeal } from './session-seal.ts';
 import type { SignedCalls } from './signed-calls.ts';
 import type { ToolPins } from './pins/tool-pins.ts';
 import type { StateSeal } from './state-seal.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 import type { TaskLedger } from './task-ledger.ts';
 import type { ToolHeaders } from './tool-headers.ts';
 
@@ -26,6 +28,12 @@ export interface RequestLimits {
   /** Longest time a request body may take to arrive, in milliseconds. */
   readonly bodyMilliseconds: number;
   readonly json: JsonLimits;
+}
+
+/** Is told how long calls take. */
+export interface CallMeter {
+  /** A call was forwarded and its server begins to answer, or failed: `own` is before, `upstream` from then on, in milliseconds. */
+  forwarded(permit: Permit, took: { readonly own: number; readonly upstream: number }): void;
 }
 
 /** Everything the data path needs, made once by the wiring. The getters give the newest value on every request. */
@@ -44,6 +52,9 @@ export interface GatewayPorts {
   readonly limits: Limits;
   /** What tokens servers want besides certificates. */
   readonly tokens: TokenGate;
+  readonly meter: CallMeter;
+  /** Null where nothing is traced. */
+  readonly tracer: Tracer | null;
   /** Cuts secrets out of every answer. */
   readonly guard: AnswerGuard;
   readonly requestLimits: RequestLimits;

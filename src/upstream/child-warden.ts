@@ -7,6 +7,8 @@ import type { Writable } from 'node:stream';
 export interface ChildWarden extends AsyncDisposable {
   /** Notes a child that leads a process group, and its home; what is returned is called when both are gone. */
   guard(pid: number, home: string): () => void;
+  /** How many children there are. */
+  count(): number;
 }
 
 /**
@@ -58,6 +60,7 @@ export function createChildWarden(options: {
         if (guarded.delete(pid) && warden) tell({ pid, home: null });
       };
     },
+    count: () => guarded.size,
     async [Symbol.asyncDispose]() {
       disposed = true;
       const last = warden;

@@ -169,7 +169,7 @@ export const faultCodes: Readonly<Record<Failure['kind'], FaultCode>> = {
   oversized: 'upstream_too_large',
 };
 
-const ownNames = new Set(['accept', 'content-type', 'last-event-id']);
+const ownNames = new Set(['accept', 'content-type', 'last-event-id', 'traceparent', 'tracestate']);
 
 /** What MCP itself needs; nothing else of the caller's goes further, credentials least of all. */
 const ownHeaders = rememberedForFrozen((headers: UpstreamRequest['headers']): UpstreamRequest['headers'] => {

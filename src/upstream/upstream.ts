@@ -3,7 +3,7 @@ import type { Inbound } from '../mcp/message.ts';
 /** One permitted request to an MCP server behind us, in the terms of Streamable HTTP. */
 export interface UpstreamRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
-  /** Only accept, content-type, mcp-* and last-event-id. */
+  /** Only accept, content-type, mcp-*, last-event-id, and the trace context of the gateway. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was permitted; null for GET and DELETE. Only its `bytes` and `messages` are sent. */
   readonly inbound: Inbound | null;

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { openTown, type Presentable } from '../journeys/deployment.ts';
+import { openCollector } from '../journeys/collector.ts';
+import { openTown, type Presentable, until } from '../journeys/deployment.ts';
 import { mutualFetch } from '../journeys/mcp-clients.ts';
 import { program, run } from '../journeys/program.ts';
 import { call } from '../journeys/token-town.ts';
@@ -40,6 +41,12 @@ async function up(
     '--passphrase-file',
     place.passphraseFile,
     '--json',
+    '--set',
+    `telemetry.otlp.url=${place.collector}`,
+    '--set',
+    'telemetry.otlp.metricsSeconds=1',
+    '--set',
+    'logging.format=json',
   ];
   const child = spawn(process.execPath, ['--import', pathToFileURL(place.hook).href, program, ...words], {
     stdio: ['ignore', stdout.fd, stderr.fd],
@@ -57,6 +64,8 @@ async function up(
 
 interface Place {
   readonly root: string;
+  /** Where traces go. */
+  readonly collector: string;
   /** Everything that the program writes or says. */
   readonly scanned: string;
   readonly folder: string;
@@ -67,7 +76,7 @@ interface Place {
   readonly passphrase: string;
 }
 
-async function prepare(url: string): Promise<Place> {
+async function prepare(url: string, collector: string): Promise<Place> {
   const root = await mkdtemp(join(tmpdir(), 'countersign-canaries-'));
   const at = (name: string): string => join(root, name);
   await mkdir(at('scanned'));
@@ -101,7 +110,7 @@ async function prepare(url: string): Promise<Place> {
   const folder = join(at('scanned'), 'authority');
   await cp(town.data.folder, folder, { recursive: true });
   const [passphraseFile, hook, admin] = [at('passphrase'), at('hook.mjs'), at('admin')];
-  return { root, scanned: at('scanned'), folder, passphraseFile, hook, agent, admin, passphrase };
+  return { root, collector, scanned: at('scanned'), folder, passphraseFile, hook, agent, admin, passphrase };
 }
 
 /** What a mistake would look like: an error that quotes what was at hand. */
@@ -113,7 +122,8 @@ test('S2 canary scan: calls, errors, refusals, token flows, kill -9 and two cras
 }, async () => {
   const held = { credential: '' };
   await using server = await openEchoingServer(held);
-  const place = await prepare(server.url);
+  await using collector = await openCollector();
+  const place = await prepare(server.url, collector.url);
   const canaries: Record<string, string> = {
     ...secrets,
     passphrase: place.passphrase,
@@ -123,6 +133,7 @@ test('S2 canary scan: calls, errors, refusals, token flows, kill -9 and two cras
     const first = await up(place, 'first');
     await exercise(first.listening, place, canaries);
     await administer(first.listening, place);
+    await until(() => collector.bodies['/v1/metrics'].length > 0);
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     for (const [name, signal] of [
@@ -138,6 +149,9 @@ test('S2 canary scan: calls, errors, refusals, token flows, kill -9 and two cras
       assert.match(said, /Countersign stopped because of a mistake of its own: Error: \w+ \[secret\]/);
     }
     assert.equal(held.credential, secrets['in a file']);
+    assert.ok(collector.spans().some(({ status }) => status.message === 'denied'));
+    await writeFile(join(place.scanned, 'traces'), collector.bodies['/v1/traces'].join('\n'));
+    await writeFile(join(place.scanned, 'sent-metrics'), collector.bodies['/v1/metrics'].join('\n'));
     const { files, octets, hits } = await scanFolder(place.scanned, canaries);
     assert.deepEqual(
       hits.map(({ file, canary, form }) => `${canary}, ${form}: ${file}`),
@@ -149,6 +163,7 @@ test('S2 canary scan: calls, errors, refusals, token flows, kill -9 and two cras
       'authority/authority-log',
       'first.stderr',
       'metrics',
+      'traces',
       'answers',
     ]) {
       assert.ok(

@@ -53,6 +53,7 @@ export async function openTown(
     authority: authoritySettings = {},
     secrets = {},
     sharedMemory = {},
+    traced = {},
     plainPort = 0,
     on = {},
     // The program's own variable: `npm run test:reference` sets it for a whole run.
@@ -60,7 +61,7 @@ export async function openTown(
     from,
     exports,
     ...more
-  }: Pick<Parameters<typeof composeDeployment>[0], 'disk'> & {
+  }: Pick<Parameters<typeof composeDeployment>[0], 'disk' | 'telemetry'> & {
     /** Where lines for the operator go; nowhere unless given. */
     readonly log?: (line: string) => void;
     readonly authority?: JsonObject;
@@ -68,6 +69,8 @@ export async function openTown(
     readonly secrets?: JsonObject;
     /** Members of the configuration's `sharedMemory`. */
     readonly sharedMemory?: JsonObject;
+    /** Members of the configuration's `telemetry`. */
+    readonly traced?: JsonObject;
     /** Port of the plain listener; any free one unless given. */
     readonly plainPort?: number;
     /** Hosts of listeners, by name; loopback unless given. */
@@ -99,6 +102,7 @@ export async function openTown(
         authority: authoritySettings,
         secrets,
         sharedMemory,
+        telemetry: traced,
       }),
     ),
     data,

@@ -12,11 +12,13 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { buildRequest } from '../../src/x509/request.ts';
 import { createRedactor } from '../../src/secrets/redact.ts';
+import { createTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Town } from './deployment.ts';
 
 /** A gateway beside a town's own, whose clock, feed and certificate are the test's to move. */
 export interface SecondGateway extends AsyncDisposable {
   readonly gateway: RunningGateway;
+  readonly telemetry: Telemetry;
   endpoint(server: string): string;
   /** A new certificate with a new key; `moreRoots` are trusted besides the town's. */
   renew(moreRoots?: string): Promise<void>;
@@ -55,6 +57,7 @@ export async function openSecondGateway(
   const clock: Clock = { now: () => systemClock.now() + offset, monotonic: () => systemClock.monotonic() };
   let material = await newMaterial(town);
   const renewed: ((material: TlsMaterial) => void)[] = [];
+  const telemetry = createTelemetry();
   const listeners = { agents: { port } };
   const gateway = opened.use(
     await composeGateway({
@@ -79,11 +82,13 @@ export async function openSecondGateway(
       },
       ...(approvals && { approvals }),
       log: () => undefined,
+      telemetry,
     }),
   );
   const held = opened.move();
   return {
     gateway,
+    telemetry,
     endpoint: (server) => `${gateway.agents.url}/mcp/${server}`,
     async renew(moreRoots = '') {
       material = await newMaterial(town, moreRoots);

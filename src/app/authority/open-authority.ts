@@ -94,6 +94,8 @@ export async function openAuthority(options: {
   readonly store?: Store;
   /** Whether the key of the registration authority of SCEP is opened, and made when there is none. */
   readonly registration?: boolean;
+  /** Puts something before the log, such as a count of what is recorded. */
+  readonly before?: (log: AuditLog) => AuditLog;
 }): Promise<Authority> {
   const { data, clock, log } = options;
   const { redactor = createRedactor(clock) } = options;
@@ -129,7 +131,8 @@ export async function openAuthority(options: {
       throw namingLog(data.authorityLog, error);
     }),
   );
-  const audit = redactedLog(written, redactor);
+  const { before = (log: AuditLog): AuditLog => log } = options;
+  const audit = before(redactedLog(written, redactor));
   await settleRestoration(data, { facts: store.meta, audit });
   const issuanceLog = readerOf(data, audit, auditKey);
   const shared =

@@ -34,6 +34,7 @@ export async function serveUntilEnded(
   context: CommandContext,
   gateway: Pick<RunningGateway, 'drain'> | null,
   { acceptMilliseconds, graceMilliseconds }: DrainConfig,
+  log: (line: string) => void,
 ): Promise<void> {
   using manager = openServiceManager(context);
   manager.ready();
@@ -42,6 +43,6 @@ export async function serveUntilEnded(
     await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
   }
   manager.stopping();
-  context.say('Stopping: open requests may end, new ones are refused.');
+  log('Stopping: open requests may end, new ones are refused.');
   await gateway?.drain(signal.reason === 'SIGINT' ? 0 : acceptMilliseconds, graceMilliseconds);
 }

@@ -11,11 +11,18 @@ import { openAuthority } from '../authority/open-authority.ts';
 import { announce } from '../authority/running-authority.ts';
 import type { Config } from '../config/config.ts';
 import type { Store } from '../store/store.ts';
+import { countIssuance } from '../telemetry/count-issuance.ts';
+import { countedLog } from '../telemetry/counted-log.ts';
+import { watchAuthority } from '../telemetry/watch-authority.ts';
+import { watchLog } from '../telemetry/watch-log.ts';
+import { openTelemetry } from '../telemetry/open-telemetry.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { composeAuthority, listenerNames } from './compose-authority.ts';
 import { composeEnds, type RunningEnds } from './compose-ends.ts';
 import { composeGateway, type RunningGateway } from './compose-gateway.ts';
 import { exportSettings } from './open-exports.ts';
 import { keepLog } from './keep-log.ts';
+import { watchKeptLog } from './log-health.ts';
 import { openOps } from './open-ops.ts';
 import { openSecrets } from './open-secrets.ts';
 import { holdOwnIdentity, type OwnIdentity } from './own-identity.ts';
@@ -55,13 +62,19 @@ export interface DeploymentOptions {
   readonly store?: Store;
   /** Where the gateway's log is written; the machine's disk unless given. */
   readonly disk?: Disk;
+  /** Where everything is measured and checked; one of its own unless given. */
+  readonly telemetry?: Telemetry;
 }
 
 /** Opens a data folder and everything that serves it. Throws what `openAuthority`, `listen` and the log throw. */
 export async function composeDeployment(options: DeploymentOptions): Promise<Deployment> {
   const { config, data, clock, redactor = createRedactor(clock) } = options;
+
   const log = withoutLikelySecrets(options.log);
   await using opened = new AsyncDisposableStack();
+  const service = options.gateway ? 'countersign' : 'countersign-authority';
+  const { telemetry = opened.use(await openTelemetry(config, { clock, redactor, service })) } = options;
+  const { meters } = telemetry;
   const { passphrase } = options;
   const renewalGrace = config.authority.renewalGraceMinutes * 60_000;
   const { publicUrl, subAgents, widerPolicies, sealing } = config.authority;
@@ -79,6 +92,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       registration: config.authority.scep.door === 'open',
       sealing: { rotate: sealing.rotateHours * 3_600_000, kept: sealing.keptHours * 3_600_000 },
       ...(options.store && { store: options.store }),
+      before: (own) => countedLog(own, { name: 'authority', meters, clock, count: countIssuance(meters) }),
     }),
   );
   const ends = opened.use(await composeEnds({ config, clock, authority, log }));
@@ -104,6 +118,9 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
       log,
     }),
   );
+  watchLog(authority.audit, telemetry, { name: 'authority', folder: data.authorityLog });
+  watchAuthority({ authority, ends, expiry, clock }, telemetry);
+  watchKeptLog(kept, telemetry, clock);
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
     await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),
@@ -115,7 +132,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   };
   authority.peers.say({ url: own.authority.url });
   const several = options.gateway && workersIn(config) > 1;
-  const beside = { ...options, redactor, log };
+  const beside = { ...options, redactor, log, telemetry };
   const workers = several
     ? opened.use(await workersBeside(authority, ends, fromThisMachine(own.authority), beside))
     : null;
@@ -124,9 +141,7 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
     options.gateway && !several ? opened.use(await besideAuthority(authority, ends, beside)) : null;
   if (gateway) listeners['agents'] = gateway.agents;
   gatewayUrl ??= (workers ?? gateway)?.agents.url ?? null;
-  listeners['ops'] = opened.use(
-    await openOps({ config, clock, authority, ends, expiry, gateway, workers, kept }),
-  );
+  listeners['ops'] = opened.use(await openOps({ config, clock, telemetry, workers }));
   opened.use(await announce(data, { pid: process.pid, authority: fromThisMachine(own.authority) }));
   const held = opened.move();
   return { authority, expiry, gateway, workers, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
@@ -184,6 +199,7 @@ async function besideAuthority(
       log,
       staple,
       redactor,
+      ...(options.telemetry && { telemetry: options.telemetry }),
       ...(options.disk && { disk: options.disk }),
     }),
   );

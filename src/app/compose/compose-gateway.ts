@@ -49,7 +49,14 @@ import { exportSettings } from './open-exports.ts';
 import { type KeptLog, keepLog, retentionRules } from './keep-log.ts';
 import { unwitnessedLog } from './unwitnessed-log.ts';
 import { openSecrets } from './open-secrets.ts';
+import { watchKeptLog } from './log-health.ts';
 import { redactedLog } from './redacted-log.ts';
+import { countCalls } from '../telemetry/count-calls.ts';
+import { countedLog } from '../telemetry/counted-log.ts';
+import { timeCalls } from '../telemetry/time-calls.ts';
+import { watchGateway } from '../telemetry/watch-gateway.ts';
+import { watchLog } from '../telemetry/watch-log.ts';
+import { createTelemetry, type Telemetry } from '../../telemetry/telemetry.ts';
 import { tellOfSecrets } from './tell-of-secrets.ts';
 import { agentsWithoutRight } from './agents-without-right.ts';
 import { type GatewayMemories, openGatewayMemories, type SharedMemoryState } from './gateway-memories.ts';
@@ -84,6 +91,10 @@ export interface RunningGateway extends AsyncDisposable {
   drain(acceptMilliseconds: number, graceMilliseconds: number): Promise<void>;
   /** null where this gateway shares no memory with others. */
   sharedMemory(): SharedMemoryState | null;
+  /** Running children of stdio servers. */
+  children(): number;
+  /** Its own certificate as of now, a PEM chain. */
+  certificate(): string;
 }
 
 export interface GatewayOptions {
@@ -120,11 +131,14 @@ export interface GatewayOptions {
   readonly memories?: Omit<GatewayMemories, 'shared' | typeof Symbol.asyncDispose>;
   /** An OCSP response about the gateway's own certificate; none unless given. */
   readonly staple?: (certificate: Uint8Array) => Promise<Uint8Array | null>;
+  /** Where it is measured and checked; nobody reads it unless given. */
+  readonly telemetry?: Telemetry;
 }
 
 /** Puts the data path together: registry view, log, upstreams, gateway, listener. */
 export async function composeGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, clock, identity, redactor, log } = options;
+  const { config, clock, identity, redactor, log, telemetry = createTelemetry() } = options;
+  const { meters } = telemetry;
   await using opened = new AsyncDisposableStack();
   const origin = await originOfGateway(options);
   const written = opened.use(
@@ -141,7 +155,16 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
   const redacted = redactedLog(written, redactor);
   let kept: KeptLog | null = null;
   const limited = settings.witnesses.some(({ limitSeconds }) => limitSeconds > 0);
-  const audit = limited ? unwitnessedLog(redacted, () => kept?.witnesses.overdue() ?? null) : redacted;
+  const witnessed = limited ? unwitnessedLog(redacted, () => kept?.witnesses.overdue() ?? null) : redacted;
+  const audit = countedLog(witnessed, {
+    name: 'gateway',
+    meters,
+    clock,
+    count: countCalls(meters, {
+      registered: (name) => view.servers().has(name),
+      agents: config.telemetry.countedAgents > 0,
+    }),
+  });
   const view = createRegistryView({
     trustDomain: options.trustDomain,
     clock,
@@ -270,6 +293,8 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     live,
     approvals,
     approvalWait: config.gateway.approvalWaitMilliseconds,
+    meter: timeCalls(meters),
+    tracer: telemetry.tracer,
     toolHeaders: createToolHeaders(),
     toolPins: tools.pins,
     signedCalls: createSignedCalls({
@@ -355,7 +380,7 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
     (stop) => stop(),
   );
   const held = opened.move();
-  return {
+  const running: RunningGateway = {
     agents,
     view,
     audit,
@@ -370,8 +395,14 @@ export async function composeGateway(options: GatewayOptions): Promise<RunningGa
       const onAccepted = (): void => leaving.abort();
       await agents.drain({ acceptMilliseconds, graceMilliseconds, onAccepted });
     },
+    children: warden.count,
+    certificate: () => identity.current().certificate,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+  watchLog(audit, telemetry, { name: 'gateway', folder: options.auditFolder });
+  watchKeptLog(keeping, telemetry, clock);
+  watchGateway(running, telemetry, clock);
+  return running;
 }
 
 /** Logs are told apart by their origins, so that gateways with names have one each; a log that was begun keeps its own. */

@@ -22,7 +22,7 @@ export function unwitnessedLog(log: AuditLog, reason: () => string | null): Audi
     },
     health() {
       const why = reason();
-      return why === null ? log.health() : { writable: false, reason: why };
+      return why === null ? log.health() : { ...log.health(), writable: false, reason: why };
     },
     checkpoint: () => log.checkpoint(),
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),

@@ -6,7 +6,7 @@ import type { Redactor } from '../../secrets/redact.ts';
 import { createSecretResolver } from '../../secrets/resolve.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
-import { type CaCertificate, ExpiryWatch } from '../expiry/expiry-watch.ts';
+import { type CaCertificate, type ExpiryMetrics, ExpiryWatch } from '../expiry/expiry-watch.ts';
 import { type AlertTeller, tellAlerts } from '../expiry/tell-alerts.ts';
 import { changedTools } from '../tools/changed-tools.ts';
 
@@ -14,7 +14,7 @@ import { changedTools } from '../tools/changed-tools.ts';
 export interface RunningExpiryWatch extends AsyncDisposable {
   /** Looks now. */
   look(): Promise<void>;
-  metrics(): Readonly<Record<string, number>>;
+  metrics(): ExpiryMetrics;
   /** Why the receiver of alerts is not told, or null. */
   problem(): string | null;
   /** Says that there is a message for the receiver of alerts; null when there is nobody to tell. */

@@ -4,10 +4,12 @@ import { acmeSettings } from './acme-settings.ts';
 import { type AlertConfig, alertSettings } from './alert-settings.ts';
 import { type AuditConfig, auditSettings } from './audit-settings.ts';
 import { type DrainConfig, drainSettings, workersSetting } from './fleet-settings.ts';
+import { type LoggingConfig, loggingSettings } from './logging-settings.ts';
 import { type ScepConfig, scepSettings } from './scep-settings.ts';
 import { type SealingConfig, sealingSettings } from './sealing-settings.ts';
 import { type SecretConfig, secretSettings } from './secret-settings.ts';
 import { type SharedMemoryConfig, sharedMemorySettings } from './shared-memory-settings.ts';
+import { type TelemetryConfig, telemetrySettings } from './telemetry-settings.ts';
 import { type TokenConfig, tokenSettings } from './token-settings.ts';
 
 /** One place to listen. */
@@ -55,6 +57,8 @@ export interface Config {
   readonly secrets: SecretConfig;
   readonly audit: AuditConfig;
   readonly sharedMemory: SharedMemoryConfig;
+  readonly telemetry: TelemetryConfig;
+  readonly logging: LoggingConfig;
   readonly gateway: {
     readonly publicUrl: string;
     readonly audit: 'durable' | 'queued';
@@ -151,6 +155,8 @@ export const configSchema = z
     secrets: secretSettings,
     audit: auditSettings,
     sharedMemory: sharedMemorySettings,
+    telemetry: telemetrySettings,
+    logging: loggingSettings,
     gateway: z
       .strictObject({
         publicUrl: z.string().regex(gatewayUrlPattern).max(300).default('').meta({
@@ -251,8 +257,27 @@ export function toConfig(settings: z.output<typeof configSchema>): Config {
     plain: { ...plain, tlsMinimum: 'TLSv1.3' as const },
     ops: { ...ops, tlsMinimum: 'TLSv1.3' as const },
   };
-  const { http, authority: authoritySettings, secrets, audit, sharedMemory, gateway } = settings;
-  return freeze({ listeners, http, authority: authoritySettings, secrets, audit, sharedMemory, gateway });
+  const {
+    http,
+    authority: ofAuthority,
+    secrets,
+    audit,
+    sharedMemory,
+    telemetry,
+    logging,
+    gateway,
+  } = settings;
+  return freeze({
+    listeners,
+    http,
+    authority: ofAuthority,
+    secrets,
+    audit,
+    sharedMemory,
+    telemetry,
+    logging,
+    gateway,
+  });
 }
 
 function tlsListener(port: number, description: string) {

@@ -5,7 +5,7 @@ import { leafProfiles } from '../../x509/leaf-profile.ts';
 import type { AlertRecord, AlertRecords, NewAlert } from '../store/alert-records.ts';
 import type { CertificateEnds, EndPlace } from '../store/certificate-ends.ts';
 import { alertMessage } from './alert-message.ts';
-import { countEnds } from './count-ends.ts';
+import { countEnds, type EndMetrics } from './count-ends.ts';
 import type { FailingRenewals } from './failing-renewals.ts';
 import { isLate, type LateRules } from './late-certificate.ts';
 
@@ -45,6 +45,26 @@ export interface ExpiryParts {
   readonly receiver: (() => void) | null;
 }
 
+/** What is counted of alerts. */
+interface AlertCounts {
+  readonly alertsUnresolved: readonly (readonly [labels: readonly [string], count: number])[];
+  readonly alertsUnacknowledged: number;
+  /** Messages that the receiver has not taken. */
+  readonly alertMessagesWaiting: number;
+}
+
+/** What the watch has counted, for the metrics of the `ops` listener. */
+export interface ExpiryMetrics extends EndMetrics, AlertCounts {
+  readonly renewalsFailed: number;
+}
+
+const causes: readonly AlertRecord['cause'][] = [
+  'certificate-ending',
+  'ca-ending',
+  'renewal-failing',
+  'tool-changed',
+  'call-waiting',
+];
 const pageSize = 500;
 /** How long an alert of a certificate that ended, or was mended, is kept, in milliseconds. */
 const kept = 7 * 24 * 60 * 60_000;
@@ -52,8 +72,12 @@ const kept = 7 * 24 * 60 * 60_000;
 /** Looks for certificates that end without having been renewed, and for renewals that fail. */
 export class ExpiryWatch {
   private readonly parts: ExpiryParts;
-  private counted: Readonly<Record<string, number>> = {};
-  private alertCounts: Readonly<Record<string, number>> = {};
+  private counted: EndMetrics = { certificatesEnding: [], certificateSoonestEnd: [] };
+  private alertCounts: AlertCounts = {
+    alertsUnresolved: [],
+    alertsUnacknowledged: 0,
+    alertMessagesWaiting: 0,
+  };
   private running: Promise<unknown> = Promise.resolve();
   /** The alerts that are not resolved. */
   private readonly known = new Set<string>();
@@ -94,8 +118,8 @@ export class ExpiryWatch {
   }
 
   /** As of the last look. */
-  metrics(): Readonly<Record<string, number>> {
-    return { ...this.counted, ...this.alertCounts, renewals_failed_total: this.parts.renewals.total() };
+  metrics(): ExpiryMetrics {
+    return { ...this.counted, ...this.alertCounts, renewalsFailed: this.parts.renewals.total() };
   }
 
   private after(work: () => Promise<void>): Promise<void> {
@@ -238,13 +262,9 @@ export class ExpiryWatch {
     const of = (cause: AlertRecord['cause']): number =>
       unresolved.filter((alert) => alert.cause === cause).length;
     this.alertCounts = {
-      'alerts_unresolved{cause="certificate-ending"}': of('certificate-ending'),
-      'alerts_unresolved{cause="ca-ending"}': of('ca-ending'),
-      'alerts_unresolved{cause="renewal-failing"}': of('renewal-failing'),
-      'alerts_unresolved{cause="tool-changed"}': of('tool-changed'),
-      'alerts_unresolved{cause="call-waiting"}': of('call-waiting'),
-      alerts_unacknowledged: unresolved.filter(({ acknowledgedAt }) => acknowledgedAt === null).length,
-      alert_messages_waiting: await alerts.waiting(),
+      alertsUnresolved: causes.map((cause) => [[cause], of(cause)]),
+      alertsUnacknowledged: unresolved.filter(({ acknowledgedAt }) => acknowledgedAt === null).length,
+      alertMessagesWaiting: await alerts.waiting(),
     };
   }
 }

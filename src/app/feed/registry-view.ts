@@ -48,6 +48,10 @@ export interface RegistryView {
   settle(serial: string, milliseconds: number): Promise<void>;
   /** Calls the listener after every message that changed something. Returns how to stop. */
   onChange(listener: (message: FeedMessage) => void): () => void;
+  /** Whether it may be used: it was heard of recently enough. */
+  isFresh(): boolean;
+  /** Milliseconds since the authority was last heard; null before it was. */
+  silence(): number | null;
   /** The last sequence number heard, 0 before the first snapshot. */
   sequence(): number;
   /** How often a snapshot was older than what had been heard before. */
@@ -182,6 +186,8 @@ export function createRegistryView(options: {
     }
     if (message.type !== 'heartbeat') for (const listener of listeners) listener(message);
   };
+  const silence = (): number | null => (heardAt === null ? null : options.clock.monotonic() - heardAt);
+  const isFresh = (): boolean => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness;
   return {
     identity: {
       trustDomain: options.trustDomain,
@@ -191,7 +197,7 @@ export function createRegistryView(options: {
       serialStatus: (serial, thumbprint) => statusOf(certificates.get(serial), thumbprint),
       inHardware: (serial) => certificates.get(serial)?.hardware === true,
       profileOf: (serial) => certificates.get(serial)?.kind ?? null,
-      fresh: () => heardAt !== null && options.clock.monotonic() - heardAt <= options.staleness,
+      fresh: isFresh,
       // It was said before it came, so the authority's time is at least that, and what has gone by since.
       behind: (now) => (told ? Math.max(0, told.time + options.clock.monotonic() - told.at - now) : 0),
     },
@@ -226,6 +232,8 @@ export function createRegistryView(options: {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    isFresh,
+    silence,
     sequence: () => sequence,
     timesWentBack: () => timesWentBack,
   };

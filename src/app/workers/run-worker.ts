@@ -8,12 +8,15 @@ import type { Redactor } from '../../secrets/redact.ts';
 import type { AdminIdentity } from '../admin/remote-administration.ts';
 import { remoteApprovals } from '../approvals/remote-approvals.ts';
 import { composeGateway, type RunningGateway } from '../compose/compose-gateway.ts';
-import { healthOf } from '../compose/open-ops.ts';
 import type { OwnIdentity } from '../compose/own-identity.ts';
 import { tellAuthorities } from '../compose/tell-authorities.ts';
 import type { Config } from '../config/config.ts';
 import { followRemoteFeed } from '../feed/remote-feed.ts';
 import { type Channel, createChannel } from './channel.ts';
+import { openTelemetry } from '../telemetry/open-telemetry.ts';
+import { watchProcess } from '../telemetry/watch-process.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { reportOf } from './workers-health.ts';
 import { askedMemories } from './shared-memories.ts';
 import type { DrainOrder, Hello, WorkerListening } from './worker-messages.ts';
 
@@ -31,6 +34,9 @@ export interface WorkerOptions {
 export async function runWorker(options: WorkerOptions): Promise<void> {
   // The process that started it decides when it ends; a terminal and systemd send signals to all.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  const service = 'countersign-gateway';
+  await using telemetry = await openTelemetry(options.config, { ...options, service });
+  using _process = watchProcess(telemetry, options.clock);
   const ended = Promise.withResolvers<void>();
   process.once('disconnect', () => ended.resolve());
   let gateway: RunningGateway | null = null;
@@ -50,7 +56,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         material = next;
         for (const listener of renewed) listener(next);
       },
-      health: () => gateway && healthOf({ clock: options.clock, authority: null, gateway }),
+      health: () => gateway && reportOf(telemetry),
       secret: (reference: string) => gateway?.checkSecret(reference),
     },
   );
@@ -63,7 +69,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     [Symbol.dispose]: () => undefined,
   };
   try {
-    await using running = await open(hello, identity, channel, options);
+    await using running = await open(hello, identity, channel, { ...options, telemetry });
     gateway = running;
     const { host, port, url } = running.agents;
     await channel.ask('listening', { host, port, url } satisfies WorkerListening);
@@ -82,7 +88,7 @@ async function open(
   hello: Hello,
   identity: OwnIdentity,
   channel: Channel,
-  { config, clock, redactor, log }: WorkerOptions,
+  { config, clock, redactor, log, telemetry }: WorkerOptions & { readonly telemetry: Telemetry },
 ): Promise<RunningGateway> {
   const authorities = createAuthorities(hello.authorities, log);
   const shown = (): AdminIdentity => {
@@ -118,5 +124,6 @@ async function open(
     staple: (certificate) => channel.ask<Uint8Array | null>('staple', certificate),
     redactor,
     log,
+    telemetry,
   });
 }

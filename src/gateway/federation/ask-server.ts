@@ -55,7 +55,7 @@ export function createAsker(outer: Exchange, ports: GatewayPorts, { place, signe
       const exchange = new InnerExchange(outer, question.server, {
         id: `${outer.id}.${count}`,
         method: question.method ?? 'POST',
-        headers: headersOf(question),
+        headers: { ...traceHeaders(outer), ...headersOf(question) },
         body: question.message && utf8(JSON.stringify(question.message)),
         signal: question.signal ?? neverAborted(),
       });
@@ -78,6 +78,13 @@ async function carryOut(exchange: InnerExchange, server: string, ports: GatewayP
 
 function neverAborted(): AbortSignal {
   return new AbortController().signal;
+}
+
+/** What every server is asked is part of the trace that the agent asked in. */
+function traceHeaders({ headers }: Exchange): Record<string, string> {
+  const parent = headers.get('traceparent');
+  const state = headers.get('tracestate');
+  return { ...(parent !== null && { traceparent: parent }), ...(state !== null && { tracestate: state }) };
 }
 
 function headersOf({ message, revision, headers, method }: Question): Record<string, string> {

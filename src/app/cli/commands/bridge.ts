@@ -2,6 +2,9 @@ import { startBridge } from '../../../bridge/bridge.ts';
 import type { RunningBridge } from '../../../bridge/open-face.ts';
 import { startServerBridge } from '../../../bridge/server-bridge.ts';
 import { Fault } from '../../../kernel/fault.ts';
+import type { Tracer } from '../../../telemetry/tracer.ts';
+import { telemetrySettings } from '../../config/telemetry-settings.ts';
+import { openTracing, type Tracing } from '../../telemetry/open-tracing.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
 import { readSignIn, signInFlags } from '../sign-in-flags.ts';
@@ -47,19 +50,40 @@ export const bridgeCommand: Command = {
       placeholder: 'port',
       meaning: 'listen for MCP over HTTP on this loopback port instead of stdio',
     },
+    {
+      name: 'traces-to',
+      kind: 'text',
+      placeholder: 'url',
+      meaning: 'a collector of OpenTelemetry that gets a span of every request, by OTLP/HTTP',
+    },
   ],
   positionals: [],
   run: bridge,
 };
 
 async function bridge(context: CommandContext, input: CommandInput): Promise<CommandResult> {
-  const running = await start(context, input);
+  await using tracing = await openTraces(context, input.text('traces-to'));
+  const running = await start(context, input, tracing?.tracer ?? null);
   await using held = running;
   context.ended.addEventListener('abort', () => void held[Symbol.asyncDispose](), { once: true });
   return { text: '', json: null, exitCode: await held.ended };
 }
 
-async function start(context: CommandContext, input: CommandInput): Promise<RunningBridge> {
+/** Whoever names the collector on the command line means that address. Throws Fault `invalid_input`. */
+async function openTraces({ clock, redactor }: CommandContext, url: string | null): Promise<Tracing | null> {
+  if (url === null) return null;
+  const otlp = telemetrySettings.safeParse({ otlp: { url, addresses: 'any' } });
+  if (!otlp.success || url === '') {
+    throw new Fault('invalid_input', '--traces-to takes a URL of https, or of http on this machine.');
+  }
+  return await openTracing(otlp.data, { clock, redactor, service: 'countersign-bridge' });
+}
+
+async function start(
+  context: CommandContext,
+  input: CommandInput,
+  tracer: Tracer | null,
+): Promise<RunningBridge> {
   const [gateway, server] = [input.text('gateway'), input.text('server')];
   const port = input.integer('http');
   const rootsFile = input.text('ca') ?? context.env['MCP_CA_CERT'] ?? null;
@@ -80,6 +104,7 @@ async function start(context: CommandContext, input: CommandInput): Promise<Runn
     return await startBridge({
       ...around,
       gateway,
+      tracer,
       authority: input.text('authority'),
       agent: input.text('agent'),
       joinToken: await readJoinToken(context, input),

@@ -9,12 +9,14 @@ import { composeGateway } from '../../compose/compose-gateway.ts';
 import { holdEnrolledIdentity } from '../../compose/enrolled-identity.ts';
 import { gatewayNames } from '../../compose/gateway-names.ts';
 import { openOps } from '../../compose/open-ops.ts';
+import { openTelemetry } from '../../telemetry/open-telemetry.ts';
 import type { OwnIdentity } from '../../compose/own-identity.ts';
 import { tellAuthorities } from '../../compose/tell-authorities.ts';
 import { auditExportFileName } from '../../config/file-names.ts';
 import { configFlags, loadConfig } from '../../config/load-config.ts';
 import { followRemoteFeed } from '../../feed/remote-feed.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
+import { operatorLog } from '../operator-log.ts';
 import { isWorker, runWorker } from '../../workers/run-worker.ts';
 import { runWorkers, workersIn } from '../../workers/run-workers.ts';
 import { joinTokenFlags, readJoinToken } from '../join-token-flags.ts';
@@ -54,8 +56,8 @@ export const gatewayCommand: Command = {
 async function gateway(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const { clock, redactor } = context;
   const { withoutLikelySecrets } = await import('../../compose/likely-log.ts');
-  const log = withoutLikelySecrets(context.say);
   const config = await loadConfig(context, input, input.must('state'));
+  const log = withoutLikelySecrets(operatorLog(context, config));
   if (isWorker()) {
     await runWorker({ config, clock, redactor, log });
     return { text: '', json: null };
@@ -65,6 +67,8 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
   const joinToken = await readJoinToken(context, input);
   if (joinToken !== null) redactor.learn(joinToken);
   await using opened = new AsyncDisposableStack();
+  const service = 'countersign-gateway';
+  const telemetry = opened.use(await openTelemetry(config, { clock, redactor, service }));
   const identity = opened.use(
     await holdEnrolledIdentity({
       folder: join(state, 'identity'),
@@ -99,9 +103,9 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
         log,
       }),
     );
-    const ops = opened.use(await openOps({ config, clock, authority: null, gateway: null, workers }));
+    const ops = opened.use(await openOps({ config, clock, telemetry, workers }));
     announceListeners(context, { agents: workers.agents, ops });
-    await serveUntilEnded(context, workers, config.gateway.drain);
+    await serveUntilEnded(context, workers, config.gateway.drain, log);
     return { text: '', json: null };
   }
   const running = opened.use(
@@ -126,11 +130,12 @@ async function gateway(context: CommandContext, input: CommandInput): Promise<Co
       approvals: remoteApprovals(authorities, () => shownBy(identity)),
       redactor,
       log,
+      telemetry,
     }),
   );
-  const ops = opened.use(await openOps({ config, clock, authority: null, gateway: running }));
+  const ops = opened.use(await openOps({ config, clock, telemetry }));
   announceListeners(context, { agents: running.agents, ops });
-  await serveUntilEnded(context, running, config.gateway.drain);
+  await serveUntilEnded(context, running, config.gateway.drain, log);
   return { text: '', json: null };
 }
 

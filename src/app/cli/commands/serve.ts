@@ -8,6 +8,7 @@ import type { Command, CommandContext, CommandInput, CommandResult, Flag } from 
 import { passphraseFlags, readPassphrase } from '../passphrase.ts';
 import { withoutLikelySecrets } from '../../compose/likely-log.ts';
 import { isWorker, runWorker } from '../../workers/run-worker.ts';
+import { operatorLog } from '../operator-log.ts';
 import { announceListeners, portsFlag, serveUntilEnded } from '../serving.ts';
 
 const folderFlag: Flag = {
@@ -44,9 +45,10 @@ async function serve(
 ): Promise<CommandResult> {
   const { composeDeployment } = await import('../../compose/compose-deployment.ts');
   const config = await loadConfig(context, input, input.must('folder'));
+  const log = operatorLog(context, config);
   if (isWorker()) {
     const { clock, redactor } = context;
-    await runWorker({ config, clock, redactor, log: withoutLikelySecrets(context.say) });
+    await runWorker({ config, clock, redactor, log: withoutLikelySecrets(log) });
     return { text: '', json: null };
   }
   await using deployment = await composeDeployment({
@@ -55,12 +57,12 @@ async function serve(
     passphrase: () => readPassphrase(context, input, { confirm: false }),
     gateway: faces.gateway,
     clock: context.clock,
-    log: context.say,
+    log,
     redactor: context.redactor,
   });
   announceListeners(context, deployment.listeners);
   await showFirstLink(context, deployment.authority);
-  await serveUntilEnded(context, deployment.workers ?? deployment.gateway, config.gateway.drain);
+  await serveUntilEnded(context, deployment.workers ?? deployment.gateway, config.gateway.drain, log);
   return { text: '', json: null };
 }
 
