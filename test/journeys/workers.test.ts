@@ -8,7 +8,7 @@ import { openTown, type Town, until } from './deployment.ts';
 import { mutualFetch } from './mcp-clients.ts';
 import { openScriptedServer, type ScriptedServer } from './scripted-server.ts';
 import { modernRequest } from './raw-agent.ts';
-import { type Running, start } from './program.ts';
+import { run, type Running, start } from './program.ts';
 
 interface Parts {
   readonly ready: boolean;
@@ -161,4 +161,8 @@ test('U7 U8 the authority and two workers of its gateway are one command', async
   assert.equal(parts['workers']?.detail, '2 at work');
   await running[Symbol.asyncDispose]();
   assert.equal(running.child.exitCode, 0);
+  // Whatever reads the gateway's log reads all of them.
+  const unlock = ['--folder', folder, '--passphrase-file', passphrase];
+  const replayed = await run(['policy', 'replay', join(folder, 'policies'), ...unlock, '--json']);
+  assert.equal((JSON.parse(replayed.stdout) as { looked: number }).looked, 6, replayed.stderr);
 });

@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import { dataFolder } from '../../authority/data-folder.ts';
+import { type DataFolder, dataFolder } from '../../authority/data-folder.ts';
 import { registryOf, replayLog } from '../../policies/replay-log.ts';
 import type { Command, CommandContext, CommandInput, CommandResult } from '../command.ts';
 import { formatTable } from '../format-table.ts';
@@ -17,7 +19,7 @@ export const policyReplayCommand: Command = {
       name: 'log',
       kind: 'list',
       placeholder: 'folder',
-      meaning: 'the log of a gateway; may be repeated; that in the data folder when left out',
+      meaning: 'the log of a gateway; may be repeated; those in the data folder when left out',
     },
     ...administrationFlags,
   ],
@@ -25,12 +27,19 @@ export const policyReplayCommand: Command = {
   run: replay,
 };
 
+/** The log of the gateway beside the authority, or those of its workers. */
+async function gatewayLogs({ gatewayLog }: DataFolder): Promise<readonly string[]> {
+  const names = await readdir(dirname(gatewayLog)).catch((): string[] => []);
+  const own = names.filter((name) => name.replace(/-\d+$/, '') === basename(gatewayLog));
+  return own.length === 0 ? [gatewayLog] : own.sort().map((name) => join(dirname(gatewayLog), name));
+}
+
 async function replay(context: CommandContext, input: CommandInput): Promise<CommandResult> {
   const { policies } = await openPolicyFiles(input.word('policies'));
   const registry = registryOf(await administer(context, input, 'agent.list', {}));
   const since = context.clock.now() - (input.duration('since') ?? 0);
   const given = input.list('log');
-  const logs = given.length > 0 ? given : [dataFolder(input.must('folder')).gatewayLog];
+  const logs = given.length > 0 ? given : await gatewayLogs(dataFolder(input.must('folder')));
   const replays = await Promise.all(logs.map((folder) => replayLog(folder, since, { policies, registry })));
   const sum = (pick: (one: (typeof replays)[number]) => number): number =>
     replays.reduce((all, one) => all + pick(one), 0);
