@@ -7,10 +7,11 @@ import { syncFolder, writeDurably } from '../../kernel/durable-file.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { parseJson } from '../../kernel/parse-json.ts';
 import { randomId } from '../../kernel/random.ts';
-import { openStore } from '../store/open-store.ts';
 import { type DataFolder, dataFolder } from './data-folder.ts';
 import { markRestored } from './after-restore.ts';
 import { rootKeyFile } from './issuers-disk.ts';
+import { createRedactor } from '../../secrets/redact.ts';
+import { openState, type StateWorld } from './open-state.ts';
 import { readIssuers, writeIssuers } from './issuers-file.ts';
 import { referenceIn } from './signing-key-file.ts';
 
@@ -24,8 +25,9 @@ export type Copied = {
 
 const manifestName = 'backup.json';
 /**
- * Locks and notes of the running process; the database, which is copied through SQLite; and the first administrator's
- * key, which is not encrypted and good for a day.
+ * Locks and notes of the running process; the database, which is copied through SQLite, and where it is if that is elsewhere:
+ * the copy holds the state itself; what is left of one that was moved; and the first administrator's key, which is not
+ * encrypted and good for a day.
  */
 const leftOut = new Set([
   'lock',
@@ -36,6 +38,8 @@ const leftOut = new Set([
   'state.db',
   'state.db-wal',
   'state.db-shm',
+  'state.db.moved',
+  'store.yaml',
   'admin',
 ]);
 
@@ -71,7 +75,7 @@ async function copyWhileSteady(data: DataFolder, staging: string, clock: Clock):
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const before = writeIssuers(await readIssuers(data));
     {
-      await using store = await openStore({ file: data.database, clock, missing: 'refuse' });
+      await using store = await openState(data, worldOf(clock), 'refuse');
       await store.copyTo(dataFolder(staging).database);
       await copyTree(data.folder, staging);
     }
@@ -80,6 +84,11 @@ async function copyWhileSteady(data: DataFolder, staging: string, clock: Clock):
     await mkdir(staging, { mode: 0o700 });
   }
   throw new Fault('conflict', 'A rotation was under way while the copy was made. Try again.');
+}
+
+/** What a state elsewhere is reached with. */
+function worldOf(clock: Clock): StateWorld {
+  return { clock, environment: process.env, redactor: createRedactor(clock), log: () => undefined };
 }
 
 /**

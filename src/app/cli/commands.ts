@@ -60,6 +60,7 @@ const families: readonly Family[] = [
   { words: ['audit'], load: async () => [(await import('./commands/audit-fetch.ts')).auditFetchCommand] },
   { words: ['audit'], load: async () => (await import('./commands/audit-hold.ts')).auditHoldCommands },
   { words: ['audit'], load: async () => (await import('./commands/audit-proof.ts')).auditProofCommands },
+  { words: ['migrate'], load: async () => [(await import('./commands/migrate.ts')).migrateCommand] },
   { words: ['backup', 'restore'], load: async () => (await import('./commands/backup.ts')).backupCommands },
   { words: ['demo'], load: async () => [(await import('./commands/demo.ts')).demoAttacksCommand] },
   { words: ['health'], load: async () => [(await import('./commands/health.ts')).healthCommand] },

@@ -60,11 +60,9 @@ export async function openPostgresStore(options: {
   return {
     ...recordsOf(connection, options.clock),
     isShared: true,
-    copyTo: async () => {
-      throw new Fault(
-        'invalid_input',
-        'The state is in PostgreSQL, whose own programs copy it, such as pg_dump.',
-      );
+    async copyTo(target) {
+      await makeEmpty(target);
+      await connection.copyOut(target);
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };

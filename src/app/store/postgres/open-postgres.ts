@@ -6,6 +6,7 @@ import type { ChangeRow } from '../records/changes.ts';
 import { refuseEarlierClock } from '../refuse-earlier-clock.ts';
 import { changeTeller } from '../tell-changes.ts';
 import { all, one, type Work } from '../work.ts';
+import { copyOut } from './copy-out.ts';
 import { changesAfter, follow } from './follower.ts';
 import { History } from './history.ts';
 import { migratePostgres } from './migrate.ts';
@@ -16,7 +17,10 @@ import { statementNames } from './statement-names.ts';
 import { storageFault } from './storage-fault.ts';
 import { createWriter } from './writer.ts';
 
-export interface PostgresConnection extends Connection, AsyncDisposable {}
+export interface PostgresConnection extends Connection, AsyncDisposable {
+  /** Writes the whole state, as of one moment, into an empty file, as SQLite. */
+  readonly copyOut: (file: string) => Promise<void>;
+}
 
 /**
  * Opens a PostgreSQL as the store, at the current schema. Faults `authority_missing` (only when `missing` is 'refuse'),
@@ -58,6 +62,14 @@ export async function openPostgres(options: {
     catchUp: follower.catchUp,
     subscribe: teller.subscribe,
     lastSequence,
+    async copyOut(file) {
+      const session = await open('read')();
+      try {
+        await copyOut(session, file);
+      } finally {
+        session.end();
+      }
+    },
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]();
       await follower[Symbol.asyncDispose]();

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { checkServerIdentity } from 'node:tls';
 import pg from 'pg';
-import { Fault } from '../../../kernel/fault.ts';
+import { errorText, Fault } from '../../../kernel/fault.ts';
 import type { Outcome, Statement, Work } from '../work.ts';
 import { postgresLimits as limits } from './limits.ts';
 import { type PostgresHost, type PostgresPlace, placeName } from './place.ts';
@@ -41,7 +41,11 @@ export async function openSession(place: PostgresPlace, purpose: Purpose, named:
       last = error;
     }
   }
-  throw storageFault(last, placeName(place));
+  const name = placeName(place);
+  const fault = storageFault(last, name);
+  if (fault instanceof Fault) throw fault;
+  // Such as a certificate that is not the server's.
+  throw new Fault('unavailable', `${name} cannot be reached: ${errorText(last)}.`, { cause: last });
 }
 
 async function openAt(

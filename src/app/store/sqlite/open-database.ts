@@ -48,15 +48,22 @@ async function createDatabase(file: string): Promise<void> {
   await rm(`${aside}-journal`, { force: true });
   const created = await open(aside, 'wx', 0o600);
   await created.close();
-  const database = new DatabaseSync(aside);
+  newDatabase(aside).close();
+  await rename(aside, file);
+  await syncFolder(dirname(file));
+}
+
+/** Makes a state without anything in it of an empty file. */
+export function newDatabase(file: string): DatabaseSync {
+  const database = new DatabaseSync(file);
   try {
     database.exec(`PRAGMA application_id = ${applicationId}`);
     migrate(database);
-  } finally {
+    return database;
+  } catch (error) {
     database.close();
+    throw error;
   }
-  await rename(aside, file);
-  await syncFolder(dirname(file));
 }
 
 function openWhole(file: string, clock: Clock): DatabaseSync {
