@@ -21,6 +21,18 @@ const read = (name: string): string => readFileSync(join(examples, name), 'utf8'
 
 const server = { name: 'files', namespace: 'mcp', labels: { app: 'files' }, port: 8080 };
 const agents = [{ namespace: 'agents', name: '{account}' }];
+const sidecar = {
+  name: 'collector',
+  image: needed.image.repository.concat('-collector@', needed.image.digest),
+  command: ['/otelcol'],
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    privileged: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '64Mi' } },
+};
 const sets: Readonly<Record<string, Values>> = {
   'what is needed': {},
   'the authority first': { gateway: { enabled: false }, rootFingerprint: '' },
@@ -44,6 +56,7 @@ const sets: Readonly<Record<string, Values>> = {
     authority: {
       names: ['authority.example.com'],
       initFlags: ['--organization=Example'],
+      sidecars: [sidecar],
       policies: { 'readers.cedar': 'permit (principal, action, resource);', 'limits.yaml': '{}' },
       files: { 'issuance.yaml': '{}' },
       secrets: [{ secret: 'vault', key: 'token', file: 'vault-token' }],
@@ -51,7 +64,7 @@ const sets: Readonly<Record<string, Values>> = {
       ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.0/24' } }], ports: [{ protocol: 'TCP', port: 8444 }] }],
       egress: [{ to: [{ ipBlock: { cidr: '192.0.2.20/32' } }], ports: [{ protocol: 'TCP', port: 443 }] }],
     },
-    gateway: { disruption: { minAvailable: '50%' }, storage: { className: 'fast' } },
+    gateway: { sidecars: [sidecar], disruption: { minAvailable: '50%' }, storage: { className: 'fast' } },
   },
   'the example with Keycloak and PostgreSQL': parse(read('keycloak-postgresql/values.yaml')) as Values,
 };
