@@ -78,6 +78,7 @@ export function beatsOf(
 ): (listener: () => void) => () => void {
   return (listener) =>
     peers.onBeat(async () => {
+      await changes.catchUp();
       if (changes.isCurrent()) listener();
     });
 }
