@@ -53,7 +53,12 @@ async function pair(opened: AsyncDisposableStack, redis: RedisServer, more: Json
     waitMilliseconds: 10_000,
     ...more,
   });
-  const town = opened.use(await openTown({ approvalWaitMilliseconds: 0 }, { sharedMemory: at(ways[0]) }));
+  const town = opened.use(
+    await openTown(
+      { approvalWaitMilliseconds: 0 },
+      { sharedMemory: at(ways[0]), secrets: { holdMilliseconds: 0 } },
+    ),
+  );
   const { callApprovals } = town.deployment.authority;
   const approvals: AuthorityApprovals = {
     ask: (asked) => callApprovals.ask(asked, 'second'),
@@ -248,7 +253,7 @@ suite('gateways that share a Redis', { skip }, () => {
     await using opened = new AsyncDisposableStack();
     await redis.ask('FLUSHALL');
     await redis.settle();
-    const both = await pair(opened, redis, { waitMilliseconds: 1_000 });
+    const both = await pair(opened, redis, { waitMilliseconds: 3_000 });
     const { town, second, ways } = both;
     await limit(both, 'limits: [{ name: two, per: agent, budget: { day: { calls: 2 } } }]');
     await writeFile(join(town.data.policies, 'signed-calls.yaml'), 'required: [mail]\n');
@@ -258,7 +263,7 @@ suite('gateways that share a Redis', { skip }, () => {
     const urls = [town.endpoint('files'), second.endpoint('files')] as const;
     // The octets are lost on the way, as behind a firewall that has forgotten the connection.
     for (const way of ways) way.way = 'lost';
-    await until(() => isUp(both, false));
+    await until(() => isUp(both, false), undefined, 60_000);
     const statuses: number[] = [];
     for (let calls = 0; calls < 6; calls++)
       statuses.push((await call(alice, urls[calls % 2] ?? '', 'read')).status);
@@ -278,20 +283,32 @@ suite('gateways that share a Redis', { skip }, () => {
     assert.ok(events.includes('shared-memory.away') && events.includes('shared-memory.back'));
   });
 
-  test('T7 where it is so configured nothing is let in without the Redis, and the gateway is not ready', async () => {
+  test('T7 S1 where it is so configured nothing is let in without the Redis, whose password stands in a file, and the gateway is not ready', async () => {
     await using opened = new AsyncDisposableStack();
-    await redis.ask('FLUSHALL');
-    const both = await pair(opened, redis, { limitsWhenAway: 'refuse' });
+    const password = 'canary-4711-of-redis';
+    await using own = await startRedis();
+    await own.ask('CONFIG', 'SET', 'requirepass', password);
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-redis-password-'));
+    opened.defer(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'password');
+    await writeFile(file, password, { mode: 0o600 });
+    const both = await pair(opened, own, { limitsWhenAway: 'refuse', password: `file:${file}` });
     const { town, ways } = both;
     const alice = opened.use(mutualFetch(await town.issue('alice')));
     assert.equal((await call(alice, town.endpoint('files'), 'read')).status, 200);
+    // Read again for every connection: a wrong one is no way in, and the right one is.
+    await writeFile(file, 'wrong-canary-4711');
     for (const way of ways) way.way = 'cut';
-    await until(() => isUp(both, false));
-    assert.equal((await call(alice, town.endpoint('files'), 'read')).status, 503);
-    assert.equal((await ready(town)).status, 503);
+    await until(() => isUp(both, false), undefined, 60_000);
     for (const way of ways) way.way = 'open';
+    await until(() => /WRONGPASS/.test(town.gateway.sharedMemory()?.detail ?? ''), undefined, 60_000);
+    assert.equal((await call(alice, town.endpoint('files'), 'read')).status, 503);
+    const said = await ready(town);
+    assert.equal(said.status, 503);
+    await writeFile(file, password);
     await until(() => isUp(both, true), undefined, 60_000);
     assert.equal((await call(alice, town.endpoint('files'), 'read')).status, 200);
+    assert.doesNotMatch(said.text + JSON.stringify(await town.events()), /canary-4711/);
   });
 
   test('T7 a Redis that answers something else counts as away, until it answers properly', async () => {
