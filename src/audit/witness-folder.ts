@@ -25,12 +25,21 @@ export function witnessFolder(folder: string): WitnessRecords {
       if (head?.origin !== origin) throw damaged(path);
       return head;
     },
-    keep: (origin, { size, root, note }) =>
-      writeDurably(fileOf(origin), `${JSON.stringify({ origin, size, root, note })}\n`),
+    async replace(origin, _before, head) {
+      // One process has the folder, and a witness answers one request after the other.
+      await writeDurably(fileOf(origin), `${headText(origin, head)}\n`);
+      return true;
+    },
   };
 }
 
-function readHead(text: string): (WitnessedHead & { readonly origin: string }) | null {
+/** A head as text, which `readHead` reads. */
+export function headText(origin: string, { size, root, note }: WitnessedHead): string {
+  return JSON.stringify({ origin, size, root, note });
+}
+
+/** Reads a head back; null when it is none. */
+export function readHead(text: string): (WitnessedHead & { readonly origin: string }) | null {
   let value: unknown;
   try {
     value = JSON.parse(text);

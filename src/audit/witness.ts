@@ -18,8 +18,11 @@ export interface WitnessedHead {
 /** Port: what a witness remembers, durably. */
 export interface WitnessRecords {
   latest(origin: string): Promise<WitnessedHead | null>;
-  /** Resolves when it is on the disk. */
-  keep(origin: string, head: WitnessedHead): Promise<void>;
+  /**
+   * Puts a head in the place of the one before; resolves when it is on the disk. False, and nothing was kept, when another head
+   * has taken that place meanwhile.
+   */
+  replace(origin: string, before: WitnessedHead | null, head: WitnessedHead): Promise<boolean>;
 }
 
 /** What is answered (C2SP tlog-witness, add-checkpoint). */
@@ -73,18 +76,22 @@ export class Witness {
     const { checkpoint, logNote, signedBody } = signed;
     if (old > checkpoint.size) return answer(400, 'The old size is larger than the checkpoint.');
     const latest = await records.latest(origin);
-    if (old !== (latest?.size ?? 0)) {
-      return { status: 409, type: 'text/x.tlog.size', body: `${latest?.size ?? 0}\n` };
-    }
+    if (old !== (latest?.size ?? 0)) return sizeAnswer(latest);
     if (latest && latest.size === checkpoint.size && latest.root !== toBase64(checkpoint.root)) {
       return answer(409, 'Another root of this size was signed.');
     }
     if (!goesOn(latest, checkpoint, proof)) {
       return answer(422, 'The proof does not show that the log goes on from the old size.');
     }
-    await records.keep(origin, { size: checkpoint.size, root: toBase64(checkpoint.root), note: logNote });
+    const head = { size: checkpoint.size, root: toBase64(checkpoint.root), note: logNote };
+    if (!(await records.replace(origin, latest, head))) return sizeAnswer(await records.latest(origin));
     return answer(200, cosigner.cosign(signedBody, clock.now()));
   }
+}
+
+/** The size that the next request has to go on from. */
+function sizeAnswer(latest: WitnessedHead | null): WitnessAnswer {
+  return { status: 409, type: 'text/x.tlog.size', body: `${latest?.size ?? 0}\n` };
 }
 
 interface AddCheckpoint {

@@ -243,7 +243,7 @@ export async function openAuthority(options: {
     rotation: openRotation({ ...world, issuers, store, audit, peers }),
     auditKey,
     issuanceLog,
-    witness: await openLogWitness({ folder: data.witness, trustDomain, auditKey, clock }),
+    witness: await openLogWitness({ folder: data.witness, meta: store.meta, trustDomain, auditKey, clock }),
     registrationKey,
     tokenSecrets: entryCipher(auditKey),
     assertions: openAssertions({
