@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { begin, end, measuredCosts, scalingTables } from '../bench/scale/model.ts';
 import { problemOf } from './shown-by.ts';
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, '../docs', name), 'utf8');
@@ -30,4 +31,10 @@ test('every promise has tests in docs/promises.md, and each of them exists and i
     const wrong = shown.flatMap((cell) => problemOf(cell) ?? []);
     assert.deepEqual(wrong, []);
   }
+});
+
+test('the tables of docs/scaling.md are those that the model reckons from what was measured', () => {
+  const text = page('scaling.md');
+  const shown = text.slice(text.indexOf(begin) + begin.length, text.indexOf(end)).trim();
+  assert.equal(shown, scalingTables(measuredCosts()).join('\n'));
 });

@@ -7,6 +7,8 @@ import type { LoadAgent, LoadOrder, LoadResult, LoadWord } from './load.ts';
 export interface Crowd {
   /** Connections that did not come about. */
   readonly failed: number;
+  /** Calls that were made until all were connected. */
+  readonly calls: number;
   go(): void;
   count(): void;
   stop(): Promise<LoadResult>;
@@ -18,18 +20,18 @@ export async function gather(
   order: Omit<LoadOrder, 'agents'> & { readonly folder: string; readonly processes: number },
 ): Promise<Crowd> {
   const children: ChildProcess[] = [];
-  const connected: Promise<number>[] = [];
+  const connected: Promise<{ readonly failed: number; readonly calls: number }>[] = [];
   const done: Promise<LoadResult>[] = [];
   for (let at = 0; at < order.processes; at += 1) {
     const file = join(order.folder, `load-${at}.json`);
     writeFileSync(file, JSON.stringify(agents.filter((_, index) => index % order.processes === at)));
     const child = fork(join(import.meta.dirname, 'load.ts'), { execArgv: ['--max-old-space-size=1024'] });
     children.push(child);
-    const first = Promise.withResolvers<number>();
+    const first = Promise.withResolvers<{ readonly failed: number; readonly calls: number }>();
     const last = Promise.withResolvers<LoadResult>();
     child.on('message', (message) => {
       const word = message as LoadWord;
-      if (word.word === 'connected') first.resolve(word.failed);
+      if (word.word === 'connected') first.resolve(word);
       if (word.word === 'done') last.resolve(word);
     });
     child.once('exit', (code) => {
@@ -47,7 +49,8 @@ export async function gather(
     for (const child of children) child.send(word);
   };
   return {
-    failed: failures.reduce((sum, each) => sum + each, 0),
+    failed: failures.reduce((sum, { failed }) => sum + failed, 0),
+    calls: failures.reduce((sum, { calls }) => sum + calls, 0),
     go: () => tell('go'),
     count: () => tell('count'),
     async stop() {

@@ -23,7 +23,7 @@ export interface LoadOrder {
 
 /** What it says. */
 export type LoadWord =
-  | { readonly word: 'connected'; readonly failed: number }
+  | { readonly word: 'connected'; readonly failed: number; readonly calls: number }
   /** The connection of an agent ended; epoch milliseconds. */
   | { readonly word: 'closed'; readonly name: string; readonly at: number }
   | ({ readonly word: 'done' } & LoadResult);
@@ -39,25 +39,16 @@ export interface LoadResult {
 
 if (process.send) process.once('message', (order) => void work(order as LoadOrder));
 
+/** Until all are connected an agent calls only so often that its connection stays, in milliseconds. */
+const waiting = 20_000;
 const seen = { answered: 0, refused: 0, failed: 0, times: [] as number[] };
-const state = { counting: false, over: false };
+const state = { counting: false, over: false, calls: 0, pause: waiting };
 
-/** Connects all, says so, and calls from `go` to `stop`. */
+/** Connects all, each with a first call, says so, and calls as ordered from `go` to `stop`. */
 async function work(order: LoadOrder): Promise<void> {
   const agents = JSON.parse(readFileSync(order.agents, 'utf8')) as readonly LoadAgent[];
-  const sockets = new Map<LoadAgent, TLSSocket>();
-  let next = 0;
-  let failed = 0;
-  const worker = async (): Promise<void> => {
-    for (let agent = agents[next++]; agent; agent = agents[next++]) {
-      const socket = await open(order, agent);
-      if (socket) sockets.set(agent, socket);
-      else failed += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
   process.on('message', (message) => {
-    if (message === 'go') for (const [agent, socket] of sockets) void live(order, agent, socket);
+    if (message === 'go') state.pause = order.pauseMilliseconds;
     if (message === 'count') state.counting = true;
     if (message === 'stop') {
       state.over = true;
@@ -65,10 +56,23 @@ async function work(order: LoadOrder): Promise<void> {
       setTimeout(() => process.exit(), 200);
     }
   });
-  say({ word: 'connected', failed });
+  let next = 0;
+  let failed = 0;
+  const worker = async (): Promise<void> => {
+    for (let agent = agents[next++]; agent; agent = agents[next++]) {
+      const socket = await connectTo(order, agent);
+      if (socket) void live(order, agent, socket);
+      else failed += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  say({ word: 'connected', failed, calls: state.calls });
 }
 
-function open({ authority: ca }: LoadOrder, { name, cert, key, port }: LoadAgent): Promise<TLSSocket | null> {
+function connectTo(
+  { authority: ca }: LoadOrder,
+  { name, cert, key, port }: LoadAgent,
+): Promise<TLSSocket | null> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ca, cert, key });
     socket.setNoDelay(true);
@@ -82,21 +86,34 @@ function open({ authority: ca }: LoadOrder, { name, cert, key, port }: LoadAgent
 }
 
 /** The calls of one agent: nine of ten at their servers, one that policy refuses; one agent of twenty in a session of 2025-11-25. */
-async function live(order: LoadOrder, { name }: LoadAgent, socket: TLSSocket): Promise<void> {
-  const number = Number(/\d+$/.exec(name)?.[0] ?? 0);
+async function live(order: LoadOrder, agent: LoadAgent, socket: TLSSocket): Promise<void> {
+  const number = Number(/\d+$/.exec(agent.name)?.[0] ?? 0);
   const path = `/mcp/s${number % order.servers}`;
   const session = number % 20 === 0 ? await openSession(socket, path) : null;
+  let open: TLSSocket | null = socket;
   for (let calls = 0; !state.over; calls += 1) {
-    await new Promise((resolve) => setTimeout(resolve, order.pauseMilliseconds * 2 * Math.random()));
-    if (state.over || socket.destroyed) return;
+    if (calls > 0) await wait();
+    if (state.over) return;
+    // Whose connection ended makes another one, as a client does.
+    if (open?.destroyed !== false) open = await connectTo(order, agent);
     const tool = (number + calls) % 10 === 9 ? 'denied' : 'echo';
     const began = performance.now();
-    const answer = await ask(socket, callOf(path, tool, session));
+    const answer = open && (await ask(open, callOf(path, tool, session)));
+    state.calls += 1;
     if (!state.counting || state.over) continue;
     seen.times.push(performance.now() - began);
     if (answer?.status !== 200) seen.failed += 1;
     else if (answer.body.includes('"error"')) seen.refused += 1;
     else seen.answered += 1;
+  }
+}
+
+/** So long as calls are apart on average; but woken when that becomes shorter. */
+async function wait(): Promise<void> {
+  const share = 2 * Math.random();
+  const began = performance.now();
+  while (!state.over && performance.now() - began < state.pause * share) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, state.pause * share)));
   }
 }
 

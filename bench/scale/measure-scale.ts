@@ -117,7 +117,7 @@ async function load(run: Run) {
     })),
     { ...order, authority: first?.ca ?? '', processes: 4 },
   );
-  const connectionMicroseconds = (cpuMicroseconds(pids) - handshakes) / order.agents;
+  const connecting = cpuMicroseconds(pids) - handshakes;
   await pause(3_000);
   const connectionOctets = ((residentKibibytes(pids) - resident) * 1_024) / order.agents;
   order.say(`${order.agents - crowd.failed} agents are connected.`);
@@ -130,6 +130,7 @@ async function load(run: Run) {
   const seen = await crowd.stop();
   const calls = Math.max(1, seen.times.length);
   const at = (share: number): number => seen.times[Math.floor(share * (seen.times.length - 1))] ?? 0;
+  const callMicroseconds = (cpuMicroseconds(pids) - before.cpu) / calls;
   const costs: Costs<'calls' | 'callMicroseconds' | 'connectionMicroseconds'> & {
     readonly connectionOctets: number;
     readonly logOctetsPerCall: number;
@@ -142,8 +143,8 @@ async function load(run: Run) {
       refused: seen.refused,
       failed: seen.failed + crowd.failed,
     },
-    callMicroseconds: (cpuMicroseconds(pids) - before.cpu) / calls,
-    connectionMicroseconds,
+    callMicroseconds,
+    connectionMicroseconds: Math.max(0, connecting - crowd.calls * callMicroseconds) / order.agents,
     connectionOctets,
     logOctetsPerCall: (logs() - before.logs) / calls,
   };
@@ -151,19 +152,16 @@ async function load(run: Run) {
 }
 
 /** For as long as calls are counted: renewals, revocations and other policies. */
-async function besideLoad(run: Run): Promise<Costs<'revocation' | 'renewalMicroseconds' | 'load'>> {
+async function besideLoad(run: Run): Promise<Costs<'revocation' | 'load'>> {
   const { order, place } = run;
   const { town } = place;
   const end = performance.now() + order.seconds * 1_000;
   const goesOn = (): boolean => performance.now() < end;
-  const cpu = cpuMicroseconds([town.authority.pid]);
   const times: number[] = [];
   const loads: number[] = [];
-  let renewals = 0;
   const renewing = async (): Promise<void> => {
     for (let at = 0; goesOn(); at += 1) {
       await renew(run, at);
-      renewals += 1;
       await pause(200);
     }
   };
@@ -185,8 +183,6 @@ async function besideLoad(run: Run): Promise<Costs<'revocation' | 'renewalMicros
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
   return {
-    // The revocations and the feed are in it: an authority at work, by its renewals.
-    renewalMicroseconds: (cpuMicroseconds([town.authority.pid]) - cpu) / Math.max(1, renewals + times.length),
     revocation: { p50: at(0.5), p99: at(0.99), max: at(1), count: times.length },
     load: loads.reduce((sum, each) => sum + each, 0) / Math.max(1, loads.length),
   };
@@ -225,19 +221,39 @@ async function revokeEverywhere({ town, gateways }: ScalePlace): Promise<number>
   return performance.now() - began;
 }
 
-/** What the feed carries for a renewal, beside its heartbeats. */
-async function countNews(run: Run): Promise<Costs<'feedOctetsPerRenewal'>> {
+type PerRenewal =
+  | 'feedOctetsPerRenewal'
+  | 'renewalMicroseconds'
+  | 'storeOctetsPerRenewal'
+  | 'storeRowsPerRenewal'
+  | 'logOctetsPerRenewal';
+
+/** What the feed carries for a renewal, beside its heartbeats, and what the authority keeps of it. */
+async function countNews(run: Run): Promise<Costs<PerRenewal>> {
   const { town } = run.place;
+  const kept = () => ({
+    cpu: cpuMicroseconds([town.authority.pid]),
+    log: octetsIn(town.data.authorityLog),
+    ...sizeOf(town.data.database),
+  });
   using meter = await openFeedMeter(town.authorityUrl, await town.issue('meter', 'gateway'));
   const quiet = meter.octets();
   await pause(5_000);
   const perMillisecond = (meter.octets() - quiet) / 5_000;
   const [before, began] = [meter.octets(), performance.now()];
-  const renewals = 100;
+  const renewals = Math.min(300, run.agents.length);
+  const first = kept();
   await inTurns(renewals, 2, (at) => renew(run, at));
   await pause(1_000);
   const heartbeats = (performance.now() - began) * perMillisecond;
-  return { feedOctetsPerRenewal: (meter.octets() - before - heartbeats) / renewals };
+  const last = kept();
+  return {
+    renewalMicroseconds: (last.cpu - first.cpu) / renewals,
+    feedOctetsPerRenewal: (meter.octets() - before - heartbeats) / renewals,
+    storeOctetsPerRenewal: (last.octets - first.octets) / renewals,
+    storeRowsPerRenewal: (last.rows - first.rows) / renewals,
+    logOctetsPerRenewal: (last.log - first.log) / renewals,
+  };
 }
 
 /** What a CRL grows by with a revoked certificate. */

@@ -37,6 +37,10 @@ export interface UnitCosts {
   readonly snapshotMillisecondsPerAgent: number;
   /** Octets that each gateway's feed carries for a renewal, a revocation or another small change. */
   readonly feedOctetsPerRenewal: number;
+  /** What the authority keeps of a renewal: octets and rows of its store, octets of its log. */
+  readonly storeOctetsPerRenewal: number;
+  readonly storeRowsPerRenewal: number;
+  readonly logOctetsPerRenewal: number;
   /** Resident memory of a gateway for an agent and a certificate that it knows, in octets. */
   readonly viewOctetsPerAgent: number;
   /** Octets of a CRL for a revoked certificate. */
@@ -69,6 +73,9 @@ export function printUnitCosts(costs: UnitCosts): void {
     ['rows of that', costs.storeRowsPerAgent, 'rows'],
     ['a snapshot for an agent', costs.snapshotOctetsPerAgent, 'octets'],
     ['a snapshot for an agent', costs.snapshotMillisecondsPerAgent, 'ms'],
+    ['the store for a renewal', costs.storeOctetsPerRenewal, 'octets'],
+    ['rows of that', costs.storeRowsPerRenewal, 'rows'],
+    ['the log of the authority for a renewal', costs.logOctetsPerRenewal, 'octets'],
     ['the feed of a gateway for a renewal', costs.feedOctetsPerRenewal, 'octets'],
     ['a CRL for a revoked certificate', costs.crlOctetsPerRevoked, 'octets'],
     ['a revocation everywhere, p50', revocation.p50, 'ms'],
