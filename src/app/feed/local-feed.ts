@@ -54,6 +54,7 @@ export function createLocalFeed(
     return keys ? { sealing: keys } : {};
   };
   const stopStore = changes.subscribe((change) => tell({ type: 'change', change }));
+  // Only these say how fresh the registry is: what else is told may come from an authority that has lost its store.
   const stopBeats = beats(() => tell({ type: 'heartbeat', stamp: now() }));
   return {
     async subscribe(listener, heard = null) {
@@ -78,9 +79,9 @@ export function createLocalFeed(
       return () => listeners.delete(gate);
     },
     now,
-    publishDecided: (decided) => tell({ type: 'heartbeat', decided, stamp: now() }),
-    publishTrust: () => tell({ type: 'heartbeat', trust: trust(), stamp: now() }),
-    publishSealing: () => tell({ type: 'heartbeat', ...sealed(), stamp: now() }),
+    publishDecided: (decided) => tell({ type: 'heartbeat', decided }),
+    publishTrust: () => tell({ type: 'heartbeat', trust: trust() }),
+    publishSealing: () => tell({ type: 'heartbeat', ...sealed() }),
     publishPolicies: (files) => tell({ type: 'policies', policies: files }),
     [Symbol.dispose]() {
       stopStore();
