@@ -26,13 +26,13 @@ function ownMemories(clock: Clock): Memories {
 
 /** A worker of one process, with what processes do to messages between them. */
 function workerOf(memories: Memories): { readonly memories: Memories; die(): void } {
-  const across = (message: object): unknown => deserialize(serialize(message));
+  const across = (messages: readonly object[]): unknown => deserialize(serialize(messages));
   const answering = answerMemories(memories);
   const parent = createChannel(
-    (message) => queueMicrotask(() => worker.receive(across(message))),
+    (messages) => queueMicrotask(() => worker.receive(across(messages))),
     answering.answers,
   );
-  const worker = createChannel((message) => queueMicrotask(() => parent.receive(across(message))), {});
+  const worker = createChannel((messages) => queueMicrotask(() => parent.receive(across(messages))), {});
   return {
     memories: askedMemories(worker),
     die() {

@@ -23,14 +23,26 @@ type Answer =
   | { readonly answer: number; readonly value: unknown }
   | { readonly answer: number; readonly fault: { readonly code: FaultCode; readonly detail: string } };
 
-/** The end of a channel that `send` writes to; what comes is given to `receive`, and the end of the other side to `gone`. */
+/**
+ * The end of a channel that `post` writes to; what comes is given to `receive`, and the end of the other side to `gone`. What is
+ * said in one turn of the event loop goes out together: a message between processes costs more than what it says.
+ */
 export function createChannel(
-  send: (message: object) => void,
+  post: (messages: readonly object[]) => void,
   answers: Answers,
-): Channel & { receive(message: unknown): void; gone(): void } {
+): Channel & { receive(messages: unknown): void; gone(): void } {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let ids = 0;
   let over = false;
+  let outgoing: object[] = [];
+  const send = (message: object): void => {
+    if (outgoing.push(message) > 1) return;
+    setImmediate(() => {
+      const together = outgoing;
+      outgoing = [];
+      if (!over) post(together);
+    });
+  };
   const answer = async ({ ask, id, value }: Question): Promise<void> => {
     try {
       const act = answers[ask] as ((value: unknown) => unknown) | undefined;
@@ -60,10 +72,13 @@ export function createChannel(
     tell(name, value) {
       if (!over) send({ ask: name, id: null, value } satisfies Question);
     },
-    receive(message) {
-      if (typeof message !== 'object' || message === null) return;
-      if ('ask' in message) void answer(message as Question);
-      else if ('answer' in message) settle(message as Answer);
+    receive(messages) {
+      // Node's own messages between processes are none of ours.
+      if (!Array.isArray(messages)) return;
+      for (const message of messages as (Question | Answer)[]) {
+        if ('ask' in message) void answer(message);
+        else settle(message);
+      }
     },
     gone() {
       over = true;

@@ -43,9 +43,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const renewed: ((material: TlsMaterial) => void)[] = [];
   let material: TlsMaterial | null = null;
   const channel = createChannel(
-    (message) => {
+    (messages) => {
       // What is sent to a process that is gone is lost, and so are we.
-      process.send?.(message, undefined, {}, () => undefined);
+      process.send?.([...messages], undefined, {}, () => undefined);
     },
     {
       end: () => ended.resolve(),

@@ -142,9 +142,9 @@ class Slot {
     const begun = clock.monotonic();
     const memories = answerMemories(this.#memories);
     const answers: Answers = { ...this.#answers(), ...memories.answers };
-    const channel = createChannel((message) => {
+    const channel = createChannel((messages) => {
       // What is sent to one that is going away is lost, as it is itself.
-      if (worker.isConnected()) worker.send(message, undefined, () => undefined);
+      if (worker.isConnected()) worker.send([...messages], undefined, () => undefined);
     }, answers);
     this.#worker = worker;
     this.channel = channel;
