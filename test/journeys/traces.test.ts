@@ -81,6 +81,11 @@ test('U7 a call from a client through bridge and gateway to a server is one trac
       ['countersign-bridge', 'countersign'].every((name) => ofCall().some(({ service }) => service === name)),
     );
     await until(() => ofCall().some(({ name }) => name === 'tools/call read'));
+    // The bridge has enrolled: what it asked of the authority is told by its door.
+    const enrolled = (): CollectedSpan | undefined =>
+      collector.spans().find((span) => span.name === 'POST /v1/enrol/');
+    await until(() => enrolled() !== undefined);
+    assert.equal(enrolled()?.attributes['countersign.listener'], 'authority');
     const named = (name: string): CollectedSpan | undefined => ofCall().find((span) => span.name === name);
     const [own, outer] = [named('tools/call'), named('tools/call read')];
     assert.equal(own?.service, 'countersign-bridge');

@@ -9,6 +9,8 @@ import { authorityName } from '../../x509/leaf-profile.ts';
 import type { Redactor } from '../../secrets/redact.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Config } from '../config/config.ts';
+import { tracedExchange } from '../telemetry/traced-exchange.ts';
+import type { Tracer } from '../../telemetry/tracer.ts';
 import { admitsUnverified, answerAuthority } from '../listeners/authority-routes.ts';
 import { answerPeople } from '../listeners/people-routes.ts';
 import { answerPlain } from '../listeners/plain-routes.ts';
@@ -39,6 +41,8 @@ export async function composeAuthority(options: {
   readonly log: (line: string) => void;
   /** The base of the gateways' endpoints; null while there is none. */
   readonly gatewayUrl: () => string | null;
+  /** Null where nothing is traced. */
+  readonly tracer: Tracer | null;
 }): Promise<RunningAuthorityListeners> {
   const { config, clock, authority, ends, log } = options;
   await using opened = new AsyncDisposableStack();
@@ -75,7 +79,8 @@ export async function composeAuthority(options: {
       open,
       // OpenSSL fetches CRLs and asks for OCSP in HTTP/1.0.
       ...(name === 'plain' && { oldest: '1.0' }),
-      handle: (exchange) => handle(exchange, refusals.record),
+      handle: (exchange) =>
+        tracedExchange(options.tracer, name, exchange, () => handle(exchange, refusals.record)),
       ...(name === 'authority' && { admitsUnverified }),
       ...(tls && { staple: ends.staple }),
       onRefused: refusals.record,

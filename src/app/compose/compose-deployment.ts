@@ -123,7 +123,16 @@ export async function composeDeployment(options: DeploymentOptions): Promise<Dep
   watchKeptLog(kept, telemetry, clock);
   let gatewayUrl: string | null = config.gateway.publicUrl || null;
   const own = opened.use(
-    await composeAuthority({ config, clock, authority, ends, redactor, log, gatewayUrl: () => gatewayUrl }),
+    await composeAuthority({
+      config,
+      clock,
+      authority,
+      ends,
+      redactor,
+      log,
+      gatewayUrl: () => gatewayUrl,
+      tracer: telemetry.tracer,
+    }),
   );
   const listeners: Record<string, OpenPlace> = {
     authority: own.authority,
