@@ -125,3 +125,28 @@ test('T1 a view knows how far a clock is behind what its authority said and what
   assert.equal(view.identity.behind(stands), 100_000);
   assert.equal(view.identity.behind(time + 60_000), 0);
 });
+
+test('S3 certificates that have ended are forgotten, however many of those that live long came before them', () => {
+  const { clock, view, standing } = opened();
+  const certificate = (serial: string, life: number): CertificateStanding => ({
+    ...standing('issued'),
+    serial,
+    notAfter: clock.now() + life,
+  });
+  const certificates = Array.from({ length: 50 }, (_, at) => certificate(`long-${at}`, 1_000 * hour));
+  const registry = { sequence: 1, certificates, agents: [], servers: [] };
+  view.apply({ type: 'snapshot', registry, policies: [] });
+  for (let at = 0; at < 1_000; at += 1) {
+    const value = certificate(`short-${at}`, hour / 4);
+    view.apply({
+      type: 'change',
+      change: { sequence: 2 + at, kind: 'certificate', key: value.serial, value },
+    });
+    clock.advance(hour / 60);
+  }
+  const known = (name: string, count: number): number =>
+    Array.from({ length: count }, (_, at) => view.identity.profileOf(`${name}-${at}`)).filter(Boolean).length;
+  assert.equal(known('long', 50), 50);
+  // A quarter of an hour in force and ten minutes beyond make 25 that have to be known; a round takes some changes more.
+  assert.ok(known('short', 1_000) < 50, `${known('short', 1_000)} are known`);
+});

@@ -70,6 +70,7 @@ export function createRegistryView(options: {
 }): RegistryView {
   const agents = new Map<string, AgentRecord>();
   const certificates = new Map<string, CertificateStanding>();
+  const endedCertificates = new EndedCertificates(certificates);
   const servers = new Map<string, ServerDefinition>();
   const partners = createPartnerDirectory();
   const listeners = new Set<(message: FeedMessage) => void>();
@@ -116,7 +117,7 @@ export function createRegistryView(options: {
         break;
       case 'certificate':
         put(certificates, change.key, change.value);
-        forgetExpired(certificates, options.clock.now());
+        endedCertificates.forget(options.clock.now());
         break;
       case 'server':
         put(servers, change.key, change.value);
@@ -251,14 +252,32 @@ function put<Value>(map: Map<string, Value>, key: string, value: Value | null): 
 /** How long an ended certificate is remembered, in milliseconds: past every clock difference. */
 const memory = 10 * 60_000;
 
-/** Certificates that ended long ago cannot pass the check on validity; renewals would pile them up. */
-function forgetExpired(certificates: Map<string, CertificateStanding>, now: number): void {
-  // Insertion order is nearly the order of ending, so a few looks per change keep the map small.
-  let looks = 0;
-  for (const [serial, certificate] of certificates) {
-    if (certificate.notAfter < now - memory) certificates.delete(serial);
-    looks += 1;
-    if (looks >= 8) return;
+/** How many certificates are looked at with each change: more than a change adds, so that what has ended does not pile up. */
+const looksPerChange = 8;
+
+/**
+ * Forgets certificates that ended long ago and cannot pass the check on validity: renewals would pile them up. Each call goes on
+ * where the last one stopped, round after round, so that those that live long do not stand before the others.
+ */
+class EndedCertificates {
+  private readonly certificates: Map<string, CertificateStanding>;
+  private round: MapIterator<[string, CertificateStanding]>;
+
+  constructor(certificates: Map<string, CertificateStanding>) {
+    this.certificates = certificates;
+    this.round = certificates.entries();
+  }
+
+  forget(now: number): void {
+    for (let looks = 0; looks < looksPerChange; looks += 1) {
+      const next = this.round.next();
+      if (next.done) {
+        this.round = this.certificates.entries();
+        return;
+      }
+      const [serial, { notAfter }] = next.value;
+      if (notAfter < now - memory) this.certificates.delete(serial);
+    }
   }
 }
 
