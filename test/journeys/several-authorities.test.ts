@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -208,4 +209,34 @@ test('A4 a call that is decided at one authority is told to the gateways of the 
     heard.some((message) => message.type === 'heartbeat' && message.decided?.includes(id)),
   );
   stop();
+});
+
+test('I10 of two authorities one tells the receiver of alerts, each alert once, and the other goes on when that one ends', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-alerts-'));
+  await using _gone = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+  const secret = join(folder, 'secret');
+  await writeFile(secret, `whsec_${Buffer.alloc(32, 9).toString('base64')}`, { mode: 0o600 });
+  const told: string[] = [];
+  const receiver = createServer((request, response) => {
+    told.push(String(request.headers['webhook-id']));
+    request.resume();
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', () => resolve()));
+  using _closed = { [Symbol.dispose]: () => void receiver.close() };
+  const address = receiver.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const alerts = { webhook: `http://127.0.0.1:${port}/`, webhookSecret: `file:${secret}` };
+  await using town = await openTwoAuthorities({ alerts });
+  const { a, b } = town;
+  await addAgent(town, 'ci-bot');
+  await b.authority.callApprovals.ask(aCall(), 'edge');
+  await eventually(async () => told.length > 0);
+  // Both have looked for calls that wait by then.
+  await new Promise((resolve) => setTimeout(resolve, 6_000));
+  assert.equal(told.length, 1);
+  await a[Symbol.asyncDispose]();
+  await b.authority.callApprovals.ask(aCall({ digest: 'e'.repeat(43) }), 'edge');
+  await eventually(async () => told.length > 1);
+  assert.deepEqual(told, [...new Set(told)]);
 });
