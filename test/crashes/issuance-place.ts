@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthority } from '../../src/ca/create-authority.ts';
 import { pemOfCertificate } from '../../src/ca/pem-of-certificate.ts';
+import type { PeerTimes } from '../../src/app/peers/join-peers.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 /** What `issuance-writer.ts` works on; the keys are not sealed, because opening them takes longer than all the rest. */
@@ -13,6 +14,15 @@ export interface PlaceFiles {
   readonly root: string;
   readonly intermediateKey: string;
   readonly auditKey: string;
+  /** One of several authorities on a PostgreSQL; the one of the database file unless it is there. */
+  readonly peer?: {
+    readonly instance: string;
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+    readonly times: PeerTimes;
+  };
 }
 
 /** Makes the place in a folder; `file` is what the writer is given. */

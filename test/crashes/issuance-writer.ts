@@ -7,11 +7,26 @@ import { certify } from '../../src/ca/certify.ts';
 import { recoverIssuance } from '../../src/ca/recover.ts';
 import { signingKey } from '../../src/ca/signing-key.ts';
 import { specimenOrder } from '../../src/ca/specimen-request.ts';
-import { openStore } from '../../src/app/store/open-store.ts';
+import { joinPeers } from '../../src/app/peers/join-peers.ts';
+import type { Peers } from '../../src/app/peers/peers.ts';
+import { openPostgresStore, openStore } from '../../src/app/store/open-store.ts';
+import type { Store } from '../../src/app/store/store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { readCertificate } from '../../src/x509/certificate.ts';
 import { decodePem } from '../../src/x509/pem.ts';
 import type { PlaceFiles } from './issuance-place.ts';
+
+type Peer = NonNullable<PlaceFiles['peer']>;
+
+function openPeerStore({ host, port, user, database }: Peer): Promise<Store> {
+  const at = { hosts: [{ host, port }], user, database, password: null, tls: null };
+  return openPostgresStore({ place: at, clock: systemClock, missing: 'refuse', log: () => undefined });
+}
+
+function joinAs({ instance: id, times }: Peer): Promise<Peers> {
+  const says = { name: id, url: '', version: '', issuers: 0 };
+  return joinPeers({ id, facts: store.meta, says, clock: systemClock, log: () => undefined, times });
+}
 
 /**
  * An authority with its real store and log that issues one certificate after the other and kills itself at one point of
@@ -32,7 +47,12 @@ function killAt(point: number): void {
   if (point === Number(at)) process.kill(process.pid, 'SIGKILL');
 }
 
-const store = await openStore({ file: place.database, clock: systemClock });
+const { peer } = place;
+const store = peer
+  ? await openPeerStore(peer)
+  : await openStore({ file: place.database, clock: systemClock });
+const peers = peer ? await joinAs(peer) : null;
+
 const log = await openAuditLog({
   folder: place.log,
   origin: 'example.internal/authority',
@@ -64,11 +84,12 @@ const authority: CertificateAuthority = {
   blockedKeys: store.blockedKeys,
   agents: { find: async () => ({ state: 'active', device: null }) },
   checks: [],
+  instance: peers?.self ?? null,
   audit: { append: (event) => guarded(() => log.append(event)) },
   clock: systemClock,
   urls: null,
 };
-await recoverIssuance({ records: certificates, audit: log });
+await recoverIssuance({ records: certificates, audit: log }, (instance) => peers?.isGone(instance) ?? true);
 process.stdout.write('ready\n');
 for (;;) {
   const { serial } = await certify(specimenOrder(), authority);
