@@ -109,7 +109,7 @@ test('O2 when the key that signs access tokens is replaced at one authority the 
   stop();
 });
 
-test('I1 an intermediate that is replaced at one authority is replaced at both', async () => {
+test('I1 a rotation that is begun at one authority is given up at the other', async () => {
   await using town = await openTwoAuthorities();
   const { a, b } = town;
   const before = keyIdOf(b.authority.issuer.certificate);
@@ -209,6 +209,19 @@ test('A4 a call that is decided at one authority is told to the gateways of the 
     heard.some((message) => message.type === 'heartbeat' && message.decided?.includes(id)),
   );
   stop();
+});
+
+test('U7 an authority says whether it leads, and is ready while it reaches the store', async () => {
+  await using town = await openTwoAuthorities();
+  const partOf = async ({ listeners }: Deployment): Promise<unknown> => {
+    const answer = await fetch(`${listeners['ops']?.url}/readyz`);
+    const { parts } = (await answer.json()) as { readonly parts: Readonly<Record<string, unknown>> };
+    return [answer.status, parts['peers']];
+  };
+  const ok = { ok: true, weight: 'needed' };
+  await eventually(async () => town.a.authority.peers.list().length === 2);
+  assert.deepEqual(await partOf(town.a), [200, { ...ok, detail: 'leads; 1 others are alive' }]);
+  assert.deepEqual(await partOf(town.b), [200, { ...ok, detail: 'follows; 1 others are alive' }]);
 });
 
 test('I10 of two authorities one tells the receiver of alerts, each alert once, and the other goes on when that one ends', async () => {

@@ -63,10 +63,11 @@ export async function openIssuers(world: IssuersWorld, opened: AsyncDisposableSt
   const listeners = new Set<() => void | Promise<void>>();
   let shared: SharedSteps | null = null;
   let step = 0;
-  const go = async (next: KeptIssuers, open: readonly Issuer[]): Promise<void> => {
+  const go = async (next: KeptIssuers, open: readonly Issuer[], of: number): Promise<void> => {
     await disk.write(data.issuers, writeIssuers(next));
     kept = next;
     all = open;
+    step = of;
     // The step is done: one who cannot follow does not undo it.
     await Promise.allSettled([...listeners].map(async (listener) => listener()));
     await settleIssuers(kept, data, disk);
@@ -75,8 +76,8 @@ export async function openIssuers(world: IssuersWorld, opened: AsyncDisposableSt
     if (!shared || (await shared.last()) <= step) return;
     const theirs = await shared.read();
     if (!theirs) return;
-    if (!sameIssuers(theirs.kept, kept)) await go(theirs.kept, await openAll(theirs.kept));
-    step = theirs.step;
+    if (sameIssuers(theirs.kept, kept)) step = theirs.step;
+    else await go(theirs.kept, await openAll(theirs.kept), theirs.step);
   };
   return {
     issuing: () => firstOf(all),
@@ -90,8 +91,7 @@ export async function openIssuers(world: IssuersWorld, opened: AsyncDisposableSt
           'Another authority has taken a step of a rotation meanwhile. See: countersign rotate status',
         );
       }
-      if (shared) step += 1;
-      await go(next, open);
+      await go(next, open, shared ? step + 1 : 0);
     },
     async share(steps) {
       shared = steps;

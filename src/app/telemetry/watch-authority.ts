@@ -40,6 +40,15 @@ export function watchAuthority(
     const problem = expiry.problem();
     return { ok: problem === null, detail: problem ?? 'told' };
   });
+  const { peers } = authority;
+  if (peers.self !== null) {
+    // A balancer goes on to another: nothing is issued by one that does not reach the store.
+    checks.add('peers', 'needed', () => {
+      const others = peers.list().filter(({ isSelf, alive }) => !isSelf && alive).length;
+      const detail = `${peers.leads() ? 'leads' : 'follows'}; ${others} others are alive`;
+      return peers.isCurrent() ? { ok: true, detail } : { ok: false, detail: 'the store is not reached' };
+    });
+  }
   watchLists(ends, telemetry, parts.clock);
 }
 
