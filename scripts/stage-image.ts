@@ -6,20 +6,25 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { bundle } from './bundle.ts';
 
 /**
  * Lays out the files of the container image below the folder that is named: `program` for the root of the image, `state`
- * for where it writes. Run in a tree whose `dist` has been built; packages for development alone are removed from it.
+ * for where it writes. Packages for development alone are removed from the tree that it is run in, and `dist` is made there: the
+ * program without the attack range, which is for whoever tries it and not for a place where it works.
  */
 const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('usage: stage-image.ts FOLDER');
 const place = join(target, 'program/opt/countersign');
 const interpreter = '/opt/countersign/bin/node';
 
+rmSync('dist', { recursive: true, force: true });
+await bundle('dist');
 mkdirSync(join(place, 'bin'), { recursive: true });
 mkdirSync(join(target, 'state'), { recursive: true });
 // The Node.js of the lockfile, which is the one that the tests ran with.
