@@ -232,10 +232,11 @@ async function doAll(
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly notes: readonly NewChange[] }> {
   const outcomes: Outcome[] = [];
   const notes: NewChange[] = [];
+  // What comes before the next one goes with its beginning, to save a way to the server and back.
+  let before = '';
   for (const work of works) {
     const own: NewChange[] = [];
-    const isAlone = works.length === 1;
-    if (!isAlone) await session.query('SAVEPOINT work');
+    if (works.length > 1) await session.query(`${before}SAVEPOINT work`);
     try {
       const result = await session.perform(work((change) => void own.push(change)));
       outcomes.push({ result });
@@ -243,10 +244,10 @@ async function doAll(
     } catch (error) {
       // The whole transaction is gone with the connection: none of the group is durable.
       if (!session.isOpen) throw error;
-      if (!isAlone) await session.query('ROLLBACK TO SAVEPOINT work');
+      if (works.length > 1) await session.query('ROLLBACK TO SAVEPOINT work');
       outcomes.push({ error });
     }
-    if (!isAlone) await session.query('RELEASE SAVEPOINT work');
+    before = 'RELEASE SAVEPOINT work; ';
   }
   return { outcomes, notes };
 }
