@@ -69,39 +69,55 @@ describe('O1 a token at the gateway', () => {
     });
   });
 
-  test('only the all-right cell of token × certificate × server × state passes', async () => {
+  test('only the all-right cell of token × certificate × server × tool × state passes', async () => {
+    const writing = {
+      methods: new Set(['tools/call']),
+      tools: ['write_file'],
+      scopes: ['files:write'],
+      acr: null,
+      maxAge: null,
+      stepUpScope: null,
+    };
+    const { servers } = rules;
+    const files = serverRule({ scopes: ['files:read'], asked: ['files:read'], demands: [writing] });
+    const held = { ...rules, servers: new Map([...servers, ['files', files]]) };
+    const reading = { scope: 'files:read' };
     const tokens = {
       'for files, bound to ours': await sso.token(boundTo(own)),
+      'to read files, bound to ours': await sso.token({ ...boundTo(own), ...reading }),
       'for git, bound to ours': await sso.token({ ...boundTo(own), aud: `${gatewayUrl}/mcp/git` }),
       'for files, bound to the thief': await sso.token(boundTo(thief)),
       'for files, bound to nothing': await sso.token(),
       none: null,
     };
-    const states = ['alive', 'ended', 'expired'] as const;
+    const cells = [];
+    for (const [what, token] of Object.entries(tokens))
+      for (const [who, standing] of Object.entries({ ours: own, thief }))
+        for (const server of ['files', 'git'])
+          for (const tool of ['read_file', 'write_file'])
+            for (const state of ['alive', 'ended', 'expired'])
+              cells.push({ what, token, who, standing, server, tool, state });
     const passed: string[] = [];
-    for (const [what, token] of Object.entries(tokens)) {
-      for (const [who, standing] of [
-        ['ours', own],
-        ['thief', thief],
-      ] as const) {
-        for (const server of ['files', 'git']) {
-          for (const state of states) {
-            const { answer, clock, ended } = testGate(rules);
-            // The signature is known before the state changes: nothing else may be remembered.
-            await answer(token, standing, { server });
-            if (state === 'ended') ended.add('token-1');
-            if (state === 'expired') clock.advance(331_000);
-            const came = await answer(token, standing, { server });
-            if (came === 'mtls') passed.push(`${what} | ${who} | ${server} | ${state}`);
-            else assert.match(came, /^token_(required|invalid|ended)$/, `${what} ${who} ${server} ${state}`);
-          }
-        }
-      }
+    for (const { what, token, who, standing, server, tool, state } of cells) {
+      const { answer, clock, ended } = testGate(held);
+      const ask = { method: 'tools/call', tool };
+      // The signature is known before the state changes: nothing else may be remembered.
+      await answer(token, standing, { server, ask });
+      if (state === 'ended') ended.add('token-1');
+      if (state === 'expired') clock.advance(331_000);
+      const came = await answer(token, standing, { server, ask });
+      const cell = `${what} | ${who} | ${server} | ${tool} | ${state}`;
+      if (came === 'mtls') passed.push(cell);
+      else assert.match(came, /^(token_(required|invalid|ended)|scope_insufficient)$/, cell);
     }
     assert.deepEqual(passed, [
-      'for files, bound to ours | ours | files | alive',
-      'for git, bound to ours | ours | git | alive',
-      'for files, bound to the thief | thief | files | alive',
+      'for files, bound to ours | ours | files | read_file | alive',
+      'for files, bound to ours | ours | files | write_file | alive',
+      'to read files, bound to ours | ours | files | read_file | alive',
+      'for git, bound to ours | ours | git | read_file | alive',
+      'for git, bound to ours | ours | git | write_file | alive',
+      'for files, bound to the thief | thief | files | read_file | alive',
+      'for files, bound to the thief | thief | files | write_file | alive',
     ]);
   });
 
