@@ -67,7 +67,7 @@ test('S4 a receiver that never answers holds no call up, and health says that it
   await until(() => receiver.bodies.length > 0);
   for (let at = 0; at < 20; at++) assert.equal(await call(), 'done with key 0');
   await town.gateway.audit.checkpoint();
-  await until(() => town.gateway.kept.exports.status().every(({ lagEntries }) => lagEntries > 20));
+  await until(() => town.gateway.kept.exports.status().every(({ lagEntries }) => lagEntries > 0));
   const ops = town.deployment.listeners['ops']?.url ?? '';
   const ready = await fetch(`${ops}/readyz`);
   assert.equal(ready.status, 200);
