@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -63,6 +63,8 @@ async function layOut(place: string): Promise<string> {
   const built = process.env[builtProgramVariable];
   if (built === undefined) await bundle(join(place, 'dist'));
   else cpSync(dirname(built), join(place, 'dist'), { recursive: true });
+  // What was put together for a run of tests is its owner's alone, and here everybody's program.
+  chmodSync(join(place, 'dist'), 0o755);
   cpSync(join(root, 'package.json'), join(place, 'package.json'));
   return place;
 }
