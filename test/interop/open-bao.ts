@@ -78,6 +78,11 @@ export async function startOpenBao(folder: string, { transit = true } = {}): Pro
       ...(body && { body: JSON.stringify(body) }),
     });
     const text = Buffer.from(answer.body).toString('utf8');
+    // An engine of version 2 that was mounted just now.
+    if (text.includes('Upgrading from non-versioned to versioned data')) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return await ask(method, path, body);
+    }
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text === '' ? {} : (JSON.parse(text) as JsonObject);
   };

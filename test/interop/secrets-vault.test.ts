@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { SignJWT } from 'jose';
 import { openSecrets } from '../../src/app/compose/open-secrets.ts';
 import { configSchema, toConfig } from '../../src/app/config/config.ts';
 import type { JsonObject } from '../../src/kernel/canonical-json.ts';
@@ -41,6 +47,50 @@ function open(vault: JsonObject, more: JsonObject = {}, environment: Record<stri
     tell: (event) => events.push(event),
   });
   return Object.assign(secrets, { events, redact: redactor.redact });
+}
+
+/** A token of a service account of the namespace `mcp`, as Kubernetes makes them. */
+async function serviceAccountToken(name: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const subject = { namespace: 'mcp', serviceaccount: { name, uid: `uid-of-${name}` } };
+  return await new SignJWT({ 'kubernetes.io': subject })
+    .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+    .setIssuer('https://kubernetes.default.svc.cluster.local')
+    .setSubject(`system:serviceaccount:mcp:${name}`)
+    .setIssuedAt()
+    .setExpirationTime('10m')
+    .sign(privateKey);
+}
+
+/** The part of the API of Kubernetes that says whose a token is: one is known. */
+async function openTokenReview(folder: string, known: { readonly token: string; readonly account: string }) {
+  const reviewed: string[] = [];
+  const [cert, key] = await Promise.all(
+    ['server.pem', 'server-key.pem'].map((name) => readFile(join(folder, name))),
+  );
+  const server = createServer({ cert, key }, (request, response) => {
+    void (async () => {
+      const { spec } = JSON.parse(await text(request)) as { readonly spec: { readonly token: string } };
+      reviewed.push(spec.token);
+      const authenticated =
+        request.url === '/apis/authentication.k8s.io/v1/tokenreviews' &&
+        request.headers.authorization === 'Bearer the-reviewer' &&
+        spec.token === known.token;
+      const user = { username: known.account, uid: 'uid-of-gateway', groups: ['system:serviceaccounts'] };
+      const status = authenticated ? { authenticated, user } : { authenticated, error: 'unknown' };
+      response.writeHead(201, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec, status }),
+      );
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    reviewed,
+    [Symbol.dispose]: () => void server.close(),
+  };
 }
 
 /** Everything that a fault and what caused it say. */
@@ -101,6 +151,40 @@ test('S1 OpenBao: key-value engines of both versions, leases, and every way that
       await assert.rejects(wrong.resolve('vault:old/github#token'), isFault('secret_unresolved'));
     },
   );
+
+  await t.test('the token of a service account, which OpenBao asks Kubernetes about each time', async () => {
+    const account = 'system:serviceaccount:mcp:gateway';
+    const own = await serviceAccountToken('gateway');
+    const reviewer = cleanUp.use(await openTokenReview(folder, { token: own, account }));
+    await bao.ask('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
+    await bao.ask('POST', 'auth/kubernetes/config', {
+      kubernetes_host: reviewer.address,
+      kubernetes_ca_cert: await readFile(bao.authorities, 'utf8'),
+      token_reviewer_jwt: 'the-reviewer',
+      disable_local_ca_jwt: true,
+    });
+    await bao.ask('POST', 'auth/kubernetes/role/gateway', {
+      bound_service_account_names: ['gateway'],
+      bound_service_account_namespaces: ['mcp'],
+      token_policies: ['mcp'],
+      token_ttl: '1h',
+    });
+    const tokenFile = join(folder, 'service-account');
+    const login = { ...at, login: 'kubernetes', role: 'gateway', serviceAccount: tokenFile };
+    await writeFile(tokenFile, own);
+    {
+      await using secrets = open(login);
+      assert.equal(await secrets.resolve('vault:old/github#token'), 'canary-of-version-one');
+      assert.deepEqual(reviewer.reviewed, [own]);
+      assert.equal(secrets.redact(`x ${own} y`).includes(own), false, 'the token that was shown is a secret');
+    }
+    // Of another account, and one that Kubernetes does not know.
+    for (const other of [await serviceAccountToken('somebody'), await serviceAccountToken('gateway')]) {
+      await writeFile(tokenFile, other);
+      await using secrets = open(login);
+      await assert.rejects(secrets.resolve('vault:old/github#token'), isFault('secret_unresolved'));
+    }
+  });
 
   await t.test('a secret that was deleted, and one that nobody may read, are no secrets', async () => {
     await using secrets = open(byToken, {}, { TOKEN: token });

@@ -131,8 +131,9 @@ async function logIn(
       return await fetchToken(`auth/${login.mount}/login`, body, given);
     }
     case 'kubernetes': {
-      const body = { role: login.role, jwt: await readTokenFile(login.tokenFile, ports) };
-      return await fetchToken(`auth/${login.mount}/login`, body, given);
+      const jwt = await readTokenFile(login.tokenFile, ports);
+      ports.learn?.(jwt, serviceAccountLife);
+      return await fetchToken(`auth/${login.mount}/login`, { role: login.role, jwt }, given);
     }
     case 'cert': {
       // With the certificate as it lies there now: it is renewed from time to time.
@@ -163,6 +164,9 @@ async function byCertificate(
     client: own,
   });
 }
+
+/** How long the token of a service account may be good for once it was read, in milliseconds: Kubernetes replaces it each hour or day. */
+const serviceAccountLife = 24 * 3_600_000;
 
 /** The token of a service account; the platform keeps it readable for the whole group of a pod. */
 async function readTokenFile(path: string, { refused }: VaultPorts): Promise<string> {

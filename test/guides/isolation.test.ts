@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { missing } from '../interop/missing.ts';
+import { openTown } from '../journeys/deployment.ts';
+import { runGuide, townFor } from './run-guide.ts';
+
+test('S3 the commands of the guide to a server within walls do what it says', {
+  skip: missing('bash', 'curl', 'bwrap'),
+  timeout: 200_000,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-guide-'));
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755);
+  const documents = join(folder, 'documents');
+  await mkdir(documents);
+  await chmod(documents, 0o777);
+  await writeFile(join(documents, 'report.txt'), 'the report of the year');
+  const secret = join(folder, 'secret.txt');
+  await writeFile(secret, 'what nobody is to read');
+  const town = opened.use(await openTown());
+  await town.permit('permit (principal, action, resource);');
+  await town.addAgent('ci-bot');
+  const agent = join(folder, 'agent');
+  await mkdir(agent);
+  const { cert, key, ca } = await town.issue('ci-bot');
+  await writeFile(join(agent, 'certificate.pem'), cert);
+  await writeFile(join(agent, 'key.pem'), key, { mode: 0o600 });
+  await writeFile(join(agent, 'roots.pem'), ca);
+  const known = {
+    ...(await townFor(town, folder)),
+    GATEWAY: town.gateway.agents.url,
+    AGENT: agent,
+    NODE: process.execPath,
+    PACKAGES: join(import.meta.dirname, '../../node_modules'),
+    DOCUMENTS: documents,
+    SECRET: secret,
+  };
+  await runGuide('isolation', known, ({ code, said }) => {
+    assert.equal(code, 0, said);
+    assert.ok(!said.includes('what nobody is to read'));
+  });
+});
