@@ -147,7 +147,7 @@ test('T6 a session id works for nobody else (trap: session not tied to principal
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
   });
   assert.equal(stolen.status, 404);
-  assert.match(session, /^[\w-]{40,}$/);
+  assert.match(session, /^[\w.-]{40,}$/);
   await client.close();
 });
 
