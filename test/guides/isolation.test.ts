@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { missing } from '../interop/missing.ts';
 import { openTown } from '../journeys/deployment.ts';
-import { runGuide, townFor } from './run-guide.ts';
+import { agentFor, runGuide, townFor } from './run-guide.ts';
 
 test('S3 the commands of the guide to a server within walls do what it says', {
   skip: missing('bash', 'curl', 'bwrap'),
@@ -23,17 +23,10 @@ test('S3 the commands of the guide to a server within walls do what it says', {
   await writeFile(secret, 'what nobody is to read');
   const town = opened.use(await openTown());
   await town.permit('permit (principal, action, resource);');
-  await town.addAgent('ci-bot');
-  const agent = join(folder, 'agent');
-  await mkdir(agent);
-  const { cert, key, ca } = await town.issue('ci-bot');
-  await writeFile(join(agent, 'certificate.pem'), cert);
-  await writeFile(join(agent, 'key.pem'), key, { mode: 0o600 });
-  await writeFile(join(agent, 'roots.pem'), ca);
   const known = {
     ...(await townFor(town, folder)),
     GATEWAY: town.gateway.agents.url,
-    AGENT: agent,
+    AGENT: await agentFor(town, 'ci-bot', folder),
     NODE: process.execPath,
     PACKAGES: join(import.meta.dirname, '../../node_modules'),
     DOCUMENTS: documents,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import type { Json } from '../../src/kernel/canonical-json.ts';
 import { missing } from '../interop/missing.ts';
 import { openTown } from '../journeys/deployment.ts';
 import { openHttpServer } from '../journeys/mcp-servers.ts';
-import { runGuide, townFor } from './run-guide.ts';
+import { agentFor, runGuide, townFor } from './run-guide.ts';
 
 /** The form of a token of GitHub, and nobody's. */
 const another = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`;
@@ -31,17 +31,10 @@ test('S2 the commands of the guide to secrets that come back do what it says', {
   );
   const town = opened.use(await openTown());
   await town.permit('permit (principal, action, resource);');
-  await town.addAgent('ci-bot');
-  const agent = join(folder, 'agent');
-  await mkdir(agent);
-  const { cert, key, ca } = await town.issue('ci-bot');
-  await writeFile(join(agent, 'certificate.pem'), cert);
-  await writeFile(join(agent, 'key.pem'), key, { mode: 0o600 });
-  await writeFile(join(agent, 'roots.pem'), ca);
   const known = {
     ...(await townFor(town, folder)),
     GATEWAY: town.gateway.agents.url,
-    AGENT: agent,
+    AGENT: await agentFor(town, 'ci-bot', folder),
     SERVER: server.url,
     LOG: town.data.gatewayLog,
   };

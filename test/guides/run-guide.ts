@@ -64,3 +64,15 @@ export async function townFor(town: Town, folder: string): Promise<Record<string
   writeFileSync(join(admin, 'roots.pem'), ca);
   return { AUTHORITY: town.authorityUrl, ADMIN: admin };
 }
+
+/** The folder of a new agent's certificate, as a guide is told of it. */
+export async function agentFor(town: Town, name: string, folder: string): Promise<string> {
+  await town.addAgent(name);
+  const { cert, key, ca } = await town.issue(name);
+  const at = join(folder, name);
+  mkdirSync(at);
+  writeFileSync(join(at, 'certificate.pem'), cert);
+  writeFileSync(join(at, 'key.pem'), key, { mode: 0o600 });
+  writeFileSync(join(at, 'roots.pem'), ca);
+  return at;
+}

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Json } from '../../src/kernel/canonical-json.ts';
 import { missing } from '../interop/missing.ts';
 import { program, skip as noOpenBao, startOpenBao } from '../interop/open-bao.ts';
-import { openTown, type Town } from '../journeys/deployment.ts';
+import { openTown } from '../journeys/deployment.ts';
 import { openHttpServer } from '../journeys/mcp-servers.ts';
-import { runGuide, townFor } from './run-guide.ts';
+import { agentFor, runGuide, townFor } from './run-guide.ts';
 
 const answers: Readonly<Record<string, Json>> = {
   initialize: {
@@ -54,7 +54,7 @@ test('S1 the commands of the guide to keys in OpenBao do what it says, and no ke
   const known = {
     ...(await townFor(town, folder)),
     GATEWAY: town.gateway.agents.url,
-    AGENT: await identityOf(town, 'ci-bot', folder),
+    AGENT: await agentFor(town, 'ci-bot', folder),
     ROOT: town.data.rootCertificate,
     SERVER: server.url,
     PROGRAM: 'server.js',
@@ -81,17 +81,6 @@ test('S1 the commands of the guide to keys in OpenBao do what it says, and no ke
     }
   });
 });
-
-async function identityOf(town: Town, name: string, folder: string): Promise<string> {
-  await town.addAgent(name);
-  const { cert, key, ca } = await town.issue(name);
-  const at = join(folder, name);
-  await mkdir(at);
-  await writeFile(join(at, 'certificate.pem'), cert);
-  await writeFile(join(at, 'key.pem'), key, { mode: 0o600 });
-  await writeFile(join(at, 'roots.pem'), ca);
-  return at;
-}
 
 /** Every file below a folder, as one text. */
 async function everythingIn(folder: string): Promise<string> {
